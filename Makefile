@@ -1,0 +1,83 @@
+# make help lists the targets. Everything is installed into .venv; nothing outside this folder is touched.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+ACCEL ?= cpu
+PYTHON ?= python3
+PY := .venv/bin/python
+STAMP := .venv/.installed-$(ACCEL)
+RESULTS ?= outputs/demo
+
+export UV_LINK_MODE ?= copy
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+# The CPU build of torch: from the wheel folder that the environment lends, else from PyTorch's own index.
+ifeq ($(ACCEL),cpu)
+ifdef PIP_FIND_LINKS
+TORCH := UV_FIND_LINKS="$(PIP_FIND_LINKS)"
+else
+TORCH_FLAG := --torch-backend cpu
+endif
+endif
+
+.PHONY: help setup demo figures table test lint types mini study benchmarks wheel clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
+
+setup: $(STAMP)  ## install into .venv (ACCEL=gpu for CUDA)
+
+UV = $(shell command -v uv || echo .uv/bin/uv)
+
+$(STAMP): pyproject.toml constraints-$(ACCEL).txt
+	@command -v uv > /dev/null || test -x .uv/bin/uv || $(PYTHON) -m pip install --quiet --target .uv uv
+	test -x $(PY) || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
+	$(TORCH) $(UV) pip install --quiet --python $(PY) $(TORCH_FLAG) -r pyproject.toml --extra $(ACCEL) --extra dev -c constraints-$(ACCEL).txt
+	$(UV) pip install --quiet --python $(PY) --no-deps -e .
+ifeq ($(ACCEL),cpu)
+	@$(PY) -c 'import ctypes; ctypes.CDLL("libnuma.so.1")' 2> /dev/null \
+	  || { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq libnuma1; } \
+	  || { echo "vLLM's CPU build needs libnuma: sudo apt-get install libnuma1"; exit 1; }
+endif
+	touch $@
+
+demo: $(STAMP)  ## the whole study, small: about ten minutes on two cores; then tables and figures
+	$(PY) -m synth_scaling --config-name demo
+	@$(MAKE) --no-print-directory table figures
+	@echo "rows, logs and checkpoints: outputs/demo/runs and outputs/store"
+	@echo "W&B recorded offline unless a key was set; to see it: .venv/bin/wandb sync --include-offline outputs/demo/runs/*/wandb/offline-run-*"
+
+table: $(STAMP)  ## test error, power laws and multipliers from the rows in RESULTS
+	$(PY) -m analysis table $(RESULTS)
+
+figures: $(STAMP)  ## redraw every figure from the rows in RESULTS (default outputs/demo)
+	$(PY) -m analysis figures $(RESULTS)
+
+test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
+	$(PY) -m pytest -q
+
+lint: $(STAMP)  ## ruff
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(STAMP)  ## mypy
+	$(PY) -m mypy synth_scaling analysis
+
+mini: $(STAMP)  ## every method once, small, in an empty store; its rows are checked
+	rm -rf outputs/mini
+	$(PY) -m synth_scaling --config-name mini
+	$(PY) -m analysis table outputs/mini
+
+study: $(STAMP)  ## the committed results: three seeds, more methods than the demo (about an hour)
+	$(PY) -m synth_scaling --config-name maze
+	$(PY) -m analysis collect outputs/maze results/maze
+
+benchmarks: $(STAMP)  ## speed against bare loops and raw engines, side by side
+	$(PY) -m benchmarks.training
+	$(PY) -m benchmarks.sampling
+
+wheel: $(STAMP)  ## build a wheel that works outside the checkout
+	$(UV) build --quiet --wheel --out-dir dist
+
+clean:  ## remove what was installed and computed
+	rm -rf .venv .uv outputs dist

@@ -1,0 +1,137 @@
+"""Binomial maximum-likelihood fits of a power law to error counts.
+
+log p = log A - alpha log N, so the likelihood is that of a log-binomial regression: concave, with one maximum.
+It is maximised by projected Newton steps over the fitted log rates at the two ends of the range, which makes
+p <= 1 a plain bound (a law that holds at both ends holds between) and lets a thousand bootstrap draws be
+fitted at once. Binomial errors alone understate the spread between seeds: take intervals from the bootstrap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.binomial import log_likelihood
+from analysis.laws import Floats, PowerLaw
+
+# A fitted end that expects fewer errors than this among all that was tested there cannot be told from none;
+# without it the exponent of a curve that reaches 0 errors would run off to infinity.
+LEAST_EXPECTED_ERRORS = 1e-3
+MAX_STEPS = 500
+EDGE = 1e-9  # in log rate: closer to a bound than this is on it
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A law with what it was fitted to.
+
+    Attributes:
+        law: the maximum-likelihood law.
+        log_likelihood: at the maximum, without the binomial coefficients.
+        smallest, largest: the range of N fitted, in problems.
+        bounded: the maximum lies on a bound (a rate of 1, or of nothing), so the exponent is a limit, not an estimate.
+    """
+
+    law: PowerLaw
+    log_likelihood: float
+    smallest: int
+    largest: int
+    bounded: bool
+
+
+def fit_power_law(sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike) -> Fit:
+    """Fit `A N^-alpha` to counts, arrays of one shape (K,); a size may repeat, once a seed, or be pooled.
+
+    Raises:
+        ValueError: shapes that differ, counts that are no counts, fewer than two distinct sizes, or no errors at all.
+    """
+    n, k, t = (np.asarray(values, dtype=float) for values in (sizes, wrong, tested))
+    if not (n.shape == k.shape == t.shape and n.ndim == 1):
+        raise ValueError(f"sizes, wrong and tested differ in shape: {n.shape}, {k.shape}, {t.shape}")
+    if np.any(n <= 0) or np.any(t <= 0) or np.any(k < 0) or np.any(k > t):
+        raise ValueError("sizes and tested must be positive, and wrong between 0 and tested")
+    if len(np.unique(n)) < 2:
+        raise ValueError(f"a power law needs two sizes or more, not {len(np.unique(n))}")
+    if not np.any(k):
+        raise ValueError("nothing was wrong at any size: there is no error to fit")
+    ends, value, bounded = _maximise(n, k[None], t)
+    amplitude, exponent = _coefficients(n, ends)
+    law = PowerLaw(float(np.exp(amplitude[0])), float(exponent[0]))
+    return Fit(law, float(value[0]), int(n.min()), int(n.max()), bool(bounded[0]))
+
+
+def fit_draws(sizes: npt.ArrayLike, errors: npt.ArrayLike, tested: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """The same fit for B draws at once: sizes (K,), errors as fractions (B, K), tested (K,).
+
+    Returns (log A, alpha), each (B,). A draw without any error gets a law that lies on the lower bound.
+    """
+    n, t = np.asarray(sizes, dtype=float), np.asarray(tested, dtype=float)
+    ends, _, _ = _maximise(n, np.asarray(errors, dtype=float) * t, t)
+    return _coefficients(n, ends)
+
+
+def _places(sizes: Floats) -> Floats:
+    """Where each log N lies between the smallest (0) and the largest (1)."""
+    logs = np.log(sizes)
+    return np.asarray((logs - logs.min()) / (logs.max() - logs.min()))
+
+
+def _coefficients(sizes: Floats, ends: Floats) -> tuple[Floats, Floats]:
+    first, last = np.log(sizes.min()), np.log(sizes.max())
+    exponent = (ends[:, 0] - ends[:, 1]) / (last - first)
+    return ends[:, 0] + exponent * first, exponent
+
+
+def _maximise(sizes: Floats, wrong: Floats, tested: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Maximise over the log rates at both ends: sizes (K,), wrong (B, K), tested (K,).
+
+    Returns the ends (B, 2), the log-likelihood (B,) and whether an end lies on a bound (B,).
+    """
+    place = _places(sizes)
+    basis = np.stack([1 - place, place])  # (2, K): log rates = ends @ basis
+    lower = np.log([LEAST_EXPECTED_ERRORS / tested[place == end].sum() for end in (0.0, 1.0)])
+
+    def objective(at: Floats) -> Floats:
+        return np.asarray(log_likelihood(at @ basis, wrong, tested).sum(axis=1))
+
+    # Start from log-log least squares, half an error added so that none has a logarithm.
+    ends = np.log((wrong + 0.5) / (tested + 1)) @ np.linalg.pinv(basis)
+    ends = np.clip(ends, lower, np.log(0.99))
+    value = objective(ends)
+    for _ in range(MAX_STEPS):
+        step, slope = _newton_step(ends, basis, wrong, tested, lower)
+        length = np.ones(len(ends))
+        for _ in range(60):  # halve the steps that do not climb
+            trial = np.clip(ends + length[:, None] * step, lower, 0.0)
+            trial_value = objective(trial)
+            # The slack is the rounding error of the sum: without it the last digits are never reached.
+            climbs = trial_value >= value + 1e-4 * ((trial - ends) * slope).sum(axis=1) - 1e-13 * (1 + np.abs(value))
+            if climbs.all():
+                break
+            length = np.where(climbs, length, length / 2)
+        moved = np.where(climbs[:, None], trial - ends, 0.0)
+        ends, value = ends + moved, np.where(climbs, trial_value, value)
+        if np.abs(moved).max() < 1e-12:
+            break
+    else:
+        raise RuntimeError(f"the fit did not settle in {MAX_STEPS} steps")
+    bounded = ((ends <= lower + EDGE) | (ends >= -EDGE)).any(axis=1)
+    return ends, value, bounded
+
+
+def _newton_step(ends: Floats, basis: Floats, wrong: Floats, tested: Floats, lower: Floats) -> tuple[Floats, Floats]:
+    """Newton's step and the gradient, each (B, 2); an end pressed against its bound moves by itself."""
+    rate = ends @ basis
+    right = tested - wrong
+    with np.errstate(divide="ignore", invalid="ignore"):
+        odds = np.where(right > 0, right * np.exp(rate) / -np.expm1(rate), 0.0)
+        curvature = np.where(right > 0, odds / -np.expm1(rate), 0.0)  # minus the second derivative
+    slope = (wrong - odds) @ basis.T
+    hessian = np.einsum("bk,ik,jk->bij", curvature, basis, basis)
+    pressed = ((ends <= lower + EDGE) & (slope < 0)) | ((ends >= -EDGE) & (slope > 0))
+    # Cutting the cross terms of a pressed end keeps the other end's step an ascent after clipping.
+    hessian[pressed.any(axis=1), 0, 1] = hessian[pressed.any(axis=1), 1, 0] = 0.0
+    hessian += 1e-12 * (1 + hessian.max(axis=(1, 2)))[:, None, None] * np.eye(2)
+    return np.linalg.solve(hessian, slope[:, :, None])[:, :, 0], slope

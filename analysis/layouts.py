@@ -1,0 +1,133 @@
+"""The two layouts of result rows on disk.
+
+Live:       RESULTS/runs/<hash>/row.json and RESULTS/runs/<hash>/correct.parquet (problem, correct)
+Collected:  RESULTS/rows.jsonl, one row a line, and RESULTS/correct.parquet (run, problem, correct)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+# What the analysis reads; a row may hold more, which is carried along untouched.
+FIELDS: dict[str, type] = dict.fromkeys(("run", "sweep", "task", "method", "label", "figure"), str) | dict.fromkeys(
+    ("seed", "problems", "positives", "negatives", "rollouts", "positives_used", "tested", "wrong"), int
+)
+# Rows of one study lie in this order, whatever order they finished in.
+ORDER = ("sweep", "task", "figure", "label", "problems", "positives", "seed", "run")
+
+
+class InputError(ValueError):
+    """The results or the request cannot be analysed as they are; the message says which and why."""
+
+
+class Run(NamedTuple):
+    """One run as read and checked by itself."""
+
+    row: dict[str, Any]
+    correct: dict[str, bool]  # test problem id -> answered correctly
+    where: str  # the file (and line) of the row, for messages
+
+
+def read(results: Path) -> list[Run]:
+    """Every run of a folder in the order of `ORDER`; where both layouts are present the live one wins, being newer.
+
+    Raises:
+        InputError: no such folder, no rows, malformed input, a missing field, or answers that contradict the row.
+    """
+    if not results.is_dir():
+        raise InputError(f"{results}: no such folder")
+    runs = _read_live(results / "runs")
+    if not runs and (results / "rows.jsonl").is_file():
+        runs = _read_collected(results)
+    if not runs:
+        raise InputError(f"{results}: no rows found (neither runs/<hash>/row.json nor rows.jsonl)")
+    return sorted(runs, key=lambda run: tuple(run.row[field] for field in ORDER))
+
+
+def write_collected(runs: Iterable[Run], destination: Path) -> None:
+    """Write the collected layout: the same bytes for the same runs in the same order."""
+    destination.mkdir(parents=True, exist_ok=True)
+    lines, names, problems, correct = [], [], [], []
+    for run in runs:
+        lines.append(json.dumps(run.row, sort_keys=True, ensure_ascii=False) + "\n")
+        for problem, right in sorted(run.correct.items()):
+            names.append(run.row["run"])
+            problems.append(problem)
+            correct.append(right)
+    (destination / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
+    table = pa.table({"run": pa.array(names), "problem": pa.array(problems), "correct": pa.array(correct)})
+    pq.write_table(table, destination / "correct.parquet", compression="zstd")
+
+
+def _read_live(folder: Path) -> list[Run]:
+    runs = []
+    for path in sorted(folder.glob("*/row.json")):  # no row.json: a run under way or one that failed, no error here
+        row = _row(path.read_text(encoding="utf-8"), str(path))
+        answers = _answers(path.with_name("correct.parquet"), ["problem", "correct"])
+        runs.append(_run(row, answers, str(path)))
+    return runs
+
+
+def _read_collected(results: Path) -> list[Run]:
+    answers = _answers(results / "correct.parquet", ["run", "problem", "correct"])
+    by_run: dict[str, dict[str, list[Any]]] = {}
+    for name, problem, right in zip(answers["run"], answers["problem"], answers["correct"], strict=True):
+        columns = by_run.setdefault(name, {"problem": [], "correct": []})
+        columns["problem"].append(problem)
+        columns["correct"].append(right)
+    path, runs = results / "rows.jsonl", []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            where = f"{path}, line {number}"
+            row = _row(line, where)
+            runs.append(_run(row, by_run.get(row["run"], {"problem": [], "correct": []}), where))
+    return runs
+
+
+def _row(text: str, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: not valid JSON ({error})") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: expected a JSON object, found {type(row).__name__}")
+    for field, kind in FIELDS.items():
+        if field not in row:
+            raise InputError(f"{where}: the field {field!r} is missing")
+        if type(row[field]) is not kind:  # exact, since True is an int to isinstance
+            raise InputError(f"{where}: the field {field!r} should be {kind.__name__}, found {row[field]!r}")
+    if row["problems"] < 1:
+        raise InputError(f"{where}: the field 'problems' should be at least 1, found {row['problems']}")
+    return row
+
+
+def _answers(path: Path, columns: list[str]) -> dict[str, list[Any]]:
+    try:
+        table = pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
+    if table.column_names != columns or not pa.types.is_boolean(table.schema.field("correct").type):
+        raise InputError(f"{path}: expected the columns {', '.join(columns)} with a boolean 'correct'")
+    if any(column.null_count for column in table.columns):
+        raise InputError(f"{path}: holds missing values")
+    columns_read: dict[str, list[Any]] = table.to_pydict()
+    return columns_read
+
+
+def _run(row: dict[str, Any], answers: dict[str, list[Any]], where: str) -> Run:
+    """Join a row with its answers, which must be of distinct problems and agree with the row's counts."""
+    correct = dict(zip(answers["problem"], answers["correct"], strict=True))
+    if len(correct) < len(answers["problem"]):
+        raise InputError(f"{where}: correct.parquet answers a problem of run {row['run']} twice")
+    wrong = sum(not right for right in correct.values())
+    if (row["tested"], row["wrong"]) != (len(correct), wrong) or not correct:
+        raise InputError(
+            f"{where}: the row says {row['wrong']} of {row['tested']} wrong, correct.parquet {wrong} of {len(correct)}"
+        )
+    return Run(row, correct, where)

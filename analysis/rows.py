@@ -1,0 +1,77 @@
+"""The rows of a study as one table, with what every run got right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.layouts import InputError, read, write_collected
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows of a study and what every run got right.
+
+    Attributes:
+        rows: one row a run, in the order of `layouts.ORDER`, columns by name; nested fields stay Python objects.
+        correct: run -> bool array (P,), aligned on the sorted test problems of the run's task.
+        problems: task -> its P sorted test problem ids.
+    """
+
+    rows: pd.DataFrame
+    correct: Mapping[str, npt.NDArray[np.bool_]]
+    problems: Mapping[str, tuple[str, ...]]
+
+    def select(self, task: str | None = None, sweep: str | None = None) -> Results:
+        """The same results with only the rows of one task and sweep. Raises InputError if none are left."""
+        rows = self.rows
+        for field, wanted in (("sweep", sweep), ("task", task)):
+            if wanted is not None:
+                known = sorted(set(rows[field]))
+                rows = rows[rows[field] == wanted]
+                if rows.empty:
+                    raise InputError(f"no rows of {field} {wanted!r}; there are: {', '.join(known)}")
+        return Results(rows.reset_index(drop=True), self.correct, self.problems)
+
+
+def load(results: Path) -> Results:
+    """Read a results folder of either layout (see `analysis.layouts`).
+
+    Raises:
+        InputError: a missing folder, no rows, malformed input or a missing field (naming file and line),
+            a run that appears twice, or runs of one task that were tested on different problems.
+    """
+    runs = read(results)
+    problems: dict[str, tuple[str, ...]] = {}
+    first: dict[str, str] = {}
+    correct: dict[str, npt.NDArray[np.bool_]] = {}
+    for row, answers, where in runs:
+        task, run = row["task"], row["run"]
+        if run in correct:
+            raise InputError(f"{where}: run {run} appears twice")
+        ids = tuple(sorted(answers))
+        first.setdefault(task, run)
+        if problems.setdefault(task, ids) != ids:
+            apart = len(set(ids) ^ set(problems[task]))
+            raise InputError(
+                f"{where}: run {run} was tested on other problems than run {first[task]} of the same task, "
+                f"{task} ({apart} are in one of the two only)"
+            )
+        correct[run] = np.array([answers[problem] for problem in ids], dtype=bool)
+    return Results(pd.DataFrame([row for row, _, _ in runs]).sort_index(axis=1), correct, problems)
+
+
+def collect(source: Path, destination: Path) -> int:
+    """Write the rows of `source` to `destination` in the collected layout, the same bytes for the same rows.
+
+    Returns the number of rows. Raises InputError as `load` does.
+    """
+    load(source)  # for its checks across runs: nothing unsound is ever written
+    runs = read(source)
+    write_collected(runs, destination)
+    return len(runs)

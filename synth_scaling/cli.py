@@ -1,0 +1,89 @@
+"""The Hydra entry: `python -m synth_scaling [--config-dir DIR --config-name SWEEP] [key=value ...]`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import hydra
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from synth_scaling.config import ConfigError, check_folders, register_schemas, typed
+from synth_scaling.config_errors import one_line
+from synth_scaling.sweeper import SweepFailed, register_sweeper
+
+log = logging.getLogger("synth_scaling")
+
+
+def configs(name: str) -> Path:
+    """The folder `conf` or `sweeps`: of the checkout, or inside the installed package."""
+    checkout = Path(__file__).parent.parent / name
+    return checkout if (checkout.parent / "pyproject.toml").exists() else Path(__file__).parent / name
+
+
+class Sweeps(SearchPathPlugin):
+    """The sweeps that come with the package are found by name."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("synth_scaling", f"file://{configs('sweeps')}")
+
+
+def job(config: DictConfig) -> float:
+    """One run; Hydra calls it, in this process or in a launcher's. Returns the test error."""
+    from synth_scaling.progress import progress
+
+    os.environ.setdefault("OMP_NUM_THREADS", str(config.threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    set_up_logging()
+    try:
+        run_config = typed(config)
+        check_folders(run_config)
+    except (ConfigError, OmegaConfBaseException) as error:
+        refuse(error)  # here, because Hydra would add lines of its own
+    from synth_scaling.results import run_folder, run_once
+
+    row = run_once(run_config)
+    words = progress(Path(run_config.output), row["run"])
+    log.info(words or f"the result row is {run_folder(run_config)}/row.json")
+    return row["error"]
+
+
+def refuse(error: Exception) -> NoReturn:
+    """One line, exit code 2."""
+    print(f"configuration refused: {one_line(error)}", file=sys.stderr)
+    sys.exit(2)
+
+
+def set_up_logging() -> None:
+    """Our own lines go to standard error with the time; other packages speak up from warnings on."""
+    log.setLevel(logging.INFO)
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+        log.propagate = False
+
+
+def main() -> None:
+    """Exit code 0; 1 if a run failed; 2, with one line, if the configuration was refused."""
+    register_schemas()
+    register_sweeper()
+    Plugins.instance().register(Sweeps)
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
+    entry = hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)
+    try:
+        entry()
+    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+        refuse(error)
+    except SweepFailed as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

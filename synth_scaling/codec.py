@@ -1,0 +1,61 @@
+"""Between text and token ids, and where a response's steps end in tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from synth_scaling.models import encode, load_tokenizer
+from synth_scaling.tasks.task import Task
+
+
+class Codec:
+    """A checkpoint's tokenizer as the stages use it: no special token is ever added or hidden."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.tokenizer = load_tokenizer(checkpoint)
+        self._pieces: dict[int, str] = {}
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """Raises ValueError if the ids do not decode back to `text`."""
+        return encode(self.tokenizer, text)
+
+    def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        """:meth:`encode` of many texts, several times as fast."""
+        backend = self.tokenizer.backend_tokenizer
+        ids = [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+        for text, back in zip(texts, backend.decode_batch(ids, skip_special_tokens=False), strict=True):
+            if text != back:
+                raise ValueError(f"the tokenizer does not give this text back: {text!r}")
+        return [tuple(tokens) for tokens in ids]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
+
+    def step_ends(self, task: Task, tokens: Sequence[int]) -> tuple[int, ...]:
+        """Token count after each step of a response; the last one is all its tokens."""
+        for token in tokens:
+            if token not in self._pieces:
+                self._pieces[token] = self.decode([token])
+        pieces = [self._pieces[token] for token in tokens]
+        return step_ends(task.steps("".join(pieces)), pieces)
+
+
+def step_ends(steps: Sequence[str], pieces: Sequence[str]) -> tuple[int, ...]:
+    """Token count after each of `steps`, both cut from the same text. A token belongs to the step it starts in.
+
+    Steps in which no token starts are merged into the one before. Raises ValueError if the texts differ.
+    """
+    if "".join(steps) != "".join(pieces):
+        raise ValueError("the steps do not join to the response")
+    boundaries, position = [], 0
+    for step in steps:
+        position += len(step)
+        boundaries.append(position)
+    ends, start, step = [], 0, 0
+    for i, piece in enumerate(pieces):
+        while start >= boundaries[step] and step < len(steps) - 1:
+            ends.append(i)
+            step += 1
+        start += len(piece)
+    return tuple(sorted({*ends, len(pieces)} - ({0} if pieces else set())))

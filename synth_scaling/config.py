@@ -1,0 +1,266 @@
+"""The typed configuration of one run, and every check that crosses fields, in one place.
+
+conf/ names the choices (`task=maze method=step_dpo`); the dataclasses here and beside each component say what keys
+there are. A wrong value is refused before anything is computed, in one line: the key, the value, what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from synth_scaling.methods import METHODS, PreferenceOptions
+from synth_scaling.sampling.engine import EngineOptions
+from synth_scaling.store import content_hash
+from synth_scaling.tasks import TASKS, make_task
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot run; the message is one line for its user."""
+
+
+@dataclass
+class DataOptions:
+    """conf/data/*.yaml: the amounts that the study varies."""
+
+    problems: int = 200  # N = |D_syn|
+    rollouts: int = 16  # M responses of pi_sft a problem
+    positives: int = 4  # k: distinct correct ones used a problem
+    negatives: int = 4  # j: distinct incorrect ones used a problem
+    max_negatives: int | None = None  # at most this many in all
+    temperature: float = 1.0
+
+
+@dataclass
+class ModelOptions:
+    """conf/model/*.yaml: a from-scratch Llama and how its base is pretrained on the task's corpus."""
+
+    name: str = "tiny"
+    width: int = 64
+    layers: int = 4
+    heads: int = 2
+    feedforward: int = 128
+    pretrain_documents: int = 320_000
+    pretrain_batch_size: int = 64
+    pretrain_learning_rate: float = 3e-3
+    seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep
+
+
+@dataclass
+class RolloutPolicyOptions:
+    """pi_sft, which samples and finishes prefixes. More epochs make it memorise its own problems."""
+
+    epochs: float = 5
+    learning_rate: float = 5e-4
+
+
+@dataclass
+class CreditOptions:
+    """Monte-Carlo step values."""
+
+    rollouts: int = 8  # K completions a prefix
+    temperature: float = 1.0
+
+
+@dataclass
+class EvaluationOptions:
+    split: str = "test"
+    problems: int | None = None  # all of the split
+    pass_at_k: list[int] = field(default_factory=list)  # sampled at `temperature`; empty: greedy only
+    temperature: float = 1.0
+
+
+@dataclass
+class TrackingOptions:
+    """conf/tracking/*.yaml. `mode` auto: online with a W&B key, else offline."""
+
+    name: str = "wandb"  # or "none"
+    project: str = "synth-scaling"
+    mode: str = "auto"  # or "online", "offline"
+    sampled_rows: int = 50  # responses in the table of rollouts
+
+
+@dataclass
+class Config:
+    """One run. `label` names the curve that it is a point of, `figure` what it was run for."""
+
+    task: Any = None
+    model: ModelOptions = field(default_factory=ModelOptions)
+    method: Any = None
+    data: DataOptions = field(default_factory=DataOptions)
+    rollout_policy: RolloutPolicyOptions = field(default_factory=RolloutPolicyOptions)
+    credit: CreditOptions = field(default_factory=CreditOptions)
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    trainer: Any = None
+    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)
+    seed: int = 0
+    threads: int = 1  # of this process; part of what determines the bits of a result
+    label: str = "${method.name}"
+    figure: str = "size"
+    sweep: str = "single"
+    output: str = "outputs/${sweep}"
+    store: str = "outputs/store"
+
+
+# What does not change the result of a run, and so not its name.
+NOT_HASHED = ("tracking", "output", "store", "sweep")
+
+
+def register_schemas() -> None:
+    """Tell Hydra the types of conf/'s groups."""
+    from synth_scaling.training.options import TrainerOptions
+
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Config)
+    for name, (_, options) in TASKS.items():
+        store.store(group="task", name=f"{name}_schema", node=options)
+    for name, method in METHODS.items():
+        store.store(group="method", name=f"{name}_schema", node=method.options)
+    store.store(group="model", name="schema", node=ModelOptions)
+    store.store(group="data", name="schema", node=DataOptions)
+    store.store(group="engine", name="schema", node=EngineOptions)
+    store.store(group="trainer", name="schema", node=TrainerOptions)
+    store.store(group="tracking", name="schema", node=TrackingOptions)
+
+
+def typed(config: DictConfig) -> Config:
+    """The composed configuration as dataclasses, checked. Raises ConfigError."""
+    plain = OmegaConf.to_object(config)
+    assert isinstance(plain, Config), type(plain)
+    check(plain)
+    check_task(plain)
+    return plain
+
+
+def run_hash(config: Config) -> str:
+    """The name of a run: the hash of everything that determines its result."""
+    plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    assert isinstance(plain, dict)
+    return content_hash({key: value for key, value in plain.items() if key not in NOT_HASHED})
+
+
+def check(config: Config) -> None:
+    """Every rule that the types do not say. Raises ConfigError naming key, value and what is allowed."""
+    c, data, method = config, config.data, config.method
+    _at_least("data.problems", data.problems, 1)
+    _at_least("data.rollouts", data.rollouts, 1)
+    for key, value in (("data.positives", data.positives), ("data.negatives", data.negatives)):
+        _between(key, value, 0, data.rollouts, "0 to data.rollouts")
+    if data.max_negatives is not None:
+        _at_least("data.max_negatives", data.max_negatives, 1)
+    _above_zero("data.temperature", data.temperature)
+    _above_zero("credit.temperature", c.credit.temperature)
+    _at_least("credit.rollouts", c.credit.rollouts, 1)
+    _above_zero("rollout_policy.epochs", c.rollout_policy.epochs)
+    _above_zero("rollout_policy.learning_rate", c.rollout_policy.learning_rate)
+    _above_zero("method.epochs", method.epochs)
+    _above_zero("method.learning_rate", method.learning_rate)
+    _one_of("method.start", method.start, ("base", "pi_sft"))
+    for key, allowed in _CHOICES.items():
+        if hasattr(method, key):
+            _one_of(f"method.{key}", getattr(method, key), allowed)
+    if hasattr(method, "best_of"):
+        _at_least("method.best_of", method.best_of, 1)
+    if hasattr(method, "beta"):
+        _above_zero("method.beta", method.beta)
+    if hasattr(method, "clip"):
+        _above_zero("method.clip", method.clip)
+    if isinstance(method, PreferenceOptions):
+        _at_least("method.nll", method.nll, 0)
+    uses = METHODS[method.name].uses
+    for amount in ("positives", "negatives"):
+        if amount in uses and getattr(data, amount) == 0:
+            raise ConfigError(f"data.{amount}=0: method={method.name} needs at least 1")
+    _check_model(c.model)
+    _at_least("trainer.batch_size", c.trainer.batch_size, 1)
+    _at_least("trainer.gradient_accumulation", c.trainer.gradient_accumulation, 1)
+    _at_least("trainer.logging_steps", c.trainer.logging_steps, 1)
+    if c.trainer.batch_size % c.trainer.gradient_accumulation:
+        raise ConfigError(
+            f"trainer.gradient_accumulation={c.trainer.gradient_accumulation}: "
+            f"allowed are divisors of trainer.batch_size={c.trainer.batch_size}"
+        )
+    _one_of("trainer.dtype", c.trainer.dtype, ("float32", "bfloat16"))
+    _one_of("engine.name", c.engine.name, ("vllm",))
+    _one_of("engine.dtype", c.engine.dtype, ("float32", "bfloat16", "float16"))
+    for key in ("max_num_seqs", "max_batched_tokens", "memory_gib", "tensor_parallel_size"):
+        _at_least(f"engine.{key}", getattr(c.engine, key), 1)
+    _one_of("evaluation.split", c.evaluation.split, ("validation", "test"))
+    if c.evaluation.problems is not None:
+        _at_least("evaluation.problems", c.evaluation.problems, 1)
+    for k in c.evaluation.pass_at_k:
+        _at_least("evaluation.pass_at_k", k, 1)
+    _one_of("tracking.name", c.tracking.name, ("wandb", "none"))
+    _one_of("tracking.mode", c.tracking.mode, ("auto", "online", "offline"))
+    _at_least("threads", c.threads, 1)
+    _at_least("seed", c.seed, 0)
+
+
+def check_task(config: Config) -> None:
+    """Refuse options that the task refuses, and more problems than it has. Raises ConfigError."""
+    try:
+        task = make_task(config.task)
+        task.problems("train", config.data.problems, config.seed)
+        task.problems(config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+_CHOICES = {
+    "pairing": ("random", "nearest", "farthest"),
+    "pit": ("lowest", "first_zero"),
+    "rejected": ("step", "rest"),
+    "chosen": ("prefix", "response"),
+    "drop": ("responses", "tokens"),
+    "weight": ("exp", "positive"),
+}
+
+# vLLM's attention on CPU takes these head sizes only.
+_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
+
+
+def _check_model(model: ModelOptions) -> None:
+    for key in ("width", "layers", "heads", "feedforward", "pretrain_batch_size"):
+        _at_least(f"model.{key}", getattr(model, key), 1)
+    _at_least("model.pretrain_documents", model.pretrain_documents, 0)
+    if model.width % model.heads or model.width // model.heads not in _HEAD_SIZES:
+        raise ConfigError(f"model.heads={model.heads}: model.width / model.heads must be one of {_HEAD_SIZES}")
+
+
+def check_folders(config: Config) -> None:
+    """Refuse folders that cannot be written before anything is computed. Raises ConfigError."""
+    for key in ("output", "store"):
+        folder = Path(getattr(config, key))
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / f".writable-{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ConfigError(f"{key}={folder}: allowed is a folder that can be written ({error.strerror})") from None
+
+
+def _at_least(key: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ConfigError(f"{key}={value}: allowed are values of at least {least}")
+
+
+def _above_zero(key: str, value: float) -> None:
+    if not value > 0:
+        raise ConfigError(f"{key}={value}: allowed are values above 0")
+
+
+def _between(key: str, value: float, low: float, high: float, words: str) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f"{key}={value}: allowed are {words}={high}")
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{key}={value}: allowed are {', '.join(allowed)}")

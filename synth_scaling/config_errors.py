@@ -1,0 +1,30 @@
+"""Hydra's and OmegaConf's messages as one line: the key, the value, what is allowed."""
+
+from __future__ import annotations
+
+import re
+
+from omegaconf.errors import OmegaConfBaseException
+
+
+def one_line(error: BaseException) -> str:
+    """What is wrong, without line breaks."""
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(cause, OmegaConfBaseException):
+        return _of_omegaconf(cause)
+    return _joined(str(error))
+
+
+def _of_omegaconf(cause: OmegaConfBaseException) -> str:
+    key = cause.full_key or cause.key
+    reason = _joined(str(cause).split("full_key:")[0])
+    parent = cause.parent_node
+    if "not in" in reason and parent is not None:
+        return f"{key}: no such key; allowed are {', '.join(sorted(map(str, parent.keys())))}"
+    return f"{key}: {reason}"
+
+
+def _joined(text: str) -> str:
+    text = text.split("Config search path:")[0]
+    lines = [line.strip() for line in text.strip().splitlines() if not line.strip().endswith("_schema")]
+    return re.sub(r"\s+", " ", " ".join(filter(None, lines)))

@@ -1,0 +1,82 @@
+"""Step values, advantages, first pits and spurious steps (arXiv 2406.14532, sections 3 and 6).
+
+All pure: what to sample is decided here, the sampling is done elsewhere, and the values are put together here.
+Steps are counted from 1; Q_0 = V(x) is the value before the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from synth_scaling.records import PrefixValue, Response, ResponseValues
+
+Prefix = tuple[str, tuple[int, ...]]  # (problem id, tokens of y_1..y_i)
+PitRule = Literal["lowest", "first_zero"]
+
+
+def distinct_prefixes(responses: Sequence[Response], ends: Sequence[Sequence[int]]) -> list[Prefix]:
+    """Every prefix that ends with a step but the last, once, in order of first appearance.
+
+    Responses of one problem share prefixes: each is rolled out once. After the last step nothing is left to
+    sample, its value is the reward.
+    """
+    found: dict[Prefix, None] = {}
+    for response, stops in zip(responses, ends, strict=True):
+        for stop in stops[:-1]:
+            found[response.problem, response.tokens[:stop]] = None
+    return list(found)
+
+
+def initial_values(rollouts: Sequence[Response]) -> dict[str, float]:
+    """V(x) of each problem: the mean reward of its rollouts."""
+    rewards: dict[str, list[int]] = {}
+    for response in rollouts:
+        rewards.setdefault(response.problem, []).append(response.reward)
+    return {problem: float(np.mean(values)) for problem, values in rewards.items()}
+
+
+def response_values(
+    responses: Sequence[Response],
+    ends: Sequence[Sequence[int]],
+    initial: Mapping[str, float],
+    prefix_values: Mapping[Prefix, PrefixValue],
+) -> list[ResponseValues]:
+    """Q_0..Q_L of each response: V(x), the values of its prefixes, and its reward after the last step."""
+    rows = []
+    for i, (response, stops) in enumerate(zip(responses, ends, strict=True)):
+        inner = [prefix_values[response.problem, response.tokens[:stop]].value for stop in stops[:-1]]
+        values = (initial[response.problem], *inner, float(response.reward))
+        rows.append(ResponseValues(i, tuple(stops), values))
+    return rows
+
+
+def best_of(values: Sequence[float], k: int) -> tuple[float, ...]:
+    """Values under best-of-k of the roll-out policy, Q_BoK = 1 - (1 - Q)^k (arXiv 2406.14532, section 6)."""
+    return tuple(1.0 - (1.0 - q) ** k for q in values)
+
+
+def advantages(values: Sequence[float]) -> np.ndarray:
+    """(L,) A_i = Q_i - Q_{i-1} from Q_0..Q_L."""
+    return np.diff(np.asarray(values, dtype=float))
+
+
+def first_pit(values: Sequence[float], rule: PitRule = "lowest") -> int | None:
+    """The first pit of an incorrect response with values Q_0..Q_L, as a step from 1 to L.
+
+    `lowest`: the first step at which Q is at its lowest (arXiv 2406.14532). `first_zero`: the first step after
+    which none of the K completions is right (arXiv 2404.10346). For an incorrect response Q_L = 0, so the two
+    agree unless a value was transformed; None if there is no such step.
+    """
+    q = np.asarray(values[1:], dtype=float)
+    if rule == "lowest":
+        return int(np.argmin(q)) + 1
+    zeros = np.flatnonzero(q == 0.0)
+    return int(zeros[0]) + 1 if len(zeros) else None
+
+
+def spurious_steps(values: Sequence[float], threshold: float = 0.0) -> list[int]:
+    """Steps of a correct response whose advantage is at most `threshold` (0: none, or negative)."""
+    return [int(i) + 1 for i in np.flatnonzero(advantages(values) <= threshold)]

@@ -1,0 +1,114 @@
+"""The road of one run, top-down like Figure 1 of arXiv 2406.14532.
+
+Every line that calls `stages` is looked up in the store under the hash of what determines it, or made. Two runs of
+a sweep that agree up to a line share everything above it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synth_scaling import credit, selection
+from synth_scaling.config import Config
+from synth_scaling.methods import METHODS, Graded
+from synth_scaling.methods.sft import SFTOptions
+from synth_scaling.records import NLLRow, PreferenceRow, Problem, Response, ResponseValues
+from synth_scaling.stages import Stages, seed_of
+from synth_scaling.store import StageResult, Store
+from synth_scaling.tasks import make_task
+from synth_scaling.tracking import NoTracker
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run comes to, before it is put into a result row."""
+
+    problems: list[Problem]  # tested on
+    responses: list[Response]  # the policy's greedy ones, one a problem
+    sampled: list[Response]  # for pass@k; empty unless asked for
+    graded: Graded
+    rows: list[NLLRow] | list[PreferenceRow]
+    policy: StageResult
+    stages: Stages
+
+
+def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
+    """One run: D_syn, the policy that samples, its responses and their step values, the method's policy, its test."""
+    method = METHODS[config.method.name]
+    task = make_task(config.task)
+    stages = Stages(config, store, tracker, task)
+
+    # The data: N problems, one teacher solution each.
+    problems = task.problems("train", config.data.problems, config.seed)
+    tested = task.problems(config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
+    base = stages.base()
+    demonstrations = [teach(stages, problem, config.seed) for problem in problems]
+    graded = Graded({p.id: stages.codec.encode(p.prompt) for p in problems}, demonstrations)
+
+    # The policy's own responses, right and wrong, and what each step of them is worth.
+    if method.uses or config.method.start == "pi_sft":
+        few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
+        pi_sft = stages.policy("pi_sft", base, few_epochs, build(few_epochs, graded, config.seed))
+        graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
+
+    # The method: rows to train on, and the policy that comes of them.
+    rows = build(config.method, graded, config.seed)
+    start = base if config.method.start == "base" else pi_sft
+    policy = stages.policy("policy", start, config.method, rows)
+
+    # Its test error.
+    responses = stages.responses("evaluation", policy, tested, 1, 0.0)
+    sampled: list[Response] = []
+    if config.evaluation.pass_at_k:
+        n = max(config.evaluation.pass_at_k)
+        sampled = stages.responses("pass_at_k", policy, tested, n, config.evaluation.temperature)
+    return Outcome(tested, responses, sampled, graded, rows, policy, stages)
+
+
+def teach(stages: Stages, problem: Problem, seed: int) -> Response:
+    """The teacher's solution of a problem; it depends on the problem and the seed alone."""
+    solution = stages.task.teacher(problem, np.random.default_rng([seed, seed_of(problem.id)]))
+    assert stages.task.grade(problem, solution), f"the teacher is wrong: {problem} {solution}"
+    return Response(problem.id, -1, stages.codec.encode(solution), True, 1)
+
+
+def self_generated(
+    config: Config,
+    stages: Stages,
+    pi_sft: StageResult,
+    problems: list[Problem],
+    graded: Graded,
+    uses: frozenset[str],
+) -> Graded:
+    """D_syn with the parts that a method `uses` of: positives, negatives, and the step values of either."""
+    if not uses:
+        return graded
+    data, by_id = config.data, {p.id: p for p in problems}
+    rollouts = stages.responses("rollouts", pi_sft, problems, data.rollouts, data.temperature)
+    initial = credit.initial_values(rollouts)
+    positives = selection.positives(rollouts, data.positives)
+    negatives = selection.negatives(rollouts, data.negatives, data.max_negatives)
+
+    prefix_values: dict = {}
+    values: dict[str, list[ResponseValues]] = {"positive_values": [], "negative_values": []}
+    for name, responses in (("negative_values", negatives), ("positive_values", positives)):
+        if name in uses:
+            ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
+            prefixes = credit.distinct_prefixes(responses, ends)
+            prefix_values |= stages.step_values(name, pi_sft, by_id, prefixes)
+            values[name] = credit.response_values(responses, ends, initial, prefix_values)
+    return Graded(
+        graded.prompts,
+        graded.demonstrations,
+        positives if "positives" in uses else [],
+        negatives if "negatives" in uses else [],
+        prefix_values=prefix_values,
+        **values,
+    )
+
+
+def build(options, graded: Graded, seed: int) -> list[NLLRow] | list[PreferenceRow]:  # noqa: ANN001
+    """The training rows of the method that `options` belong to."""
+    return METHODS[options.name].build(graded, options, np.random.default_rng([seed, seed_of(options.name)]))

@@ -1,0 +1,17 @@
+"""Methods by name: every row of the paper's comparison, one file each."""
+
+from synth_scaling.methods import advantage_weighted, dpo, rft, rft_filtered, sft, step_dpo, step_sft
+from synth_scaling.methods.method import Graded, Method, MethodOptions, PreferenceOptions
+
+METHODS: dict[str, Method] = {
+    "sft": sft.METHOD,
+    "rft": rft.METHOD,
+    "rft_filtered": rft_filtered.METHOD,
+    "dpo": dpo.METHOD,
+    "dpo_edit_distance": dpo.EDIT_DISTANCE,
+    "step_dpo": step_dpo.METHOD,
+    "step_sft": step_sft.METHOD,
+    "advantage_weighted": advantage_weighted.METHOD,
+}
+
+__all__ = ["METHODS", "Graded", "Method", "MethodOptions", "PreferenceOptions"]

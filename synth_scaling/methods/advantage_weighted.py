@@ -1,0 +1,60 @@
+"""`advantage_weighted`: every step of positive and negative responses, weighted by its advantage.
+
+Advantage-weighted regression (arXiv 1910.00177) on steps; the RL objective that per-step DPO has the same
+optimum as (arXiv 2406.14532, theorem 6.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synth_scaling.credit import advantages
+from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
+from synth_scaling.records import NLLRow
+
+
+@dataclass
+class AdvantageWeightedOptions(MethodOptions):
+    name: str = "advantage_weighted"
+    weight: str = "exp"  # exp(A_i / beta), at most `clip`; or "positive": max(A_i, 0)
+    beta: float = 0.25
+    clip: float = 10.0
+    demonstrations: bool = True  # D_syn is trained on, too, with weight 1
+
+
+def advantage_weighted(graded: Graded, options: AdvantageWeightedOptions, rng: np.random.Generator) -> list[NLLRow]:
+    """One row a response. Weights are scaled to mean 1 over the tokens of the self-generated responses."""
+    responses = [*graded.positives, *graded.negatives]
+    values = [*graded.positive_values, *graded.negative_values]
+    weighted = []
+    for response, row in zip(responses, values, strict=True):
+        step_weights = weights_of(advantages(row.values), options)
+        lengths = np.diff([0, *row.ends])
+        lengths[-1] += response.finished  # the end token belongs to the last step
+        weighted.append(np.repeat(step_weights, lengths))
+    mean = np.concatenate(weighted).mean() if weighted else 1.0
+    scale = 1.0 / mean if mean > 0 else 0.0
+    rows = [
+        nll_row(graded, response, (weights * scale).tolist())
+        for response, weights in zip(responses, weighted, strict=True)
+    ]
+    if options.demonstrations:
+        rows += [nll_row(graded, response) for response in graded.demonstrations]
+    return rows
+
+
+def weights_of(step_advantages: np.ndarray, options: AdvantageWeightedOptions) -> np.ndarray:
+    """(L,) weights of the steps with these (L,) advantages."""
+    if options.weight == "positive":
+        return np.maximum(step_advantages, 0.0)
+    return np.minimum(np.exp(step_advantages / options.beta), options.clip)
+
+
+METHOD = Method(
+    advantage_weighted,
+    AdvantageWeightedOptions,
+    "nll",
+    frozenset({"positives", "negatives", "positive_values", "negative_values"}),
+)

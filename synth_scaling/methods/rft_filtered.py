@@ -1,0 +1,43 @@
+"""`rft_filtered`: RFT without spurious steps, steps of a correct response that gain nothing (arXiv 2406.14532, 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synth_scaling.credit import spurious_steps
+from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
+from synth_scaling.records import NLLRow
+
+
+@dataclass
+class RFTFilteredOptions(MethodOptions):
+    name: str = "rft_filtered"
+    drop: str = "responses"  # those with a spurious step; or "tokens": the spurious steps' tokens alone
+    spurious_threshold: float = -0.25  # a step is spurious if its advantage is at most this
+
+
+def rft_filtered(graded: Graded, options: RFTFilteredOptions, rng: np.random.Generator) -> list[NLLRow]:
+    """D_syn and the positives less their spurious steps: the responses that have one, or those steps' tokens.
+
+    D_syn is kept whole: its values are not estimated.
+    """
+    taught = {(response.problem, response.tokens) for response in graded.demonstrations}
+    rows = [nll_row(graded, response) for response in graded.demonstrations]
+    for response, values in zip(graded.positives, graded.positive_values, strict=True):
+        if (response.problem, response.tokens) in taught:
+            continue
+        spurious = spurious_steps(values.values, options.spurious_threshold)
+        if not spurious:
+            rows.append(nll_row(graded, response))
+        elif options.drop == "tokens":
+            weights = [1.0] * (len(response.tokens) + response.finished)
+            for step in spurious:
+                begin = values.ends[step - 2] if step > 1 else 0
+                weights[begin : values.ends[step - 1]] = [0.0] * (values.ends[step - 1] - begin)
+            rows.append(nll_row(graded, response, weights))
+    return rows
+
+
+METHOD = Method(rft_filtered, RFTFilteredOptions, "nll", frozenset({"positives", "positive_values"}))

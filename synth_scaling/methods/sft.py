@@ -1,0 +1,23 @@
+"""`sft`: next-token NLL on the teacher's solutions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
+from synth_scaling.records import NLLRow
+
+
+@dataclass
+class SFTOptions(MethodOptions):
+    name: str = "sft"
+
+
+def sft(graded: Graded, options: SFTOptions, rng: np.random.Generator) -> list[NLLRow]:
+    """D_syn, one row a demonstration."""
+    return [nll_row(graded, response) for response in graded.demonstrations]
+
+
+METHOD = Method(sft, SFTOptions, "nll")

@@ -1,0 +1,62 @@
+"""`step_dpo`: per-step DPO on the first pit of each incorrect response (arXiv 2406.14532, section 6 and theorem 6.1).
+
+The prompt is x with the steps before the pit, rejected is the pit, chosen a correct completion sampled from the
+same prefix. The loss falls on what follows the shared prefix only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synth_scaling.credit import best_of, first_pit
+from synth_scaling.methods.method import Graded, Method, PreferenceOptions
+from synth_scaling.records import PreferenceRow
+
+
+@dataclass
+class StepDPOOptions(PreferenceOptions):
+    name: str = "step_dpo"
+    start: str = "pi_sft"
+    epochs: float = 4
+    learning_rate: float = 1e-3
+    nll: float = 1.0
+    pit: str = "lowest"  # or "first_zero"
+    best_of: int = 1  # values under best-of-k of the roll-out policy
+    rejected: str = "step"  # the pit alone; or "rest": y_c..y_L
+    chosen: str = "prefix"  # a completion from the shared prefix; or "response": a whole correct response from x
+
+
+def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) -> list[PreferenceRow]:
+    """One pair a negative that has a pit and a correct continuation of what comes before it.
+
+    `chosen="response"` is the paper's algorithm (a full correct response against y_1..y_c, both after x), the
+    default its theorem's form.
+    """
+    own_positives: dict[str, list[tuple[int, ...]]] = {}
+    for response in graded.positives:
+        own_positives.setdefault(response.problem, []).append(response.tokens)
+    rows = []
+    for response, values in zip(graded.negatives, graded.negative_values, strict=True):
+        pit = first_pit(best_of(values.values, options.best_of), options.pit)  # type: ignore[arg-type]
+        if pit is None:
+            continue
+        begin = values.ends[pit - 2] if pit > 1 else 0
+        cut = values.ends[pit - 1] if options.rejected == "step" else len(response.tokens)
+        if begin == 0 or options.chosen == "response":
+            prefix, begin = (), 0
+            candidates = own_positives.get(response.problem, [])
+        else:
+            prefix = response.tokens[:begin]
+            candidates = list(graded.prefix_values[response.problem, prefix].correct)
+        rejected = response.tokens[begin:cut]
+        rejected_ends = response.finished and cut == len(response.tokens)
+        if candidates and (rejected or rejected_ends):
+            chosen = candidates[rng.integers(len(candidates))]
+            prompt = graded.prompts[response.problem] + prefix
+            rows.append(PreferenceRow(prompt, chosen, True, rejected, rejected_ends))
+    return rows
+
+
+METHOD = Method(step_dpo, StepDPOOptions, "preference", frozenset({"positives", "negatives", "negative_values"}))

@@ -1,0 +1,98 @@
+"""The rows that travel down the road, and how they lie on disk.
+
+Every table between two stages is a list of one of these frozen dataclasses, written as one Parquet file.
+Token ids never include the end-of-sequence token: whether a text ends is a flag, and the end token is
+added in one place only (:mod:`synth_scaling.training`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A question `x` with a final answer that a program can check."""
+
+    id: str  # unique within the task, e.g. "train/17"
+    prompt: str
+    answer: str  # what the task's grader compares with
+    difficulty: int  # the task's own scale; for `maze` the shortest distance
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One graded solution `y` of a problem."""
+
+    problem: str  # Problem.id
+    sample: int  # index of the draw; -1 for the teacher's
+    tokens: tuple[int, ...]
+    finished: bool  # the end token was produced; a response cut at the length limit is not finished
+    reward: int  # r(x, y): 1 if the final answer is right, else 0
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixValue:
+    """Monte-Carlo value of a prefix: V(x, y_1..y_i) = the share of completions that are right."""
+
+    problem: str
+    prefix: tuple[int, ...]  # tokens of y_1..y_i; empty for V(x)
+    value: float
+    rollouts: int  # K
+    correct: tuple[tuple[int, ...], ...]  # the distinct right completions seen from here
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseValues:
+    """Q_0..Q_L of one response, and where its steps end."""
+
+    response: int  # row in the table of responses
+    ends: tuple[int, ...]  # token count after each step, ends[-1] == len(tokens)
+    values: tuple[float, ...]  # Q_0..Q_L, one longer than `ends`
+
+
+@dataclass(frozen=True, slots=True)
+class NLLRow:
+    """A prompt, what follows it, and the weight of each of its tokens in the loss."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    ends: bool  # the end token is trained on after the completion
+    weights: tuple[float, ...] | None = None  # one a completion token, and one more for the end token if `ends`
+
+
+@dataclass(frozen=True, slots=True)
+class PreferenceRow:
+    """Two continuations of one prompt (for per-step pairs the prompt holds the shared prefix)."""
+
+    prompt: tuple[int, ...]
+    chosen: tuple[int, ...]
+    chosen_ends: bool
+    rejected: tuple[int, ...]
+    rejected_ends: bool
+
+
+def write_table(path: Path, rows: Sequence[object], kind: type) -> None:
+    """Write `rows`, all of dataclass `kind`, as one Parquet file (an empty table keeps its columns)."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    columns = {name: [getattr(row, name) for row in rows] for name in names}
+    pq.write_table(pa.table(columns), path)
+
+
+def read_table(path: Path, kind: type[Row]) -> list[Row]:
+    """Read what :func:`write_table` wrote; lists come back as tuples."""
+    columns = pq.read_table(path).to_pydict()
+    return [kind(*map(_frozen, values)) for values in zip(*columns.values(), strict=True)]
+
+
+def _frozen(value: object) -> object:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

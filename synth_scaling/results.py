@@ -1,0 +1,153 @@
+"""One run from configuration to result row, in a folder of its own.
+
+`row.json` and `correct.parquet` are what `analysis` reads; `config.yaml` is the resolved configuration, `log.txt` what
+was said, `error.txt` the traceback of a run that failed. `DONE` is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from omegaconf import OmegaConf
+
+from synth_scaling.config import Config, run_hash
+from synth_scaling.evaluation import pass_at_k, shares, wilson_interval
+from synth_scaling.experiment import Outcome, run
+from synth_scaling.stages import sampling_versions
+from synth_scaling.store import Store
+from synth_scaling.tracking import NoTracker, start_tracker
+
+log = logging.getLogger("synth_scaling")
+
+
+def run_folder(config: Config) -> Path:
+    """Where a run keeps what it comes to."""
+    return Path(config.output) / "runs" / run_hash(config)
+
+
+def is_done(config: Config) -> bool:
+    return (run_folder(config) / "DONE").exists()
+
+
+def run_once(config: Config) -> dict[str, Any]:
+    """Make the run's result row, or read it if it was made before. What goes wrong is recorded and raised."""
+    folder = run_folder(config)
+    if is_done(config):
+        return json.loads((folder / "row.json").read_text())
+    folder.mkdir(parents=True, exist_ok=True)
+    resolved = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    assert isinstance(resolved, dict)
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(resolved)))
+    (folder / "error.txt").unlink(missing_ok=True)
+    record = logging.FileHandler(folder / "log.txt", mode="w")
+    record.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(record)
+    name = f"{config.label} N={config.data.problems} seed={config.seed}"
+    store = Store(Path(config.store), on_start=lambda stage: log.info("%s: making %s", name, stage))
+    tracker, row = NoTracker(), None
+    begin = time.perf_counter()
+    try:
+        tracker = start_tracker(config, folder.name, folder, resolved)
+        outcome = run(config, store, tracker)
+        row = result_row(config, resolved, outcome)
+        log_samples(config, outcome, tracker)
+        correct = {"problem": [r.problem for r in outcome.responses], "correct": [bool(r.reward) for r in outcome.responses]}
+        pq.write_table(pa.table(correct), folder / "correct.parquet")
+        (folder / "row.json").write_text(json.dumps(row, indent=1))
+        (folder / "DONE").touch()
+    except BaseException:
+        (folder / "error.txt").write_text(traceback.format_exc())
+        raise
+    finally:
+        tracker.finish(row)
+        log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
+        log.removeHandler(record)
+        record.close()
+    return row
+
+
+def _summary(row: dict[str, Any] | None, seconds: float) -> str:
+    if row is None:
+        return f"failed after {seconds:.0f} s"
+    return f"test error {100 * row['error']:.1f} % ({row['wrong']} of {row['tested']}), {seconds:.0f} s"
+
+
+def result_row(config: Config, resolved: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+    """Everything a figure may want of a run, flat but for what is named.
+
+    Tokens and FLOPs are those of the stages between the base model and the policy, as if made for this run alone:
+    pretraining and evaluation are left out. `seconds` are of the making, whoever made it.
+    """
+    tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
+    low, high = wilson_interval(wrong, tested)
+    done = outcome.stages.done
+    spent = [stage.cost for name, stage in done.items() if name not in ("base", "evaluation", "pass_at_k")]
+    problems = {p.id: p for p in outcome.problems}
+    kinds = [
+        outcome.stages.task.error_kind(problems[r.problem], outcome.stages.codec.decode(r.tokens), r.finished)
+        for r in outcome.responses
+        if not r.reward
+    ]
+    data = config.data
+    return {
+        "run": run_hash(config),
+        "sweep": config.sweep,
+        "figure": config.figure,
+        "task": config.task.name,
+        "method": config.method.name,
+        "label": config.label,
+        "seed": config.seed,
+        "problems": data.problems,
+        "positives": data.positives,
+        "negatives": data.negatives,
+        "rollouts": data.rollouts,
+        "positives_used": len(outcome.graded.positives),
+        "negatives_used": len(outcome.graded.negatives),
+        "training_rows": len(outcome.rows),
+        "tested": tested,
+        "wrong": wrong,
+        "error": wrong / tested,
+        "error_low": low,
+        "error_high": high,
+        "error_kinds": shares(kinds),
+        "pass_at_k": {str(k): pass_at_k(outcome.sampled, k) for k in config.evaluation.pass_at_k},
+        "tokens_trained": sum(cost.tokens_trained for cost in spent),
+        "tokens_sampled": sum(cost.tokens_sampled for cost in spent),
+        "flops_training": sum(cost.flops_training for cost in spent),
+        "flops_sampling": sum(cost.flops_sampling for cost in spent),
+        "seconds": {name: stage.seconds for name, stage in done.items()},
+        "facts": {name: dict(stage.facts) for name, stage in done.items()},
+        "costs": {name: asdict(stage.cost) for name, stage in done.items()},
+        "hashes": {name: stage.hash for name, stage in done.items()},
+        "versions": sampling_versions(),
+        "config": resolved,
+    }
+
+
+def log_samples(config: Config, outcome: Outcome, tracker: NoTracker) -> None:
+    """A table of the policy's own responses with their steps and values, and of its test responses."""
+    stages, graded, most = outcome.stages, outcome.graded, config.tracking.sampled_rows
+    rows = []
+    for responses, values in (
+        (graded.negatives, graded.negative_values),
+        (graded.positives, graded.positive_values),
+    ):
+        for i, response in enumerate(responses[:most]):
+            steps = stages.task.steps(stages.codec.decode(response.tokens))
+            q = [f"{v:.2f}" for v in values[i].values] if values else []
+            rows.append([response.problem, response.reward, " |".join(steps), " ".join(q)])
+    if rows:
+        tracker.table("rollouts", ["problem", "reward", "steps", "values Q_0..Q_L"], rows)
+    problems = {p.id: p for p in outcome.problems}
+    test = [
+        [problems[r.problem].prompt, stages.codec.decode(r.tokens), r.reward] for r in outcome.responses[:most]
+    ]
+    tracker.table("evaluation", ["prompt", "response", "reward"], test)

@@ -1,0 +1,70 @@
+"""What a sampling engine promises, and the one living engine of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass
+class EngineOptions:
+    """conf/engine/*.yaml. `memory_gib` is the KV cache on CPU; on GPUs `gpu_memory_share` of the device is taken."""
+
+    name: str = "vllm"
+    dtype: str = "float32"
+    max_num_seqs: int = 1024
+    max_batched_tokens: int = 8192
+    memory_gib: int = 1
+    gpu_memory_share: float = 0.5
+    tensor_parallel_size: int = 1
+    eager: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What was sampled after a prompt. `tokens` never hold the end token; `finished` says that it was produced."""
+
+    tokens: tuple[int, ...]
+    finished: bool
+
+
+class Engine(Protocol):
+    """Samples from one checkpoint at a time; loading another one swaps the weights."""
+
+    def load(self, checkpoint: Path) -> None:
+        """Sample from `checkpoint` (a Hugging Face folder with safetensors) from now on."""
+        ...
+
+    def sample(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        n: int,
+        temperature: float,
+        max_tokens: Sequence[int],
+        seed: int,
+    ) -> list[list[Completion]]:
+        """`n` completions of each of the token-id `prompts`, prompt i at most `max_tokens[i]` long, the end token not counted.
+
+        Temperature 0 is greedy. The same checkpoint, arguments and machine give the same completions, whatever the
+        engine did before.
+        """
+        ...
+
+
+_living: dict[str, Engine] = {}
+
+
+def engine_for(options: EngineOptions) -> Engine:
+    """The engine of this process for `options`, started on first use and kept for later runs of a sweep."""
+    key = repr(options)
+    if key not in _living:
+        if options.name != "vllm":
+            raise ValueError(f"engine.name={options.name}: allowed is vllm")
+        from synth_scaling.sampling.vllm import VLLMEngine  # slow import, and only needed when sampling
+
+        _living.clear()  # one engine at a time: the old one's memory goes first
+        _living[key] = VLLMEngine(options)
+    return _living[key]

@@ -1,0 +1,71 @@
+"""Responses and step values from an engine: what is sampled is graded at once and comes back as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from synth_scaling.codec import Codec
+from synth_scaling.costs import sampling_flops
+from synth_scaling.credit import Prefix
+from synth_scaling.records import Problem, PrefixValue, Response
+from synth_scaling.sampling.engine import Engine
+from synth_scaling.store import Cost
+from synth_scaling.tasks.task import Task
+
+
+def sample_responses(
+    engine: Engine,
+    task: Task,
+    codec: Codec,
+    problems: Sequence[Problem],
+    parameters: int,
+    *,
+    n: int,
+    temperature: float,
+    seed: int,
+) -> tuple[list[Response], Cost]:
+    """`n` graded responses of each problem, in the order of the problems, then of the draws.
+
+    `parameters` is the policy's size, for the cost. A response cut at the task's limit is wrong.
+    """
+    prompts = [codec.encode(problem.prompt) for problem in problems]
+    limits = [task.max_response_tokens] * len(prompts)
+    sampled = engine.sample(prompts, n=n, temperature=temperature, max_tokens=limits, seed=seed)
+    rows = [
+        Response(problem.id, i, c.tokens, c.finished, int(c.finished and task.grade(problem, codec.decode(c.tokens))))
+        for problem, completions in zip(problems, sampled, strict=True)
+        for i, c in enumerate(completions)
+    ]
+    return rows, _cost(parameters, prompts, [row.tokens for row in rows])
+
+
+def sample_prefix_values(
+    engine: Engine,
+    task: Task,
+    codec: Codec,
+    problems: Mapping[str, Problem],
+    prefixes: Sequence[Prefix],
+    parameters: int,
+    *,
+    k: int,
+    temperature: float,
+    seed: int,
+) -> tuple[list[PrefixValue], Cost]:
+    """V of each prefix from `k` completions, with the distinct right ones; prefixes are continued as token ids."""
+    encoded = {id: codec.encode(problem.prompt) for id, problem in problems.items()}
+    prompts = [encoded[problem] + prefix for problem, prefix in prefixes]
+    limits = [task.max_response_tokens - len(prefix) for _, prefix in prefixes]
+    sampled = engine.sample(prompts, n=k, temperature=temperature, max_tokens=limits, seed=seed)
+    rows = []
+    for (id, prefix), completions in zip(prefixes, sampled, strict=True):
+        right = [
+            c.tokens for c in completions if c.finished and task.grade(problems[id], codec.decode(prefix + c.tokens))
+        ]
+        rows.append(PrefixValue(id, prefix, len(right) / k, k, tuple(dict.fromkeys(right))))
+    return rows, _cost(parameters, prompts, [c.tokens for completions in sampled for c in completions])
+
+
+def _cost(parameters: int, prompts: Sequence[Sequence[int]], sampled: Sequence[Sequence[int]]) -> Cost:
+    tokens = sum(map(len, sampled))
+    flops = sampling_flops(parameters, sum(map(len, prompts)), tokens)
+    return Cost(tokens_sampled=tokens, flops_sampling=flops)

@@ -1,0 +1,127 @@
+"""The vLLM engine, the same code on CPU and GPU.
+
+It runs inside this process, so that weights are swapped in place between the policies of a run and the runs of
+a sweep. Sampled rows are reproducible because every call seeds the engine's own generator and sends its
+requests in a fixed order: a seed a request cannot be used on CPU (vLLM 0.32: "CPU Generator does not use
+offset" as soon as a prompt is prefilled in chunks).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from synth_scaling.sampling.engine import Completion, EngineOptions
+
+log = logging.getLogger(__name__)
+
+_ARCHITECTURE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+                 "num_key_value_heads", "head_dim", "intermediate_size", "max_position_embeddings",
+                 "tie_word_embeddings")  # fmt: skip
+
+
+class VLLMEngine:
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self._llm: Any = None
+        self._architecture: tuple | None = None
+        self._checkpoint: Path | None = None
+        self._eos: int = -1
+
+    def load(self, checkpoint: Path) -> None:
+        """Swap to `checkpoint`'s weights; the engine is started anew only if the architecture is another one."""
+        checkpoint = checkpoint.resolve()
+        if checkpoint == self._checkpoint:
+            return
+        config = json.loads((checkpoint / "config.json").read_text())
+        architecture = tuple(config.get(name) for name in _ARCHITECTURE)
+        if architecture != self._architecture:
+            self._start(checkpoint)
+        else:
+            self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(checkpoint)})
+        self._architecture, self._checkpoint = architecture, checkpoint
+        self._eos = int(config["eos_token_id"])
+
+    def _start(self, checkpoint: Path) -> None:
+        self._stop()
+        # In this process: swapping weights in place needs no second copy of them, and torch's generator is ours.
+        os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+        os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(self.options.memory_gib)
+        os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+        import vllm
+
+        with _quiet():
+            self._llm = vllm.LLM(
+                str(checkpoint),
+                skip_tokenizer_init=True,
+                trust_remote_code=False,
+                dtype=self.options.dtype,
+                enforce_eager=self.options.eager,
+                max_num_seqs=self.options.max_num_seqs,
+                max_num_batched_tokens=self.options.max_batched_tokens,
+                gpu_memory_utilization=self.options.gpu_memory_share,
+                tensor_parallel_size=self.options.tensor_parallel_size,
+                seed=0,
+            )
+
+    def _stop(self) -> None:
+        if self._llm is None:
+            return
+        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+        self._llm = None
+        gc.collect()
+        cleanup_dist_env_and_memory()
+
+    def sample(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        n: int,
+        temperature: float,
+        max_tokens: Sequence[int],
+        seed: int,
+    ) -> list[list[Completion]]:
+        assert self._llm is not None, "load a checkpoint first"
+        import torch
+        from vllm import SamplingParams
+
+        self._llm.reset_prefix_cache()  # what earlier calls left behind must not change how this one is computed
+        torch.manual_seed(seed)
+        common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=[self._eos], detokenize=False)
+        # One token more than allowed: the end token may stand there.
+        params = {limit: SamplingParams(max_tokens=limit + 1, **common) for limit in set(max_tokens)}
+        outputs = self._llm.generate(
+            [{"prompt_token_ids": list(prompt)} for prompt in prompts],
+            [params[limit] for limit in max_tokens],
+            use_tqdm=sys.stderr.isatty(),
+        )
+        return [
+            [self._completion(list(c.token_ids), limit) for c in output.outputs]
+            for output, limit in zip(outputs, max_tokens, strict=True)
+        ]
+
+    def _completion(self, tokens: list[int], limit: int) -> Completion:
+        if tokens and tokens[-1] == self._eos:
+            return Completion(tuple(tokens[:-1]), True)
+        return Completion(tuple(tokens[:limit]), False)
+
+
+@contextlib.contextmanager
+def _quiet():
+    """vLLM's start prints pages of warnings that mean nothing here; errors still raise."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(previous)

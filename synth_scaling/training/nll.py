@@ -1,0 +1,94 @@
+"""Next-token NLL with a weight a token, on transformers' Trainer.
+
+All NLL methods go through this one loss; without weights every trained token has weight 1. TRL's SFTTrainer has
+no token weights, and at 20 ms a step its metrics cost a quarter of the speed (benchmarks/training.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from transformers import Trainer, TrainingArguments
+
+from synth_scaling.costs import matmul_parameters, training_flops
+from synth_scaling.models import load_tokenizer
+from synth_scaling.records import NLLRow
+from synth_scaling.store import Cost
+from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
+
+IGNORED = -100  # label of a token that is not trained on
+
+
+def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: Curve = lambda point: None) -> Cost:
+    """Train on `rows`, write the checkpoint to `folder`, return the cost. Raises ValueError if there are no rows."""
+    if not rows:
+        raise ValueError("nothing to train on: the method made no rows")
+    tokenizer = load_tokenizer(training.start)
+    examples = [example(row, tokenizer.eos_token_id) for row in rows]
+    trainer = NLLTrainer(
+        load_model(training),
+        TrainingArguments(**arguments(training, folder)),
+        data_collator=PadRight(tokenizer.pad_token_id),
+        train_dataset=examples,  # type: ignore[arg-type]
+        callbacks=[CurveRecorder(folder, curve)],
+    )
+    run(trainer, training, folder)
+    tokens = round(training.epochs * sum(len(e["input_ids"]) for e in examples))
+    return Cost(tokens_trained=tokens, flops_training=training_flops(matmul_parameters(folder), tokens))
+
+
+def example(row: NLLRow, eos: int) -> dict[str, list]:
+    """`input_ids`, `labels` (IGNORED on the prompt) and `weights` of one row, all of its length in tokens.
+
+    The end token follows iff the row ends. Raises ValueError if the weights do not fit the trained tokens.
+    """
+    trained = [*row.completion, *([eos] if row.ends else [])]
+    weights = [1.0] * len(trained) if row.weights is None else list(row.weights)
+    if len(weights) != len(trained):
+        raise ValueError(f"{len(weights)} weights for {len(trained)} trained tokens")
+    n = len(row.prompt)
+    return {"input_ids": [*row.prompt, *trained], "labels": [IGNORED] * n + trained, "weights": [0.0] * n + weights}
+
+
+class PadRight:
+    """Batches (B, T) of `input_ids`, `labels`, `weights`.
+
+    No attention mask: with causal attention what stands on the right of a token does not reach it.
+    """
+
+    def __init__(self, pad: int) -> None:
+        self.fill = {"input_ids": pad, "labels": IGNORED, "weights": 0.0}
+
+    def __call__(self, examples: list[dict[str, list]]) -> dict[str, torch.Tensor]:
+        length = max(len(e["input_ids"]) for e in examples)
+        return {
+            name: torch.tensor([e[name] + [fill] * (length - len(e[name])) for e in examples])
+            for name, fill in self.fill.items()
+        }
+
+
+class NLLTrainer(Trainer):
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """Sum of weight times NLL over the trained tokens of the batch, divided by their number."""
+        outputs = model(input_ids=inputs["input_ids"], use_cache=False)
+        loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch)
+        return (loss, outputs) if return_outputs else loss
+
+
+def weighted_nll(
+    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, items: torch.Tensor | int | None = None
+) -> torch.Tensor:
+    """Scalar loss of logits (B, T, V), labels (B, T), weights (B, T); `items` trained tokens, counted if None."""
+    targets = labels[:, 1:]
+    nll = F.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    if items is None:
+        items = (targets != IGNORED).sum()
+    return (nll * weights[:, 1:].flatten()).sum() / items

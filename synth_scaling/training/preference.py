@@ -1,0 +1,75 @@
+"""DPO (arXiv 2305.18290) on TRL's DPOTrainer, from token ids, with an optional NLL term on the chosen side.
+
+The loss falls on what follows the prompt only; for per-step pairs the prompt holds the shared prefix. TRL's own
+data preparation works on text and appends the end token to both sides: it is passed by, because a response cut at
+its pit must not end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from trl import DPOConfig, DPOTrainer
+
+from synth_scaling.costs import matmul_parameters, training_flops
+from synth_scaling.models import load_tokenizer
+from synth_scaling.records import PreferenceRow
+from synth_scaling.store import Cost
+from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
+
+
+def train_preference(
+    rows: Sequence[PreferenceRow],
+    training: Training,
+    folder: Path,
+    *,
+    beta: float,
+    nll: float,
+    curve: Curve = lambda point: None,
+) -> Cost:
+    """Train on pairs against the start checkpoint as reference, write the checkpoint to `folder`.
+
+    Loss a batch: mean of -log sigmoid(beta * (chosen - rejected log-ratio)), log-probabilities summed over tokens,
+    plus `nll` times the mean NLL a chosen token. Raises ValueError if there are no pairs.
+    """
+    if not rows:
+        raise ValueError("nothing to train on: the method made no pairs")
+    tokenizer = load_tokenizer(training.start)
+    examples = [example(row, tokenizer.eos_token_id) for row in rows]
+    trainer = TokenDPOTrainer(
+        load_model(training),
+        args=DPOConfig(
+            **arguments(training, folder),
+            beta=beta,
+            loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
+            loss_weights=[1.0, nll] if nll else None,
+            max_length=None,
+            precompute_ref_log_probs=True,  # one pass over the pairs instead of one an epoch
+        ),
+        train_dataset=Dataset.from_list(examples),
+        processing_class=tokenizer,
+        callbacks=[CurveRecorder(folder, curve)],
+    )
+    run(trainer, training, folder)
+    once = sum(2 * len(e["prompt_ids"]) + len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in examples)
+    tokens = round(training.epochs * once)
+    return Cost(tokens_trained=tokens, flops_training=training_flops(matmul_parameters(folder), tokens, once))
+
+
+def example(row: PreferenceRow, eos: int) -> dict[str, list[int]]:
+    """TRL's columns of one pair; the end token follows a side iff that side ends."""
+    return {
+        "prompt_ids": list(row.prompt),
+        "chosen_ids": [*row.chosen, *([eos] if row.chosen_ends else [])],
+        "rejected_ids": [*row.rejected, *([eos] if row.rejected_ends else [])],
+    }
+
+
+class TokenDPOTrainer(DPOTrainer):
+    """TRL's DPOTrainer on rows that are token ids already."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset

@@ -1,0 +1,57 @@
+"""The base model of an embedded task: a random Llama trained on the task's corpus, never on a held-out problem."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from synth_scaling.codec import Codec
+from synth_scaling.models import TinyLlama, create_tiny_llama
+from synth_scaling.records import NLLRow
+from synth_scaling.store import Cost
+from synth_scaling.tasks.task import EmbeddedTask
+from synth_scaling.training.nll import train_nll
+from synth_scaling.training.options import TrainerOptions
+from synth_scaling.training.trainer import Curve, Training
+
+
+def pretrain(
+    task: EmbeddedTask,
+    shape: TinyLlama,
+    folder: Path,
+    *,
+    documents: int,
+    batch_size: int,
+    learning_rate: float,
+    trainer: TrainerOptions,
+    seed: int,
+    threads: int,
+    curve: Curve = lambda point: None,
+) -> Cost:
+    """One pass over `documents` documents of the corpus, every token trained on; 0 leaves the random weights."""
+    if documents == 0:
+        create_tiny_llama(folder, task, shape, seed)
+        return Cost()
+    with tempfile.TemporaryDirectory(dir=folder) as start:
+        create_tiny_llama(Path(start), task, shape, seed)
+        codec = Codec(Path(start))
+        corpus = itertools.islice(task.corpus(np.random.default_rng([seed, 7])), documents)
+        texts = [prompt + continuation for prompt, continuation in refuse_held_out(task, corpus)]
+        rows = [NLLRow((), tokens, True) for tokens in codec.encode_all(texts)]
+        options = replace(trainer, batch_size=batch_size, warmup_share=0.02, logging_steps=100)
+        training = Training(Path(start), 1.0, learning_rate, seed, options, threads)
+        return train_nll(rows, training, folder, curve)
+
+
+def refuse_held_out(task: EmbeddedTask, corpus: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Pass the corpus on; RuntimeError if a document is about a validation or test problem."""
+    held_out = {p.prompt for split in ("validation", "test") for p in task.problems(split, None, 0)}  # type: ignore[arg-type]
+    for prompt, continuation in corpus:
+        if prompt in held_out:
+            raise RuntimeError(f"the corpus of task={task.name} has a held-out problem: {prompt!r}")
+        yield prompt, continuation

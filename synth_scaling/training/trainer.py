@@ -1,0 +1,106 @@
+"""What the two objectives share: the settings, the training curve, and the checkpoint that is written."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
+
+from synth_scaling.models import load_tokenizer
+from synth_scaling.training.options import TrainerOptions
+
+log = logging.getLogger("synth_scaling")
+
+Curve = Callable[[Mapping[str, float]], None]  # called with each logged point of a training curve
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: where it starts, how long and how fast, and the seed of its data order."""
+
+    start: Path
+    epochs: float
+    learning_rate: float
+    seed: int
+    options: TrainerOptions
+    threads: int = 1
+
+
+def load_model(training: Training) -> PreTrainedModel:
+    """The start checkpoint, ready to train."""
+    transformers.utils.logging.disable_progress_bar()
+    torch.set_num_threads(training.threads)
+    dtype = getattr(torch, training.options.dtype)
+    return AutoModelForCausalLM.from_pretrained(
+        training.start, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
+
+
+def arguments(training: Training, folder: Path) -> dict[str, Any]:
+    """Keyword arguments of TrainingArguments (and of TRL's subclasses of it)."""
+    o = training.options
+    return dict(
+        output_dir=str(folder / "trainer"),
+        num_train_epochs=training.epochs,
+        per_device_train_batch_size=o.batch_size // o.gradient_accumulation,
+        gradient_accumulation_steps=o.gradient_accumulation,
+        learning_rate=training.learning_rate,
+        weight_decay=o.weight_decay,
+        lr_scheduler_type=o.schedule,
+        warmup_steps=o.warmup_share,  # below 1: a share of all steps
+        max_grad_norm=o.max_grad_norm,
+        bf16=o.dtype == "bfloat16",
+        gradient_checkpointing=o.gradient_checkpointing,
+        logging_steps=o.logging_steps,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=not sys.stderr.isatty(),
+        seed=training.seed,
+        data_seed=training.seed,
+        remove_unused_columns=False,
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+class CurveRecorder(TrainerCallback):
+    """Writes each logged point to `curve.jsonl` and hands it on; a loss that is not finite ends the training."""
+
+    def __init__(self, folder: Path, curve: Curve) -> None:
+        self.file = folder / "curve.jsonl"
+        self.curve = curve
+        self.spoke = time.monotonic()
+
+    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
+        point = {k: float(v) for k, v in (logs or {}).items() if not k.startswith(("train_", "total_"))}
+        if "loss" not in point:
+            return
+        point["step"] = float(state.global_step)
+        with open(self.file, "a") as file:
+            file.write(json.dumps(point) + "\n")
+        if not math.isfinite(point["loss"]):
+            raise FloatingPointError(f"training diverged: the loss is {point['loss']} at step {state.global_step}")
+        self.curve(point)
+        if time.monotonic() - self.spoke > 20 and not sys.stderr.isatty():  # on a terminal there is a bar
+            self.spoke = time.monotonic()
+            log.info("  step %d of %d, loss %.3f", state.global_step, state.max_steps, point["loss"])
+
+
+def run(trainer: Trainer, training: Training, folder: Path) -> None:
+    """Train and write the checkpoint with its tokenizer to `folder`."""
+    trainer.remove_callback(transformers.PrinterCallback)
+    trainer.train()
+    trainer.model.save_pretrained(folder)  # type: ignore[union-attr]
+    load_tokenizer(training.start).save_pretrained(folder)
+    shutil.rmtree(folder / "trainer", ignore_errors=True)

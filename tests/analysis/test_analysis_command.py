@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from analysis.__main__ import main
+
+
+def test_table_shows_all_four_tables(simulated, capsys):
+    assert main(["table", str(simulated), "--draws", "200"]) == 0
+    shown = capsys.readouterr().out
+    for title in ("Test error in %", "Power law", "Data multiplier against sft", "Paired difference of test error"):
+        assert title in shown
+    assert "100 to 400" in shown and "distinguishable (below)" in shown
+    assert "(beyond the baseline's largest run)" in shown
+    assert "step_dpo, no NLL" in shown
+
+
+def test_table_as_json(simulated, capsys):
+    assert main(["table", str(simulated), "--draws", "200", "--json"]) == 0
+    study = json.loads(capsys.readouterr().out)
+    assert {law["label"] for law in study["laws"]} == {"sft", "rft", "dpo", "step_dpo", "step_dpo, no NLL"}
+    (law,) = (law for law in study["laws"] if law["label"] == "sft")
+    low, high = law["exponent_interval"]
+    assert low < law["law"]["exponent"] < high
+    assert len(study["errors"]) == 25 and len(study["multipliers"]) == len(study["differences"]) == 20
+
+
+def test_compare_takes_any_label_as_baseline(simulated, capsys):
+    arguments = ["compare", str(simulated), "--baseline", "step_dpo", "--draws", "200", "--json"]
+    assert main(arguments) == 0
+    found = {(one["label"], one["size"]): one["verdict"] for one in json.loads(capsys.readouterr().out)}
+    assert found["sft", 100] == found["dpo", 1600] == "above" and ("step_dpo", 100) not in found
+    assert main(arguments[:-1]) == 0
+    assert "label minus step_dpo" in capsys.readouterr().out
+
+
+def test_a_small_study_still_has_tables(tmp_path, write_run, capsys):
+    write_run(tmp_path, 0.3)
+    write_run(tmp_path, 0.0, method="rft")
+    assert main(["table", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "a power law needs two sizes or more" in shown
+    assert "No multipliers against sft" in shown
+
+
+def test_collect_then_figures(simulated, tmp_path, capsys):
+    assert main(["collect", str(simulated), str(tmp_path)]) == 0
+    assert "99 rows written" in capsys.readouterr().out
+    assert main(["figures", str(tmp_path), "--sweep", "grid"]) == 0
+    drawn, skipped = capsys.readouterr().out.splitlines()
+    assert str(tmp_path / "figures" / "error_against_n") in drawn and "skipped" in skipped
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["table", "{missing}"], "no such folder"),
+        (
+            ["table", "{simulated}", "--baseline", "nope"],
+            "no runs with label 'nope' and figure 'size'; labels there: dpo",
+        ),
+        (["table", "{simulated}", "--sweep", "scan"], 'no rows whose figure is "size"'),
+        (["figures", "{simulated}", "--task", "chain"], "no rows of task 'chain'; there are: maze"),
+        (["figures", "{simulated}", "--out", "{file}"], "exists"),
+        (["collect", "{missing}", "{missing}"], "no such folder"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_code_2(simulated, tmp_path, capsys, arguments, message):
+    (tmp_path / "file").write_text("")
+    places = {"missing": tmp_path / "missing", "simulated": simulated, "file": tmp_path / "file"}
+    assert main([argument.format(**places) for argument in arguments]) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith("analysis: ") and message in output.err and output.err.count("\n") == 1
+    assert output.out == ""
