@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +31,9 @@ class Codec:
         return [tuple(tokens) for tokens in ids]
 
     def decode(self, tokens: Sequence[int]) -> str:
-        return self.tokenizer.decode(list(tokens), skip_special_tokens=False)
+        text = self.tokenizer.decode(list(tokens), skip_special_tokens=False)
+        assert isinstance(text, str)
+        return text
 
     def step_ends(self, task: Task, tokens: Sequence[int]) -> tuple[int, ...]:
         """Token count after each step of a response; the last one is all its tokens."""
@@ -48,14 +51,11 @@ def step_ends(steps: Sequence[str], pieces: Sequence[str]) -> tuple[int, ...]:
     """
     if "".join(steps) != "".join(pieces):
         raise ValueError("the steps do not join to the response")
-    boundaries, position = [], 0
-    for step in steps:
-        position += len(step)
-        boundaries.append(position)
-    ends, start, step = [], 0, 0
+    boundaries = list(itertools.accumulate(map(len, steps)))
+    ends, start, current = {len(pieces)}, 0, 0
     for i, piece in enumerate(pieces):
-        while start >= boundaries[step] and step < len(steps) - 1:
-            ends.append(i)
-            step += 1
+        while start >= boundaries[current] and current < len(steps) - 1:
+            ends.add(i)
+            current += 1
         start += len(piece)
-    return tuple(sorted({*ends, len(pieces)} - ({0} if pieces else set())))
+    return tuple(sorted(ends - {0})) if pieces else (0,)

@@ -140,9 +140,13 @@ def typed(config: DictConfig) -> Config:
 
 def run_hash(config: Config) -> str:
     """The name of a run: the hash of everything that determines its result."""
-    plain = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    assert isinstance(plain, dict)
-    return content_hash({key: value for key, value in plain.items() if key not in NOT_HASHED})
+    return content_hash({key: value for key, value in resolved(config).items() if key not in NOT_HASHED})
+
+
+def resolved(config: Config) -> dict[str, Any]:
+    """Every key with its value, as plain data."""
+    plain: Any = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
+    return plain
 
 
 def check(config: Config) -> None:

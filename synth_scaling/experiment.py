@@ -12,7 +12,7 @@ import numpy as np
 
 from synth_scaling import credit, selection
 from synth_scaling.config import Config
-from synth_scaling.methods import METHODS, Graded
+from synth_scaling.methods import METHODS, Graded, MethodOptions
 from synth_scaling.methods.sft import SFTOptions
 from synth_scaling.records import NLLRow, PreferenceRow, Problem, Response, ResponseValues
 from synth_scaling.stages import Stages, seed_of
@@ -109,6 +109,6 @@ def self_generated(
     )
 
 
-def build(options, graded: Graded, seed: int) -> list[NLLRow] | list[PreferenceRow]:  # noqa: ANN001
+def build(options: MethodOptions, graded: Graded, seed: int) -> list[NLLRow] | list[PreferenceRow]:
     """The training rows of the method that `options` belong to."""
     return METHODS[options.name].build(graded, options, np.random.default_rng([seed, seed_of(options.name)]))

@@ -12,6 +12,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers import set_seed as set_all_seeds
+from transformers.utils import logging as transformers_logging
 
 from synth_scaling.tasks.task import EmbeddedTask
 
@@ -66,6 +67,7 @@ def create_tiny_llama(folder: Path, task: EmbeddedTask, shape: TinyLlama, seed: 
         eos_token_id=tokenizer.eos_token_id,
     )
     set_all_seeds(seed)
+    transformers_logging.disable_progress_bar()
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
-from synth_scaling.config import Config, run_hash
+from synth_scaling.config import Config, resolved, run_hash
 from synth_scaling.evaluation import pass_at_k, shares, wilson_interval
 from synth_scaling.experiment import Outcome, run
 from synth_scaling.stages import sampling_versions
@@ -43,9 +43,7 @@ def run_once(config: Config) -> dict[str, Any]:
     if is_done(config):
         return json.loads((folder / "row.json").read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    resolved = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    assert isinstance(resolved, dict)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(resolved)))
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
     (folder / "error.txt").unlink(missing_ok=True)
     record = logging.FileHandler(folder / "log.txt", mode="w")
     record.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
@@ -55,11 +53,14 @@ def run_once(config: Config) -> dict[str, Any]:
     tracker, row = NoTracker(), None
     begin = time.perf_counter()
     try:
-        tracker = start_tracker(config, folder.name, folder, resolved)
+        tracker = start_tracker(config, folder.name, folder)
         outcome = run(config, store, tracker)
-        row = result_row(config, resolved, outcome)
+        row = result_row(config, outcome)
         log_samples(config, outcome, tracker)
-        correct = {"problem": [r.problem for r in outcome.responses], "correct": [bool(r.reward) for r in outcome.responses]}
+        correct = {
+            "problem": [r.problem for r in outcome.responses],
+            "correct": [bool(r.reward) for r in outcome.responses],
+        }
         pq.write_table(pa.table(correct), folder / "correct.parquet")
         (folder / "row.json").write_text(json.dumps(row, indent=1))
         (folder / "DONE").touch()
@@ -80,7 +81,7 @@ def _summary(row: dict[str, Any] | None, seconds: float) -> str:
     return f"test error {100 * row['error']:.1f} % ({row['wrong']} of {row['tested']}), {seconds:.0f} s"
 
 
-def result_row(config: Config, resolved: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
+def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     """Everything a figure may want of a run, flat but for what is named.
 
     Tokens and FLOPs are those of the stages between the base model and the policy, as if made for this run alone:
@@ -128,7 +129,7 @@ def result_row(config: Config, resolved: dict[str, Any], outcome: Outcome) -> di
         "costs": {name: asdict(stage.cost) for name, stage in done.items()},
         "hashes": {name: stage.hash for name, stage in done.items()},
         "versions": sampling_versions(),
-        "config": resolved,
+        "config": resolved(config),
     }
 
 
@@ -147,7 +148,5 @@ def log_samples(config: Config, outcome: Outcome, tracker: NoTracker) -> None:
     if rows:
         tracker.table("rollouts", ["problem", "reward", "steps", "values Q_0..Q_L"], rows)
     problems = {p.id: p for p in outcome.problems}
-    test = [
-        [problems[r.problem].prompt, stages.codec.decode(r.tokens), r.reward] for r in outcome.responses[:most]
-    ]
+    test = [[problems[r.problem].prompt, stages.codec.decode(r.tokens), r.reward] for r in outcome.responses[:most]]
     tracker.table("evaluation", ["prompt", "response", "reward"], test)

@@ -49,5 +49,7 @@ def most_diverse(responses: Sequence[Response], limit: int) -> list[Response]:
         pick = int(np.argmax(nearest))
         chosen.append(left.pop(pick))
         nearest.pop(pick)
-        nearest = [min(d, Levenshtein.distance(chosen[-1].tokens, r.tokens)) for d, r in zip(nearest, left, strict=True)]
+        nearest = [
+            min(d, Levenshtein.distance(chosen[-1].tokens, r.tokens)) for d, r in zip(nearest, left, strict=True)
+        ]
     return chosen

@@ -1,4 +1,4 @@
-"""The expensive stages of a run: each is stored under the hash of what determines it, and made only if it is not there."""
+"""The expensive stages of a run: each is stored under the hash of what determines it, and made only if missing."""
 
 from __future__ import annotations
 

@@ -101,6 +101,4 @@ class Store:
         for file, size in record["sizes"].items():
             if not (folder / file).is_file() or (folder / file).stat().st_size != size:
                 raise RuntimeError(f"store: {folder / file} is missing or damaged; remove {folder} to remake it")
-        return StageResult(
-            name, digest, folder, Cost(**record["cost"]), record["seconds"], made_here, record["facts"]
-        )
+        return StageResult(name, digest, folder, Cost(**record["cost"]), record["seconds"], made_here, record["facts"])

@@ -6,7 +6,6 @@ what a product cannot say (more sizes for the baseline, say). Runs that are done
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Sequence

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from synth_scaling.config import Config
+from synth_scaling.config import Config, resolved
 
 
 class NoTracker:
@@ -29,7 +29,7 @@ class NoTracker:
 class WandbTracker(NoTracker):
     """One W&B run, finished inside each job so that the runs of a sweep are not merged."""
 
-    def __init__(self, config: Config, run: str, folder: Path, resolved: dict[str, Any]) -> None:
+    def __init__(self, config: Config, run: str, folder: Path) -> None:
         import wandb
 
         self.wandb = wandb
@@ -39,7 +39,7 @@ class WandbTracker(NoTracker):
             name=f"{config.label} N={config.data.problems} seed={config.seed}",
             group=config.sweep,
             job_type="run",
-            config=resolved,
+            config=resolved(config),
             dir=str(folder),
             mode=_mode(config.tracking.mode),
             resume="allow",
@@ -61,12 +61,12 @@ class WandbTracker(NoTracker):
         self.run.finish(exit_code=0 if row is not None else 1)
 
 
-def _mode(mode: str) -> str:
+def _mode(mode: str) -> Any:
     if mode != "auto":
         return mode
     return "online" if os.environ.get("WANDB_API_KEY") else "offline"
 
 
-def start_tracker(config: Config, run: str, folder: Path, resolved: dict[str, Any]) -> NoTracker:
+def start_tracker(config: Config, run: str, folder: Path) -> NoTracker:
     """The tracker that `tracking` names."""
-    return NoTracker() if config.tracking.name == "none" else WandbTracker(config, run, folder, resolved)
+    return NoTracker() if config.tracking.name == "none" else WandbTracker(config, run, folder)

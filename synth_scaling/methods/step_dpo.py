@@ -44,6 +44,7 @@ def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) 
             continue
         begin = values.ends[pit - 2] if pit > 1 else 0
         cut = values.ends[pit - 1] if options.rejected == "step" else len(response.tokens)
+        prefix: tuple[int, ...]
         if begin == 0 or options.chosen == "response":
             prefix, begin = (), 0
             candidates = own_positives.get(response.problem, [])

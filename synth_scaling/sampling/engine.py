@@ -46,7 +46,7 @@ class Engine(Protocol):
         max_tokens: Sequence[int],
         seed: int,
     ) -> list[list[Completion]]:
-        """`n` completions of each of the token-id `prompts`, prompt i at most `max_tokens[i]` long, the end token not counted.
+        """`n` completions of each of the token-id `prompts`; of prompt i at most `max_tokens[i]` long, end token aside.
 
         Temperature 0 is greedy. The same checkpoint, arguments and machine give the same completions, whatever the
         engine did before.

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from synth_scaling.codec import Codec
 from synth_scaling.costs import sampling_flops
 from synth_scaling.credit import Prefix
-from synth_scaling.records import Problem, PrefixValue, Response
+from synth_scaling.records import PrefixValue, Problem, Response
 from synth_scaling.sampling.engine import Engine
 from synth_scaling.store import Cost
 from synth_scaling.tasks.task import Task

@@ -14,7 +14,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,19 +58,21 @@ class VLLMEngine:
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
         os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
-        import vllm
-
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         with _quiet():
+            import vllm
+
             self._llm = vllm.LLM(
                 str(checkpoint),
                 skip_tokenizer_init=True,
                 trust_remote_code=False,
-                dtype=self.options.dtype,
+                dtype=self.options.dtype,  # type: ignore[arg-type]
                 enforce_eager=self.options.eager,
                 max_num_seqs=self.options.max_num_seqs,
                 max_num_batched_tokens=self.options.max_batched_tokens,
                 gpu_memory_utilization=self.options.gpu_memory_share,
                 tensor_parallel_size=self.options.tensor_parallel_size,
+                use_tqdm_on_load=False,
                 seed=0,
             )
 
@@ -117,11 +120,12 @@ class VLLMEngine:
 
 
 @contextlib.contextmanager
-def _quiet():
+def _quiet() -> Iterator[None]:
     """vLLM's start prints pages of warnings that mean nothing here; errors still raise."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         logging.disable(previous)

@@ -29,7 +29,9 @@ class MazeOptions:
     n_test: int = 1000
     n_validation: int = 300
     spurious: float = 0.25  # the teacher's share of right but spurious steps
-    habit_share: float = 0.35  # of (node, goal region) where the corpus' walkers have a bad habit
+    habit_share: float = (
+        0.45  # of (node, goal region) tried for a bad habit of the corpus' walkers; some have no wrong edge
+    )
     habit_strength: float = 0.75  # how often the habit is followed
     random_share: float = 0.10  # of moves along a random edge
     world_seed: int = 0
@@ -103,13 +105,14 @@ class Maze:
     # -- grading -------------------------------------------------------------------------------------------------
 
     def grade(self, problem: Problem, response: str) -> bool:
-        walk = self._walk(response)
-        if not walk or None in walk:
+        walk, (node, goal) = self._walk(response), self._endpoints(problem)
+        if not walk or walk[-1] != goal or len(walk) > self.distance[node, goal] + self.options.slack:
             return False
-        node, goal = self._endpoints(problem)
-        if walk[-1] != goal or len(walk) > self.distance[node, goal] + self.options.slack:
-            return False
-        return all(b in self.neighbours[a] for a, b in zip([node, *walk[:-1]], walk, strict=True))
+        for after in walk:
+            if after is None or after not in self.neighbours[node]:
+                return False
+            node = after
+        return True
 
     def _walk(self, response: str) -> list[int | None]:
         """The node of each step, None for what is not a node."""

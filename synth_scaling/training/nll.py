@@ -33,7 +33,7 @@ def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: C
         load_model(training),
         TrainingArguments(**arguments(training, folder)),
         data_collator=PadRight(tokenizer.pad_token_id),
-        train_dataset=examples,  # type: ignore[arg-type]
+        train_dataset=examples,
         callbacks=[CurveRecorder(folder, curve)],
     )
     run(trainer, training, folder)

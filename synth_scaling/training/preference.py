@@ -7,11 +7,13 @@ its pit must not end.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets import Dataset
+from datasets import Dataset, disable_progress_bars
 from trl import DPOConfig, DPOTrainer
 
 from synth_scaling.costs import matmul_parameters, training_flops
@@ -37,6 +39,9 @@ def train_preference(
     """
     if not rows:
         raise ValueError("nothing to train on: the method made no pairs")
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+        os.environ.setdefault("TQDM_DISABLE", "1")  # TRL's bar over the reference pass has no other switch
     tokenizer = load_tokenizer(training.start)
     examples = [example(row, tokenizer.eos_token_id) for row in rows]
     trainer = TokenDPOTrainer(

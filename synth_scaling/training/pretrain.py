@@ -50,7 +50,7 @@ def pretrain(
 
 def refuse_held_out(task: EmbeddedTask, corpus: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     """Pass the corpus on; RuntimeError if a document is about a validation or test problem."""
-    held_out = {p.prompt for split in ("validation", "test") for p in task.problems(split, None, 0)}  # type: ignore[arg-type]
+    held_out = {p.prompt for split in ("validation", "test") for p in task.problems(split, None, 0)}
     for prompt, continuation in corpus:
         if prompt in held_out:
             raise RuntimeError(f"the corpus of task={task.name} has a held-out problem: {prompt!r}")

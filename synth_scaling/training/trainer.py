@@ -101,6 +101,7 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     """Train and write the checkpoint with its tokenizer to `folder`."""
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.train()
-    trainer.model.save_pretrained(folder)  # type: ignore[union-attr]
+    model: Any = trainer.model
+    model.save_pretrained(folder)
     load_tokenizer(training.start).save_pretrained(folder)
     shutil.rmtree(folder / "trainer", ignore_errors=True)

@@ -1,0 +1,83 @@
+"""One thread, no network, and what the slow tests share: a small maze, tiny models, and one vLLM engine a session."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("WANDB_SILENT", "true")
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+from synth_scaling.codec import Codec  # noqa: E402 (threads are set before torch works)
+from synth_scaling.models import TinyLlama, create_tiny_llama  # noqa: E402
+from synth_scaling.sampling import Engine, EngineOptions, engine_for  # noqa: E402
+from synth_scaling.tasks.maze import Maze, MazeOptions  # noqa: E402
+from synth_scaling.training.options import TrainerOptions  # noqa: E402
+
+SHAPE = TinyLlama(width=64, layers=2, heads=2, feedforward=64)  # heads of 32: the smallest that vLLM takes on CPU
+# Every test that samples asks for this engine, so a session starts one.
+ENGINE = EngineOptions(max_num_seqs=256, max_batched_tokens=4096, memory_gib=1)
+
+
+@pytest.fixture(scope="session")
+def small_maze() -> Maze:
+    return Maze(MazeOptions(side=6, min_distance=2, max_distance=8, n_test=200, n_validation=40))
+
+
+@pytest.fixture(scope="session")
+def random_model(small_maze: Maze, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model of the small maze. Not to be written to."""
+    folder = tmp_path_factory.mktemp("random_model")
+    create_tiny_llama(folder, small_maze, SHAPE, seed=0)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pretrained(small_maze: Maze, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model after 250 steps on the maze's corpus: it walks along edges. Not to be written to."""
+    from synth_scaling.training.pretrain import pretrain
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    pretrain(
+        small_maze,
+        SHAPE,
+        folder,
+        documents=16_000,
+        batch_size=64,
+        learning_rate=3e-3,
+        trainer=TrainerOptions(),
+        seed=0,
+        threads=1,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def codec(random_model: Path) -> Codec:
+    return Codec(random_model)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """The one engine of the session; every test loads the checkpoint that it wants."""
+    yield engine_for(ENGINE)
+
+
+@pytest.fixture(scope="session")
+def weights() -> Callable[[Path], bytes]:
+    """The bytes of a checkpoint's one weights file."""
+
+    def read(folder: Path) -> bytes:
+        (file,) = folder.glob("*.safetensors")
+        return file.read_bytes()
+
+    return read
