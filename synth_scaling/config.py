@@ -45,7 +45,7 @@ class ModelOptions:
     layers: int = 4
     heads: int = 2
     feedforward: int = 128
-    pretrain_documents: int = 320_000
+    pretrain_documents: int = 160_000
     pretrain_batch_size: int = 64
     pretrain_learning_rate: float = 3e-3
     seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep
