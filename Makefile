@@ -64,9 +64,7 @@ types: $(STAMP)  ## mypy
 	$(PY) -m mypy synth_scaling analysis
 
 mini: $(STAMP)  ## every method once, small, in an empty store; its rows are checked
-	rm -rf outputs/mini
-	$(PY) -m synth_scaling --config-name mini
-	$(PY) -m analysis table outputs/mini
+	$(PY) -m pytest -q -s -m sweep tests/test_mini_sweep.py
 
 study: $(STAMP)  ## the committed results: three seeds, more methods than the demo (about an hour)
 	$(PY) -m synth_scaling --config-name maze

@@ -44,6 +44,7 @@ def job(config: DictConfig) -> float:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     set_up_logging()
+    keep_worker()
     try:
         run_config = typed(config)
         check_folders(run_config)
@@ -55,6 +56,13 @@ def job(config: DictConfig) -> float:
     words = progress(Path(run_config.output), row["run"])
     log.info(words or f"the result row is {run_folder(run_config)}/row.json")
     return row["error"]
+
+
+def keep_worker() -> None:
+    """joblib ends a worker that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
+    process_executor = sys.modules.get("joblib.externals.loky.process_executor")
+    if process_executor is not None:
+        process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")  # type: ignore[attr-defined]
 
 
 def refuse(error: Exception) -> NoReturn:

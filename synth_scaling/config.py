@@ -31,8 +31,8 @@ class DataOptions:
     problems: int = 200  # N = |D_syn|
     rollouts: int = 16  # M responses of pi_sft a problem
     positives: int = 4  # k: distinct correct ones used a problem
-    negatives: int = 4  # j: distinct incorrect ones used a problem
-    max_negatives: int | None = None  # at most this many in all
+    negatives: int = 8  # j: distinct incorrect ones used a problem
+    max_negatives: int | None = 4000  # at most this many in all
     temperature: float = 1.0
 
 
@@ -56,7 +56,7 @@ class RolloutPolicyOptions:
     """pi_sft, which samples and finishes prefixes. More epochs make it memorise its own problems."""
 
     epochs: float = 5
-    learning_rate: float = 5e-4
+    learning_rate: float = 1e-3
 
 
 @dataclass
@@ -65,6 +65,7 @@ class CreditOptions:
 
     rollouts: int = 8  # K completions a prefix
     temperature: float = 1.0
+    stop_at_zero: bool = True  # nothing is rolled out after a prefix from which no completion was right
 
 
 @dataclass

@@ -21,7 +21,7 @@ def _of_omegaconf(cause: OmegaConfBaseException) -> str:
     parent = cause.parent_node
     if "not in" in reason and parent is not None:
         return f"{key}: no such key; allowed are {', '.join(sorted(map(str, parent.keys())))}"
-    return f"{key}: {reason}"
+    return reason if key is None else f"{key}: {reason}"
 
 
 def _joined(text: str) -> str:

@@ -17,16 +17,29 @@ Prefix = tuple[str, tuple[int, ...]]  # (problem id, tokens of y_1..y_i)
 PitRule = Literal["lowest", "first_zero"]
 
 
-def distinct_prefixes(responses: Sequence[Response], ends: Sequence[Sequence[int]]) -> list[Prefix]:
-    """Every prefix that ends with a step but the last, once, in order of first appearance.
+def next_prefixes(
+    responses: Sequence[Response],
+    ends: Sequence[Sequence[int]],
+    known: Mapping[Prefix, PrefixValue],
+    stop_at_zero: bool,
+) -> list[Prefix]:
+    """Prefixes whose values are wanted next, given those that are `known`; none when all that is needed is there.
 
-    Responses of one problem share prefixes: each is rolled out once. After the last step nothing is left to
-    sample, its value is the reward.
+    A prefix ends with any step but the last: after that nothing is left to sample, its value is the reward.
+    Responses of one problem share prefixes, each is named once, in order of first appearance. Without `stop_at_zero`
+    all come at once; with it, one step a response at a time, and nothing after a prefix from which no completion was
+    right: such a response's pit is found.
     """
     found: dict[Prefix, None] = {}
     for response, stops in zip(responses, ends, strict=True):
         for stop in stops[:-1]:
-            found[response.problem, response.tokens[:stop]] = None
+            prefix = (response.problem, response.tokens[:stop])
+            if prefix not in known:
+                found[prefix] = None
+                if stop_at_zero:
+                    break
+            elif stop_at_zero and known[prefix].value == 0.0:
+                break
     return list(found)
 
 
@@ -44,12 +57,23 @@ def response_values(
     initial: Mapping[str, float],
     prefix_values: Mapping[Prefix, PrefixValue],
 ) -> list[ResponseValues]:
-    """Q_0..Q_L of each response: V(x), the values of its prefixes, and its reward after the last step."""
+    """Q_0..Q_L of each response: V(x), the values of its prefixes, and its reward after the last step.
+
+    A prefix that was not rolled out has value 0: it continues one from which no completion was right. Raises
+    KeyError if no such prefix comes before it.
+    """
     rows = []
     for i, (response, stops) in enumerate(zip(responses, ends, strict=True)):
-        inner = [prefix_values[response.problem, response.tokens[:stop]].value for stop in stops[:-1]]
-        values = (initial[response.problem], *inner, float(response.reward))
-        rows.append(ResponseValues(i, tuple(stops), values))
+        values = [initial[response.problem]]
+        zero_before = False
+        for stop in stops[:-1]:
+            prefix = (response.problem, response.tokens[:stop])
+            if prefix in prefix_values or not zero_before:
+                values.append(prefix_values[prefix].value)
+            else:
+                values.append(0.0)
+            zero_before = zero_before or values[-1] == 0.0
+        rows.append(ResponseValues(i, tuple(stops), (*values, float(response.reward))))
     return rows
 
 

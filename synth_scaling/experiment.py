@@ -96,8 +96,7 @@ def self_generated(
     for name, responses in (("negative_values", negatives), ("positive_values", positives)):
         if name in uses:
             ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
-            prefixes = credit.distinct_prefixes(responses, ends)
-            prefix_values |= stages.step_values(name, pi_sft, by_id, prefixes)
+            prefix_values |= stages.step_values(name, pi_sft, by_id, responses, ends)
             values[name] = credit.response_values(responses, ends, initial, prefix_values)
     return Graded(
         graded.prompts,

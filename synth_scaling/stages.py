@@ -16,7 +16,7 @@ import numpy as np
 from synth_scaling.codec import Codec
 from synth_scaling.config import Config
 from synth_scaling.costs import matmul_parameters
-from synth_scaling.credit import Prefix
+from synth_scaling.credit import Prefix, next_prefixes
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
 from synth_scaling.models import TinyLlama
 from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, read_table, write_table
@@ -137,33 +137,43 @@ class Stages:
         return read_table(self._stage(name, "responses", key, make).path / "responses.parquet", Response)
 
     def step_values(
-        self, name: str, policy: StageResult, problems: Mapping[str, Problem], prefixes: Sequence[Prefix]
+        self,
+        name: str,
+        policy: StageResult,
+        problems: Mapping[str, Problem],
+        responses: Sequence[Response],
+        ends: Sequence[Sequence[int]],
     ) -> dict[Prefix, PrefixValue]:
-        """Monte-Carlo value of each prefix: K completions by `policy`."""
+        """Monte-Carlo values of the responses' prefixes: K completions of each by `policy`."""
         options, seed = self.config.credit, seed_of(self.config.seed, name)
         key = {
             "policy": policy.hash,
             "task": asdict(self.config.task),
-            "prefixes": _digest(prefixes),
+            "responses": _digest(list(zip(responses, ends, strict=True))),
             "credit": asdict(options),
             "seed": seed,
             **self._sampled_with(),
         }
 
         def make(folder: Path) -> Made:
-            rows, cost = sample_prefix_values(
-                self._engine(policy),
-                self.task,
-                self.codec,
-                problems,
-                prefixes,
-                matmul_parameters(policy.path),
-                k=options.rollouts,
-                temperature=options.temperature,
-                seed=seed,
-            )
-            write_table(folder / "values.parquet", rows, PrefixValue)
-            return cost, {"prefixes": len(rows)}
+            known: dict[Prefix, PrefixValue] = {}
+            total, rounds = Cost(), 0
+            while prefixes := next_prefixes(responses, ends, known, options.stop_at_zero):
+                rows, cost = sample_prefix_values(
+                    self._engine(policy),
+                    self.task,
+                    self.codec,
+                    problems,
+                    prefixes,
+                    matmul_parameters(policy.path),
+                    k=options.rollouts,
+                    temperature=options.temperature,
+                    seed=seed_of(seed, rounds),
+                )
+                known |= {(row.problem, row.prefix): row for row in rows}
+                total, rounds = total + cost, rounds + 1
+            write_table(folder / "values.parquet", list(known.values()), PrefixValue)
+            return total, {"prefixes": len(known)}
 
         path = self._stage(name, "step_values", key, make).path
         return {(v.problem, v.prefix): v for v in read_table(path / "values.parquet", PrefixValue)}

@@ -7,6 +7,7 @@ what a product cannot say (more sizes for the baseline, say). Runs that are done
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from omegaconf import OmegaConf
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.config import Config, ConfigError, check_folders, run_hash, typed
 from synth_scaling.progress import Plan
@@ -32,19 +35,23 @@ class SweepFailed(RuntimeError):
 
 @dataclass
 class GridSweeperConf:
-    _target_: str = "synth_scaling.sweeper.GridSweeper"
+    _target_: str = "hydra_plugins.synth_scaling.GridSweeper"
     params: dict[str, str] | None = None
     also: list[dict[str, str]] = field(default_factory=list)
 
 
-class GridSweeper(BasicSweeper):
+class GridSweeper(Sweeper):
     def __init__(self, params: dict[str, str] | None = None, also: Sequence[dict[str, str]] = ()) -> None:
-        super().__init__(max_batch_size=None, params=params)
-        self.grids = [self.params, *also]
+        self.grids = [params or {}, *also]
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run every job that is not done yet. Raises ConfigError before any runs, SweepFailed after the last."""
-        assert self.hydra_context is not None and self.launcher is not None and self.config is not None
         jobs = self._jobs(arguments)
         configs = {run_hash(config): config for _, config in jobs}
         overrides = {run_hash(config): job for job, config in jobs}  # two jobs with one result are one run
@@ -53,6 +60,7 @@ class GridSweeper(BasicSweeper):
         print(f"{output}: {len(configs)} runs, {len(configs) - len(waiting)} done, {len(waiting)} to run", flush=True)
         Plan(list(configs), len(configs) - len(waiting), time.time()).write(output)
         if waiting:
+            assert self.launcher is not None, "set up by Hydra"
             results = self.launcher.launch([overrides[name] for name in waiting], initial_job_idx=0)
             failed = [name for name, result in zip(waiting, results, strict=True) if result.status.name != "COMPLETED"]
             if failed:
@@ -61,13 +69,13 @@ class GridSweeper(BasicSweeper):
         return None
 
     def _jobs(self, arguments: list[str]) -> list[tuple[list[str], Config]]:
-        assert self.hydra_context is not None and self.config is not None
+        assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
         loader = self.hydra_context.config_loader
         parser = OverridesParser.create(config_loader=loader)
         jobs: list[list[str]] = []
         for grid in self.grids:
-            words = [f"{key}={value}" for key, value in (grid or {}).items()]
-            (product,) = self.split_arguments(parser.parse_overrides([*words, *arguments]), None)
+            words = [f"{key}={value}" for key, value in grid.items()]
+            (product,) = BasicSweeper.split_arguments(parser.parse_overrides([*words, *arguments]), None)
             jobs += product
         checked = []
         for job in jobs:
@@ -87,5 +95,8 @@ def _name(config: Config) -> str:
 
 def register_sweeper() -> None:
     """Make `hydra/sweeper=grid` known to Hydra."""
+    # Hydra takes plugins from its own namespace only, also those that are registered by hand: this module is put there.
+    sys.modules["hydra_plugins.synth_scaling"] = sys.modules[__name__]
+    GridSweeper.__module__ = "hydra_plugins.synth_scaling"
     Plugins.instance().register(GridSweeper)
     ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="synth_scaling")

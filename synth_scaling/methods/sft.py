@@ -13,6 +13,7 @@ from synth_scaling.records import NLLRow
 @dataclass
 class SFTOptions(MethodOptions):
     name: str = "sft"
+    learning_rate: float = 1e-3
 
 
 def sft(graded: Graded, options: SFTOptions, rng: np.random.Generator) -> list[NLLRow]:

@@ -40,6 +40,7 @@ class Training:
 def load_model(training: Training) -> PreTrainedModel:
     """The start checkpoint, ready to train."""
     transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(training.threads)
     dtype = getattr(torch, training.options.dtype)
     return AutoModelForCausalLM.from_pretrained(

@@ -1,0 +1,24 @@
+"""`sft` trains on D_syn and on nothing else."""
+
+import numpy as np
+
+from synth_scaling.methods import METHODS, Graded
+from synth_scaling.methods.sft import SFTOptions, sft
+from synth_scaling.records import NLLRow, Response
+
+PROMPTS = {"p": (90, 91), "q": (92,)}
+TAUGHT = [Response("p", -1, (1, 2, 3), True, 1), Response("q", -1, (4,), True, 1)]
+
+
+def test_one_row_a_demonstration_after_its_own_prompt() -> None:
+    rows = sft(Graded(PROMPTS, TAUGHT), SFTOptions(), np.random.default_rng(0))
+    assert rows == [NLLRow((90, 91), (1, 2, 3), True, None), NLLRow((92,), (4,), True, None)]
+
+
+def test_self_generated_responses_are_not_looked_at() -> None:
+    own = [Response("p", 0, (1, 9), True, 1), Response("p", 1, (8,), True, 0)]
+    rng = np.random.default_rng(0)
+    assert sft(Graded(PROMPTS, TAUGHT, own[:1], own[1:]), SFTOptions(), rng) == sft(
+        Graded(PROMPTS, TAUGHT), SFTOptions(), rng
+    )
+    assert METHODS["sft"].uses == frozenset() and METHODS["sft"].objective == "nll"

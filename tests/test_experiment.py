@@ -1,0 +1,299 @@
+"""Whole runs on a 6 x 6 maze: every method, shared stages, the same bits again, failures, and the W&B record."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import struct
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from wandb.proto.wandb_internal_pb2 import Record
+
+from synth_scaling.cli import configs
+from synth_scaling.config import Config, register_schemas, run_hash, typed
+from synth_scaling.methods import METHODS
+from synth_scaling.results import is_done, run_folder, run_once
+from synth_scaling.sampling import Engine
+
+Row = dict[str, Any]
+Weights = Callable[[Path], bytes]
+
+N, M, K, TESTED = 24, 4, 2, 40
+MINI = [
+    "task.side=6",
+    "task.min_distance=2",
+    "task.max_distance=5",
+    f"task.n_test={TESTED}",
+    "task.n_validation=40",
+    "task.habit_share=0.1",
+    "model.layers=2",
+    "model.feedforward=64",
+    "model.pretrain_documents=8000",
+    f"data.problems={N}",
+    f"data.rollouts={M}",
+    "data.positives=2",
+    "data.negatives=2",
+    f"credit.rollouts={K}",
+    "rollout_policy.epochs=6",
+    "rollout_policy.learning_rate=2e-3",
+    "method.epochs=2",
+    "trainer.batch_size=8",
+    "trainer.logging_steps=2",
+    # The engine of the other tests, so that a session starts one: tests/conftest.py.
+    "engine.max_num_seqs=256",
+    "engine.max_batched_tokens=4096",
+    "tracking=none",
+]
+
+
+def settings(folder: Path, *more: str, store: Path | None = None) -> list[str]:
+    return [*MINI, f"output={folder / 'out'}", f"store={store or folder / 'store'}", *more]
+
+
+def configuration(folder: Path, *more: str, store: Path | None = None) -> Config:
+    """The mini configuration as the command line would compose it."""
+    register_schemas()
+    with initialize_config_dir(str(configs("conf").resolve()), version_base="1.3"):
+        return typed(compose("config", settings(folder, *more, store=store)))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the study below keeps its rows and its store."""
+    return tmp_path_factory.mktemp("study")
+
+
+@pytest.fixture(scope="module")
+def study(folder: Path, engine: Engine) -> dict[str, Row]:
+    """The row of every method, all from one store."""
+    return {name: run_once(configuration(folder, f"method={name}", "evaluation.pass_at_k=[1,2]")) for name in METHODS}
+
+
+@pytest.fixture(params=sorted(METHODS))
+def row(request: pytest.FixtureRequest, study: dict[str, Row]) -> Row:
+    return study[request.param]
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_row_of_every_method_is_complete_and_as_it_lies_on_disk(row: Row, folder: Path) -> None:
+    place = folder / "out" / "runs" / row["run"]
+    assert json.loads((place / "row.json").read_text()) == row
+    assert {"DONE", "config.yaml", "log.txt", "correct.parquet"} <= {file.name for file in place.iterdir()}
+    assert not (place / "error.txt").exists()
+    assert (row["task"], row["seed"], row["problems"], row["rollouts"]) == ("maze", 0, N, M)
+    assert row["label"] == row["method"] and row["figure"] == "size" and row["sweep"] == "single"
+    assert row["config"]["method"]["name"] == row["method"] and "${" not in json.dumps(row)
+    assert set(row["pass_at_k"]) == {"1", "2"} and 0 <= row["pass_at_k"]["1"] <= row["pass_at_k"]["2"] <= 1
+    assert row["versions"].keys() >= {"vllm", "torch"}
+
+
+def test_wrong_answers_are_counted_the_same_everywhere(row: Row, folder: Path) -> None:
+    correct = pd.read_parquet(folder / "out" / "runs" / row["run"] / "correct.parquet")
+    assert row["tested"] == len(correct) == correct["problem"].nunique() == TESTED
+    assert row["wrong"] == TESTED - int(correct["correct"].sum())
+    assert row["error"] == row["wrong"] / TESTED
+    assert 0 <= row["error_low"] < row["error"] <= row["error_high"] <= 1
+    assert sum(row["error_kinds"].values()) == pytest.approx(1.0 if row["wrong"] else 0.0)
+    assert row["facts"]["evaluation"]["accuracy"] == pytest.approx(1 - row["error"])
+
+
+def test_a_row_counts_the_data_and_the_cost_of_what_it_used(row: Row) -> None:
+    uses = METHODS[row["method"]].uses
+    assert (row["positives_used"] > 0) == ("positives" in uses) and row["positives_used"] <= 2 * N
+    assert (row["negatives_used"] > 0) == ("negatives" in uses) and row["negatives_used"] <= 2 * N
+    assert row["training_rows"] == row["facts"]["policy"]["rows"] > 0
+    stages = {"base", "policy", "evaluation", "pass_at_k"} | ({"pi_sft", "rollouts"} if uses else set())
+    assert set(row["costs"]) == stages | (uses & {"positive_values", "negative_values"})
+    assert set(row["costs"]) == set(row["hashes"]) == set(row["seconds"]) == set(row["facts"])
+    counted = [cost for name, cost in row["costs"].items() if name not in ("base", "evaluation", "pass_at_k")]
+    for amount in ("tokens_trained", "tokens_sampled", "flops_training", "flops_sampling"):
+        assert row[amount] == sum(cost[amount] for cost in counted)
+    assert (row["tokens_sampled"] > 0) == bool(uses) and row["flops_training"] > 0
+
+
+def test_data_of_each_method_has_the_size_that_its_definition_gives(study: dict[str, Row]) -> None:
+    rows = {name: row["training_rows"] for name, row in study.items()}
+    negatives, positives = study["dpo"]["negatives_used"], study["rft"]["positives_used"]
+    assert rows["sft"] == N
+    assert N <= rows["rft_filtered"] <= rows["rft"] <= N + positives
+    assert rows["dpo"] == rows["dpo_edit_distance"] == negatives
+    assert 0 < rows["step_dpo"] <= negatives
+    assert rows["step_sft"] == N + rows["step_dpo"]
+    assert rows["advantage_weighted"] == N + positives + negatives
+
+
+# -- stages --------------------------------------------------------------------------------------------------------
+
+
+def test_methods_share_the_stages_that_do_not_depend_on_them(study: dict[str, Row], folder: Path) -> None:
+    shared = {"base", "pi_sft", "rollouts", "positive_values", "negative_values"}
+    hashes = {name: {row["hashes"][name] for row in study.values() if name in row["hashes"]} for name in shared}
+    assert all(len(found) == 1 for found in hashes.values())
+    policies = [row["hashes"]["policy"] for row in study.values()]
+    assert len(set(policies)) == len(METHODS) and not set(policies) & hashes["pi_sft"]
+
+    made = Counter(file.parent.parent.name for file in (folder / "store").glob("*/*/stage.json"))
+    assert made == {"base": 1, "policy": len(METHODS) + 1, "responses": 2 * len(METHODS) + 1, "step_values": 2}
+    assert not list((folder / "store").glob("*/*.partial"))
+
+
+def test_a_second_call_computes_nothing(study: dict[str, Row], folder: Path, tmp_path: Path) -> None:
+    files = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+    assert run_once(configuration(folder, "method=rft", "evaluation.pass_at_k=[1,2]")) == study["rft"]
+    # Elsewhere, but from the same store: every stage is found there, and the row is the same.
+    again = run_once(configuration(tmp_path, "method=rft", "evaluation.pass_at_k=[1,2]", store=folder / "store"))
+    assert without_places(again) == without_places(study["rft"]) and again["seconds"] == study["rft"]["seconds"]
+    assert {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()} == files
+
+
+def test_pi_sft_is_the_sft_of_its_epochs_and_made_once_for_both(
+    study: dict[str, Row], tmp_path: Path, folder: Path
+) -> None:
+    """An `sft` run with the roll-out policy's epochs and rate finds its policy in the store."""
+    run = configuration(tmp_path, "method=sft", "method.epochs=6", "method.learning_rate=2e-3", store=folder / "store")
+    assert run_once(run)["hashes"]["policy"] == study["rft"]["hashes"]["pi_sft"]
+
+
+# -- the same again ------------------------------------------------------------------------------------------------
+
+
+def without_places(row: Row) -> Row:
+    row = {key: value for key, value in copy.deepcopy(row).items() if key != "seconds"}
+    del row["config"]["output"], row["config"]["store"]
+    return row
+
+
+def test_the_command_gives_the_same_row_and_the_same_weights_from_an_empty_store_in_another_process(
+    study: dict[str, Row], folder: Path, weights: Weights, tmp_path: Path
+) -> None:
+    """There the base is trained before an engine starts, here after."""
+    arguments = settings(tmp_path, "method=step_dpo", "evaluation.pass_at_k=[1,2]")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-m", "synth_scaling", *arguments], check=True, env=environment)
+    ours = study["step_dpo"]
+    theirs = json.loads((tmp_path / "out" / "runs" / ours["run"] / "row.json").read_text())
+    assert without_places(theirs) == without_places(ours)
+    for stage, kind in (("base", "base"), ("pi_sft", "policy"), ("policy", "policy")):
+        here, there = (root / "store" / kind / ours["hashes"][stage] for root in (folder, tmp_path))
+        assert weights(here) == weights(there), stage
+    tables = sorted(file.relative_to(tmp_path) for file in (tmp_path / "store").glob("*/*/*.parquet"))
+    assert len(tables) == 6  # rows of two policies, three tables of responses, one of values
+    assert all((folder / table).read_bytes() == (tmp_path / table).read_bytes() for table in tables)
+
+
+def test_another_seed_is_another_run_on_the_same_base(study: dict[str, Row], tmp_path: Path, folder: Path) -> None:
+    other = run_once(configuration(tmp_path, "method=sft", "seed=1", store=folder / "store"))
+    assert other["hashes"]["base"] == study["sft"]["hashes"]["base"]
+    assert other["hashes"]["policy"] != study["sft"]["hashes"]["policy"]
+
+
+# -- failures ------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_fails_leaves_its_error_and_can_be_run_again(
+    study: dict[str, Row], folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="synth_scaling")  # as the command does
+    diverging = configuration(tmp_path, "method=sft", "method.learning_rate=1e30", store=folder / "store")
+    for _ in range(2):
+        with pytest.raises(FloatingPointError, match="training diverged"):
+            run_once(diverging)
+        place = run_folder(diverging)
+        assert "FloatingPointError" in (place / "error.txt").read_text()
+        assert "failed after" in (place / "log.txt").read_text()
+        assert not is_done(diverging) and not (place / "row.json").exists()
+    policies = [json.loads(file.read_text()) for file in (folder / "store").glob("policy/*/stage.json")]
+    assert all(policy["key"]["method"]["learning_rate"] < 1 for policy in policies)
+
+    # The error of an earlier attempt goes away with the attempt that succeeds.
+    fine = configuration(tmp_path, "method=sft", store=folder / "store")
+    run_folder(fine).mkdir(parents=True)
+    (run_folder(fine) / "error.txt").write_text("an earlier attempt")
+    run_once(fine)
+    assert is_done(fine) and not (run_folder(fine) / "error.txt").exists()
+
+
+# -- W&B -----------------------------------------------------------------------------------------------------------
+
+
+def wandb_records(file: Path) -> Iterator[Record]:
+    """The records of a .wandb file: a 7-byte head, then LevelDB's log format (checksum, length, kind; 32-KiB blocks).
+
+    wandb 0.31 has no reader of its own in Python any more.
+    """
+    data, position, parts = file.read_bytes(), 7, b""
+    assert data[:4] == b":W&B"
+    while position < len(data):
+        if 32768 - position % 32768 < 7:
+            position += 32768 - position % 32768
+            continue
+        length, kind = struct.unpack("<HB", data[position + 4 : position + 7])
+        parts += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            record = Record()
+            record.ParseFromString(parts)
+            yield record
+            parts = b""
+
+
+def name_of(item: Any) -> str:
+    return item.key or "/".join(item.nested_key)
+
+
+def offline_record(config: Config) -> dict[str, list[Any]]:
+    """The records of a run's one offline W&B folder by kind."""
+    (file,) = run_folder(config).glob("wandb/offline-run-*/*.wandb")
+    found: dict[str, list[Any]] = {}
+    for record in wandb_records(file):
+        kind = record.WhichOneof("record_type")
+        found.setdefault(kind, []).append(getattr(record, kind))
+    return found
+
+
+def test_an_offline_wandb_run_holds_the_rows_numbers_the_curves_and_the_configuration(
+    study: dict[str, Row], folder: Path, tmp_path: Path
+) -> None:
+    more = ("method=step_dpo", "sweep=trial", "tracking=wandb", "tracking.mode=offline")
+    config = configuration(tmp_path, *more, store=folder / "store")
+    row = run_once(config)
+    found = offline_record(config)
+
+    assert {run.run_id for run in found["run"]} == {run_hash(config)}
+    run = found["run"][0]
+    assert (run.run_group, run.project, run.job_type) == ("trial", "synth-scaling", "run")
+    stored = {item.key: json.loads(item.value_json) for item in run.config.update}
+    assert stored["method"] == row["config"]["method"] and stored["data"]["problems"] == N
+
+    history = [{name_of(item): json.loads(item.value_json) for item in point.item} for point in found["history"]]
+    assert sum("policy/loss" in point for point in history) >= 2
+    assert sum("base/loss" in point for point in history) == 1  # made by another run, shown all the same
+    tables = {name.split("/")[0] for point in history for name, value in point.items() if value == "table-file"}
+    assert len(tables) == 2
+
+    summary = {name_of(item): json.loads(item.value_json) for update in found["summary"] for item in update.update}
+    assert summary["error"] == row["error"] and summary["wrong"] == row["wrong"] and summary["run"] == row["run"]
+    assert not tables & set(summary)  # a number of that name would hide the table
+    assert [done.exit_code for done in found["exit"]] == [0]
+
+
+def test_the_wandb_run_of_a_run_that_fails_is_finished_with_exit_code_1(
+    study: dict[str, Row], folder: Path, tmp_path: Path
+) -> None:
+    more = ("method=sft", "method.learning_rate=1e30", "tracking=wandb", "tracking.mode=offline")
+    config = configuration(tmp_path, *more, store=folder / "store")
+    with pytest.raises(FloatingPointError):
+        run_once(config)
+    assert [done.exit_code for done in offline_record(config)["exit"]] == [1]
