@@ -2,8 +2,10 @@
 
     python -m benchmarks.training [--quick] [--threads 1]
 
-Timed on the framework's side: `trainer.train()` and nothing else (no loading, tokenizing, saving); on the bare side:
-collating each batch, the steps, and the schedule. Both sides start from the same weights and take turns.
+Timed on the framework's side: inside `trainer.train()` from the first step to the last (no loading, tokenizing,
+saving); its seconds before the first step are shown apart. On the bare side: collating each batch, the steps, and the
+schedule. Both sides start from the same weights and take turns. Beside the
+wall clock stand the seconds of this process alone, which other work on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -11,12 +13,11 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,7 +30,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from datasets import Dataset
-from transformers import PreTrainedModel, PrinterCallback, get_scheduler
+from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, get_scheduler
 from trl import SFTConfig, SFTTrainer
 
 from synth_scaling.models import TinyLlama, create_tiny_llama
@@ -55,25 +56,59 @@ class Case:
     target: float
 
 
+# The tokens a step are about the same, so the larger model's step is longer and the overhead's share smaller.
 CASES = (
-    Case("maze model, maze rows", TinyLlama(64, 4, 2, 128), 32, None, 150, 0.80),
-    Case("6 M parameters, 64 tokens", TinyLlama(256, 8, 8, 688), 32, 64, 5, 0.95),
+    Case("maze model, maze rows", TinyLlama(64, 4, 2, 128), 32, None, 120, 0.80),
+    Case("6 M parameters, 64 tokens", TinyLlama(256, 8, 8, 688), 8, 64, 6, 0.95),
 )
+
+
+@dataclass(frozen=True)
+class Seconds:
+    wall: float
+    cpu: float  # of this process, all threads
+    start: float = 0.0  # from the call to the first step; not part of `wall`
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> Seconds:
+        return Seconds(time.perf_counter() - self.wall, time.process_time() - self.cpu)
 
 
 # -- the two sides of NLL training ---------------------------------------------------------------------------------
 
 
-def seconds_of(module: Any, train: Callable[[], Any]) -> float:
-    """Run `train`, in which `module.run` trains: the seconds that trainer.train() took alone."""
-    taken: list[float] = []
+class Timer(TrainerCallback):
+    """Times a trainer from the first step to the last, and from the call of train() to the first step."""
 
-    def timed(trainer: Any, training: Training, folder: Path) -> None:
-        trainer.remove_callback(PrinterCallback)
-        begin = time.perf_counter()
-        trainer.train()
-        taken.append(time.perf_counter() - begin)
-        trainer.model.save_pretrained(folder)  # the cost is read off the weights
+    def __init__(self) -> None:
+        self.called = time.perf_counter()
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        self.start, self.watch = time.perf_counter() - self.called, Stopwatch()
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        self.taken = replace(self.watch.read(), start=self.start)
+
+
+def train_timed(trainer: Trainer) -> Seconds:
+    trainer.remove_callback(PrinterCallback)
+    timer = Timer()
+    trainer.add_callback(timer)
+    trainer.train()
+    return timer.taken
+
+
+def seconds_of(module: Any, train: Callable[[], Any]) -> Seconds:
+    """Run `train`, whose training is done by `module.run`: the seconds of its steps alone."""
+    taken: list[Seconds] = []
+
+    def timed(trainer: Trainer, training: Training, folder: Path) -> None:
+        taken.append(train_timed(trainer))
+        trainer.model.save_pretrained(folder)  # type: ignore[union-attr]  # the cost is read off the weights
 
     run, module.run = module.run, timed
     try:
@@ -83,21 +118,21 @@ def seconds_of(module: Any, train: Callable[[], Any]) -> float:
     return taken[0]
 
 
-def framework_nll(rows: Sequence[NLLRow], training: Training) -> float:
+def framework_nll(rows: Sequence[NLLRow], training: Training) -> Seconds:
     with tempfile.TemporaryDirectory() as folder:
         return seconds_of(nll, lambda: nll.train_nll(rows, training, Path(folder)))
 
 
-def bare_nll(batches: Sequence[list[dict[str, list]]], training: Training) -> float:
+def bare_nll(batches: Sequence[list[dict[str, list]]], training: Training) -> Seconds:
     """The least that computes the same: the same batches, loss, clipping, AdamW, schedule."""
     model = load_model(training)
     step, collate = bare_stepper(model, training, len(batches)), nll.PadRight(0)
-    begin = time.perf_counter()
+    watch = Stopwatch()
     for examples in batches:
         batch = collate(examples)
         logits = model(input_ids=batch["input_ids"], use_cache=False).logits
         step(nll.weighted_nll(logits, batch["labels"], batch["weights"]))
-    return time.perf_counter() - begin
+    return watch.read()
 
 
 def bare_stepper(model: PreTrainedModel, training: Training, steps: int) -> Callable[[torch.Tensor], None]:
@@ -121,7 +156,7 @@ def bare_stepper(model: PreTrainedModel, training: Training, steps: int) -> Call
     return step
 
 
-def trl_sft(rows: Sequence[NLLRow], training: Training) -> float:
+def trl_sft(rows: Sequence[NLLRow], training: Training) -> Seconds:
     """TRL's SFTTrainer on the same rows; it has no weights a token."""
     examples = [nll.example(row, EOS) for row in rows]
     data = Dataset.from_list([{"input_ids": e["input_ids"], "labels": e["labels"]} for e in examples])
@@ -134,36 +169,33 @@ def trl_sft(rows: Sequence[NLLRow], training: Training) -> float:
             train_dataset=data,
             processing_class=nll.load_tokenizer(training.start),
         )
-        trainer.remove_callback(PrinterCallback)
-        begin = time.perf_counter()
-        trainer.train()
-        return time.perf_counter() - begin
+        return train_timed(trainer)
 
 
 # -- the two sides of DPO ------------------------------------------------------------------------------------------
 
 
-def framework_dpo(pairs: Sequence[PreferenceRow], training: Training) -> float:
+def framework_dpo(pairs: Sequence[PreferenceRow], training: Training) -> Seconds:
     with tempfile.TemporaryDirectory() as folder:
         return seconds_of(
             preference, lambda: preference.train_preference(pairs, training, Path(folder), beta=0.5, nll=1.0)
         )
 
 
-def bare_dpo(pairs: Sequence[PreferenceRow], training: Training) -> float:
+def bare_dpo(pairs: Sequence[PreferenceRow], training: Training) -> Seconds:
     """DPO with an NLL term from plain forward passes, the reference's log-probabilities computed beforehand."""
     model, size = load_model(training), training.options.batch_size
     batches = [bare_pairs(pairs[i : i + size]) for i in range(0, len(pairs), size)]
     with torch.no_grad():
         references = [log_probs(model, *batch).sum(dim=1) for batch in batches]
     step = bare_stepper(model, training, len(batches))
-    begin = time.perf_counter()
+    watch = Stopwatch()
     for (ids, mask), reference in zip(batches, references, strict=True):
         found = log_probs(model, ids, mask)
         chosen, rejected = (found.sum(dim=1) - reference).chunk(2)
         chosen_nll = -found.chunk(2)[0].sum() / mask.chunk(2)[0][:, 1:].sum()
         step(-F.logsigmoid(0.5 * (chosen - rejected)).mean() + chosen_nll)
-    return time.perf_counter() - begin
+    return watch.read()
 
 
 def bare_pairs(pairs: Sequence[PreferenceRow]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -236,60 +268,63 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     logging.getLogger("transformers").setLevel(logging.ERROR)
-    repetitions, share = (3, 0.2) if options.quick else (7, 1.0)
+    repetitions, share = (3, 0.25) if options.quick else (5, 1.0)
+    print(f"{options.threads} thread(s), medians of {repetitions} repetitions by turns, torch {torch.__version__}")
     print(
-        f"{options.threads} thread(s), medians of {repetitions} repetitions, sides by turns; torch {torch.__version__}"
+        f"{'':28}{'framework':>11}{'bare':>11} {'':>9}"
+        f"{'ratio':>7} {'quartiles':>13}{'CPU ratio':>11}{'target':>8}{'start':>10}"
     )
-    print(f"{'':28}{'framework':>12}{'bare':>12}{'ratio':>8}  (quartiles)  target")
     maze = Maze(MazeOptions())
     for case in CASES:
-        steps = max(2, round(case.steps * share))
-        case = Case(case.name, case.shape, case.batch_size, case.length, steps, case.target)
+        case = replace(case, steps=max(2, round(case.steps * share)))
         rows = make_rows(case, maze, np.random.default_rng(0))
         with tempfile.TemporaryDirectory() as start:
             create_tiny_llama(Path(start), maze, case.shape, seed=0)
             settings = TrainerOptions(batch_size=case.batch_size)
-            training = Training(Path(start), 1, LEARNING_RATE, 0, settings, options.threads)
-            measure(case, rows, training, repetitions)
+            measure(case, rows, Training(Path(start), 1, LEARNING_RATE, 0, settings, options.threads), repetitions)
 
 
 def measure(case: Case, rows: Sequence[NLLRow], training: Training, repetitions: int) -> None:
     batches = trained_order(rows, training)  # warms up, too
     bare_nll(batches, training)
     tokens = sum(len(e["input_ids"]) for batch in batches for e in batch)
-    sides: dict[str, Callable[[], float]] = {
-        "framework": lambda: framework_nll(rows, training),
-        "bare": lambda: bare_nll(batches, training),
-        "trl": lambda: trl_sft(rows, training),
-    }
+    sides = {"framework": lambda: framework_nll(rows, training), "bare": lambda: bare_nll(batches, training)}
+    small = case.length is None
+    if small:
+        sides["trl"] = lambda: trl_sft(rows, training)
     taken = by_turns(sides, repetitions)
     show(case.name, "tokens/s", tokens, taken["framework"], taken["bare"], f"{case.target:.2f}")
-    show("  TRL's SFTTrainer", "tokens/s", tokens, taken["trl"], taken["bare"], "for information")
-    pairs = make_pairs(rows)
-    taken = by_turns(
-        {"framework": lambda: framework_dpo(pairs, training), "bare": lambda: bare_dpo(pairs, training)}, repetitions
-    )
-    show("  DPO + NLL on step pairs", "steps/s", len(batches), taken["framework"], taken["bare"], "for information")
+    if small:
+        show("  TRL's SFTTrainer", "tokens/s", tokens, taken["trl"], taken["bare"], "-")
+        pairs = make_pairs(rows)[: len(rows) // 3]
+        sides = {"framework": lambda: framework_dpo(pairs, training), "bare": lambda: bare_dpo(pairs, training)}
+        taken = by_turns(sides, repetitions)
+        steps = len(pairs) // case.batch_size
+        show("  step_dpo with NLL term", "steps/s", steps, taken["framework"], taken["bare"], "-")
 
 
-def by_turns(sides: dict[str, Callable[[], float]], repetitions: int) -> dict[str, list[float]]:
+def by_turns(sides: dict[str, Callable[[], Seconds]], repetitions: int) -> dict[str, list[Seconds]]:
     """Seconds of every side: one of each, and again, so that a slow minute of the machine falls on all."""
-    taken: dict[str, list[float]] = {name: [] for name in sides}
+    taken: dict[str, list[Seconds]] = {name: [] for name in sides}
     for _ in range(repetitions):
         for name, side in sides.items():
             taken[name].append(side())
     return taken
 
 
-def show(name: str, unit: str, amount: int, ours: Sequence[float], theirs: Sequence[float], target: str) -> None:
-    """Rates, and the median of the ratios of neighbouring measurements with their quartiles."""
-    ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+def show(name: str, unit: str, amount: int, ours: Sequence[Seconds], theirs: Sequence[Seconds], target: str) -> None:
+    """Rates, and the median of the ratios of neighbouring measurements."""
+    ratios = [b.wall / a.wall for a, b in zip(ours, theirs, strict=True)]
     low, high = np.quantile(ratios, [0.25, 0.75])
-    rates = [amount / median(seconds) for seconds in (ours, theirs)]
+    cpu = median([b.cpu / a.cpu for a, b in zip(ours, theirs, strict=True)])
+    rates = [amount / median([seconds.wall for seconds in side]) for side in (ours, theirs)]
+    spread = f"{low:.2f} to {high:.2f}"
+    start = median([seconds.start for seconds in ours])
     print(
-        f"{name:28}{rates[0]:12,.1f}{rates[1]:12,.1f}{median(ratios):8.2f}  ({low:.2f} to {high:.2f})  {target}, {unit}"
+        f"{name:28}{rates[0]:11,.1f}{rates[1]:11,.1f} {unit:>9}"
+        f"{median(ratios):7.2f} {spread:>13}{cpu:11.2f}{target:>8}{start:8.2f} s",
+        flush=True,
     )
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -288,9 +288,9 @@ def changed(c: Config, path: tuple[str, ...]) -> Config:
     return c
 
 
-@pytest.mark.parametrize("choice", ["task=chain", "task=star_graph", *(f"method={name}" for name in METHODS)])
-def test_a_run_is_named_by_every_key_but_those_that_do_not_change_its_result(choice: str) -> None:
-    c = config(choice)
+@pytest.mark.parametrize("task", TASKS)
+def test_a_run_is_named_by_every_key_but_those_that_do_not_change_its_result(task: str) -> None:
+    c = config(f"task={task}")
     hashes = {path: run_hash(changed(c, path)) for path in leaves(c)}
     kept = {path for path, name in hashes.items() if name == run_hash(c)}
     assert kept == {path for path in hashes if path[0] in NOT_HASHED}
@@ -298,11 +298,16 @@ def test_a_run_is_named_by_every_key_but_those_that_do_not_change_its_result(cho
     assert len(set(named)) == len(named) > 40
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_is_named_by_every_option_of_its_method(method: str) -> None:
+    c = config(f"method={method}")
+    names = [run_hash(changed(c, ("method", *path))) for path in leaves(c.method)]
+    assert len({*names, run_hash(c)}) == len(names) + 1 > 4
+
+
 def test_a_runs_name_does_not_depend_on_how_it_was_written() -> None:
-    assert run_hash(config("method.learning_rate=0.0005", "seed=3", "label=sft")) == run_hash(config("seed=3"))
-    assert run_hash(config("method=rft", "tracking=none", "output=a", "store=b", "sweep=c")) == run_hash(
-        config("method=rft")
-    )
+    same = ["tracking=none", "output=a", "store=b", "sweep=c", "label=rft", "method.epochs=8.0"]
+    assert run_hash(config("method=rft", "method.epochs=8")) == run_hash(config(*same, "method=rft"))
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

@@ -18,8 +18,11 @@ from synth_scaling.records import NLLRow
 @dataclass
 class AdvantageWeightedOptions(MethodOptions):
     name: str = "advantage_weighted"
+    start: str = "pi_sft"
+    epochs: float = 4
+    learning_rate: float = 1e-3
     weight: str = "exp"  # exp(A_i / beta), at most `clip`; or "positive": max(A_i, 0)
-    beta: float = 0.25
+    beta: float = 0.1
     clip: float = 10.0
     demonstrations: bool = True  # D_syn is trained on, too, with weight 1
 

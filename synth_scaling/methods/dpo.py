@@ -19,7 +19,7 @@ class DPOOptions(PreferenceOptions):
     name: str = "dpo"
     start: str = "pi_sft"
     epochs: float = 4
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     pairing: str = "random"  # or "nearest", "farthest"
 
 

@@ -17,6 +17,9 @@ from synth_scaling.records import NLLRow
 @dataclass
 class StepSFTOptions(MethodOptions):
     name: str = "step_sft"
+    start: str = "pi_sft"
+    epochs: float = 4
+    learning_rate: float = 1e-3
     pit: str = "lowest"
     best_of: int = 1
     demonstrations: bool = True  # D_syn is trained on, too
