@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from synth_scaling.config import ConfigError, check_folders, register_schemas, typed
 from synth_scaling.config_errors import one_line
+from synth_scaling.progress import progress, run_folder
 from synth_scaling.sweeper import SweepFailed, register_sweeper
 
 log = logging.getLogger("synth_scaling")
@@ -38,8 +39,6 @@ class Sweeps(SearchPathPlugin):
 
 def job(config: DictConfig) -> float:
     """One run; Hydra calls it, in this process or in a launcher's. Returns the test error."""
-    from synth_scaling.progress import progress
-
     os.environ.setdefault("OMP_NUM_THREADS", str(config.threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -50,7 +49,7 @@ def job(config: DictConfig) -> float:
         check_folders(run_config)
     except (ConfigError, OmegaConfBaseException) as error:
         refuse(error)  # here, because Hydra would add lines of its own
-    from synth_scaling.results import run_folder, run_once
+    from synth_scaling.results import run_once  # torch and transformers: not before the configuration is accepted
 
     row = run_once(run_config)
     words = progress(Path(run_config.output), row["run"])

@@ -1,4 +1,4 @@
-"""How far a sweep is: a plan written when it starts, and how many of its runs are done."""
+"""Which runs are done, and how far a sweep is: a plan written when it starts, counted against finished runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,17 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from synth_scaling.config import Config, run_hash
+
+
+def run_folder(config: Config) -> Path:
+    """Where a run keeps what it comes to."""
+    return Path(config.output) / "runs" / run_hash(config)
+
+
+def is_done(config: Config) -> bool:
+    return (run_folder(config) / "DONE").exists()
 
 
 @dataclass(frozen=True)

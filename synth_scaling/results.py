@@ -21,20 +21,12 @@ from omegaconf import OmegaConf
 from synth_scaling.config import Config, resolved, run_hash
 from synth_scaling.evaluation import pass_at_k, shares, wilson_interval
 from synth_scaling.experiment import Outcome, run
+from synth_scaling.progress import is_done, run_folder
 from synth_scaling.stages import sampling_versions
 from synth_scaling.store import Store
 from synth_scaling.tracking import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
-
-
-def run_folder(config: Config) -> Path:
-    """Where a run keeps what it comes to."""
-    return Path(config.output) / "runs" / run_hash(config)
-
-
-def is_done(config: Config) -> bool:
-    return (run_folder(config) / "DONE").exists()
 
 
 def run_once(config: Config) -> dict[str, Any]:

@@ -23,8 +23,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.config import Config, ConfigError, check_folders, run_hash, typed
-from synth_scaling.progress import Plan
-from synth_scaling.results import is_done, run_folder
+from synth_scaling.progress import Plan, is_done, run_folder
 
 log = logging.getLogger("synth_scaling")
 
