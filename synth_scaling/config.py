@@ -45,7 +45,7 @@ class ModelOptions:
     layers: int = 4
     heads: int = 2
     feedforward: int = 128
-    pretrain_documents: int = 160_000
+    pretrain_documents: int = 320_000
     pretrain_batch_size: int = 64
     pretrain_learning_rate: float = 3e-3
     seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep
@@ -63,7 +63,8 @@ class RolloutPolicyOptions:
 class CreditOptions:
     """Monte-Carlo step values."""
 
-    rollouts: int = 8  # K completions a prefix
+    rollouts: int = 16  # K completions a prefix of an incorrect response: too few, and chance makes pits
+    positive_rollouts: int = 4  # K for prefixes of correct responses, which have no pit to find
     temperature: float = 1.0
     stop_at_zero: bool = True  # nothing is rolled out after a prefix from which no completion was right
 
@@ -162,6 +163,7 @@ def check(config: Config) -> None:
     _above_zero("data.temperature", data.temperature)
     _above_zero("credit.temperature", c.credit.temperature)
     _at_least("credit.rollouts", c.credit.rollouts, 1)
+    _at_least("credit.positive_rollouts", c.credit.positive_rollouts, 1)
     _above_zero("rollout_policy.epochs", c.rollout_policy.epochs)
     _above_zero("rollout_policy.learning_rate", c.rollout_policy.learning_rate)
     _above_zero("method.epochs", method.epochs)

@@ -93,10 +93,13 @@ def self_generated(
 
     prefix_values: dict = {}
     values: dict[str, list[ResponseValues]] = {"positive_values": [], "negative_values": []}
-    for name, responses in (("negative_values", negatives), ("positive_values", positives)):
+    for name, responses, k in (
+        ("negative_values", negatives, config.credit.rollouts),
+        ("positive_values", positives, config.credit.positive_rollouts),
+    ):
         if name in uses:
             ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
-            prefix_values |= stages.step_values(name, pi_sft, by_id, responses, ends)
+            prefix_values |= stages.step_values(name, pi_sft, by_id, responses, ends, k)
             values[name] = credit.response_values(responses, ends, initial, prefix_values)
     return Graded(
         graded.prompts,

@@ -143,14 +143,17 @@ class Stages:
         problems: Mapping[str, Problem],
         responses: Sequence[Response],
         ends: Sequence[Sequence[int]],
+        k: int,
     ) -> dict[Prefix, PrefixValue]:
-        """Monte-Carlo values of the responses' prefixes: K completions of each by `policy`."""
+        """Monte-Carlo values of the responses' prefixes: `k` completions of each by `policy`."""
         options, seed = self.config.credit, seed_of(self.config.seed, name)
         key = {
             "policy": policy.hash,
             "task": asdict(self.config.task),
             "responses": _digest(list(zip(responses, ends, strict=True))),
-            "credit": asdict(options),
+            "k": k,
+            "temperature": options.temperature,
+            "stop_at_zero": options.stop_at_zero,
             "seed": seed,
             **self._sampled_with(),
         }
@@ -166,7 +169,7 @@ class Stages:
                     problems,
                     prefixes,
                     matmul_parameters(policy.path),
-                    k=options.rollouts,
+                    k=k,
                     temperature=options.temperature,
                     seed=seed_of(seed, rounds),
                 )

@@ -13,7 +13,6 @@ from synth_scaling.records import NLLRow
 @dataclass
 class RFTOptions(MethodOptions):
     name: str = "rft"
-    learning_rate: float = 1e-3
 
 
 def rft(graded: Graded, options: RFTOptions, rng: np.random.Generator) -> list[NLLRow]:

@@ -14,7 +14,6 @@ from synth_scaling.records import NLLRow
 @dataclass
 class RFTFilteredOptions(MethodOptions):
     name: str = "rft_filtered"
-    learning_rate: float = 1e-3
     drop: str = "responses"  # those with a spurious step; or "tokens": the spurious steps' tokens alone
     spurious_threshold: float = -0.25  # a step is spurious if its advantage is at most this
 

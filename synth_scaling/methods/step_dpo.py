@@ -21,7 +21,7 @@ class StepDPOOptions(PreferenceOptions):
     start: str = "pi_sft"
     epochs: float = 4
     learning_rate: float = 1e-3
-    nll: float = 1.0
+    nll: float = 3.0  # of a mean over tokens; the DPO term sums over them
     pit: str = "lowest"  # or "first_zero"
     best_of: int = 1  # values under best-of-k of the roll-out policy
     rejected: str = "step"  # the pit alone; or "rest": y_c..y_L
