@@ -99,7 +99,8 @@ def self_generated(
     ):
         if name in uses:
             ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
-            prefix_values |= stages.step_values(name, pi_sft, by_id, responses, ends, k)
+            # A prefix that right and wrong responses share keeps the value from more rollouts.
+            prefix_values = stages.step_values(name, pi_sft, by_id, responses, ends, k) | prefix_values
             values[name] = credit.response_values(responses, ends, initial, prefix_values)
     return Graded(
         graded.prompts,
