@@ -24,7 +24,10 @@ class Codec:
     def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
         """:meth:`encode` of many texts, several times as fast."""
         backend = self.tokenizer.backend_tokenizer
-        ids = [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+        try:
+            ids = [encoding.ids for encoding in backend.encode_batch_fast(texts, add_special_tokens=False)]
+        except Exception as error:  # tokenizers raises nothing narrower for an unknown word
+            raise ValueError(f"the tokenizer does not know a text of these {len(texts)} ({error})") from None
         for text, back in zip(texts, backend.decode_batch(ids, skip_special_tokens=False), strict=True):
             if text != back:
                 raise ValueError(f"the tokenizer does not give this text back: {text!r}")

@@ -6,6 +6,7 @@ there are. A wrong value is refused before anything is computed, in one line: th
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +67,7 @@ class CreditOptions:
     rollouts: int = 16  # K completions a prefix of an incorrect response: too few, and chance makes pits
     positive_rollouts: int = 4  # K for prefixes of correct responses, which have no pit to find
     temperature: float = 1.0
-    stop_at_zero: bool = True  # nothing is rolled out after a prefix from which no completion was right
+    stop_at_zero: bool = True  # in a wrong response, nothing is rolled out after a prefix with no right completion
 
 
 @dataclass
@@ -154,10 +155,18 @@ def resolved(config: Config) -> dict[str, Any]:
 def check(config: Config) -> None:
     """Every rule that the types do not say. Raises ConfigError naming key, value and what is allowed."""
     c, data, method = config, config.data, config.method
+    for group, known in (
+        ("task", {n: o for n, (_, o) in TASKS.items()}),
+        ("method", {n: m.options for n, m in METHODS.items()}),
+    ):
+        name, options = getattr(c, group).name, getattr(c, group)
+        if type(options) is not known.get(name):
+            names = [other for other, kind in known.items() if kind is type(options)]
+            raise ConfigError(f"{group}.name={name}: allowed is {names[0]}; choose another by {group}={name}")
     _at_least("data.problems", data.problems, 1)
     _at_least("data.rollouts", data.rollouts, 1)
     for key, value in (("data.positives", data.positives), ("data.negatives", data.negatives)):
-        _between(key, value, 0, data.rollouts, "0 to data.rollouts")
+        _between(key, value, 0, data.rollouts, f"0 to data.rollouts={data.rollouts}")
     if data.max_negatives is not None:
         _at_least("data.max_negatives", data.max_negatives, 1)
     _above_zero("data.temperature", data.temperature)
@@ -206,17 +215,35 @@ def check(config: Config) -> None:
     _one_of("tracking.name", c.tracking.name, ("wandb", "none"))
     _one_of("tracking.mode", c.tracking.mode, ("auto", "online", "offline"))
     _at_least("threads", c.threads, 1)
-    _at_least("seed", c.seed, 0)
+    _between("seed", c.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+    _between("model.seed", c.model.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+    _between("task.world_seed", c.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+    _above_zero("model.pretrain_learning_rate", c.model.pretrain_learning_rate)
+    _one_of("trainer.schedule", c.trainer.schedule, _SCHEDULES)
+    for key in ("weight_decay", "max_grad_norm"):
+        _at_least(f"trainer.{key}", getattr(c.trainer, key), 0)
+    _between("trainer.warmup_share", c.trainer.warmup_share, 0, 0.99, "0 to 0.99")
+    _above_zero("engine.gpu_memory_share", c.engine.gpu_memory_share)
+    _between("engine.gpu_memory_share", c.engine.gpu_memory_share, 0, 1, "shares up to 1")
+    _above_zero("evaluation.temperature", c.evaluation.temperature)
+    _at_least("tracking.sampled_rows", c.tracking.sampled_rows, 0)
+    _finite(resolved(c))
 
 
 def check_task(config: Config) -> None:
     """Refuse options that the task refuses, and more problems than it has. Raises ConfigError."""
     try:
         task = make_task(config.task)
-        task.problems("train", config.data.problems, config.seed)
-        task.problems(config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    for key, split, n in (
+        ("data.problems", "train", config.data.problems),
+        ("evaluation.problems", config.evaluation.split, config.evaluation.problems),
+    ):
+        try:
+            task.problems(split, n, config.seed)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise ConfigError(f"{key}={n}: {error}") from None
 
 
 _CHOICES = {
@@ -227,6 +254,8 @@ _CHOICES = {
     "drop": ("responses", "tokens"),
     "weight": ("exp", "positive"),
 }
+
+_SCHEDULES = ("cosine", "linear", "constant", "constant_with_warmup")
 
 # vLLM's attention on CPU takes these head sizes only.
 _HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
@@ -253,6 +282,14 @@ def check_folders(config: Config) -> None:
             raise ConfigError(f"{key}={folder}: allowed is a folder that can be written ({error.strerror})") from None
 
 
+def _finite(values: dict[str, Any], above: str = "") -> None:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            _finite(value, f"{above}{key}.")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{above}{key}={value}: allowed are finite numbers")
+
+
 def _at_least(key: str, value: float, least: float) -> None:
     if not value >= least:
         raise ConfigError(f"{key}={value}: allowed are values of at least {least}")
@@ -265,7 +302,7 @@ def _above_zero(key: str, value: float) -> None:
 
 def _between(key: str, value: float, low: float, high: float, words: str) -> None:
     if not low <= value <= high:
-        raise ConfigError(f"{key}={value}: allowed are {words}={high}")
+        raise ConfigError(f"{key}={value}: allowed are {words}")
 
 
 def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:

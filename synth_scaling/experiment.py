@@ -93,14 +93,15 @@ def self_generated(
 
     prefix_values: dict = {}
     values: dict[str, list[ResponseValues]] = {"positive_values": [], "negative_values": []}
-    for name, responses, k in (
-        ("negative_values", negatives, config.credit.rollouts),
-        ("positive_values", positives, config.credit.positive_rollouts),
+    options = config.credit
+    for name, responses, k, stop in (
+        ("negative_values", negatives, options.rollouts, options.stop_at_zero),
+        ("positive_values", positives, options.positive_rollouts, False),  # a zero there is chance: what follows counts
     ):
         if name in uses:
             ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
             # A prefix that right and wrong responses share keeps the value from more rollouts.
-            prefix_values = stages.step_values(name, pi_sft, by_id, responses, ends, k) | prefix_values
+            prefix_values = stages.step_values(name, pi_sft, by_id, responses, ends, k, stop) | prefix_values
             values[name] = credit.response_values(responses, ends, initial, prefix_values)
     return Graded(
         graded.prompts,

@@ -43,8 +43,12 @@ def word_tokenizer(vocabulary: Sequence[str], token_pattern: str) -> PreTrainedT
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
     """Token ids of `text`, no special tokens. Raises ValueError if they do not decode back to it."""
-    ids = tokenizer.encode(text, add_special_tokens=False)
-    if tokenizer.decode(ids) != text:
+    try:
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        back = tokenizer.decode(ids)
+    except Exception as error:  # tokenizers raises nothing narrower for an unknown word
+        raise ValueError(f"the tokenizer does not know this text: {text!r} ({error})") from None
+    if back != text:
         raise ValueError(f"the tokenizer does not give this text back: {text!r}")
     return tuple(ids)
 

@@ -144,6 +144,7 @@ class Stages:
         responses: Sequence[Response],
         ends: Sequence[Sequence[int]],
         k: int,
+        stop_at_zero: bool,
     ) -> dict[Prefix, PrefixValue]:
         """Monte-Carlo values of the responses' prefixes: `k` completions of each by `policy`."""
         options, seed = self.config.credit, seed_of(self.config.seed, name)
@@ -153,7 +154,7 @@ class Stages:
             "responses": _digest(list(zip(responses, ends, strict=True))),
             "k": k,
             "temperature": options.temperature,
-            "stop_at_zero": options.stop_at_zero,
+            "stop_at_zero": stop_at_zero,
             "seed": seed,
             **self._sampled_with(),
         }
@@ -161,7 +162,7 @@ class Stages:
         def make(folder: Path) -> Made:
             known: dict[Prefix, PrefixValue] = {}
             total, rounds = Cost(), 0
-            while prefixes := next_prefixes(responses, ends, known, options.stop_at_zero):
+            while prefixes := next_prefixes(responses, ends, known, stop_at_zero):
                 rows, cost = sample_prefix_values(
                     self._engine(policy),
                     self.task,

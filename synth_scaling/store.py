@@ -53,7 +53,7 @@ def content_hash(key: Mapping[str, Any]) -> str:
 
 
 class Store:
-    """A folder of stage results. `on_stage` hears of every stage as it starts to be made and as it is ready."""
+    """A folder of stage results. `on_start` hears of every stage that is made."""
 
     def __init__(self, root: Path, on_start: Callable[[str], None] = lambda name: None) -> None:
         self.root = root
@@ -64,7 +64,7 @@ class Store:
     ) -> StageResult:
         """The result of the stage `name` that `key` determines; `make` fills an empty folder if it is not stored.
 
-        `make` returns what it cost and small facts to keep. Whatever it raises is raised here, nothing is stored.
+        `make` returns what it cost and small facts to keep. Whatever it raises is raised here, and no result is stored.
         """
         digest = content_hash({"stage": name, **key})
         folder = self.root / name / digest

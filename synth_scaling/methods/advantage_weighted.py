@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth_scaling.credit import advantages
+from synth_scaling.credit import advantages, best_of
 from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
 from synth_scaling.records import NLLRow
 
@@ -24,6 +24,7 @@ class AdvantageWeightedOptions(MethodOptions):
     weight: str = "exp"  # exp(A_i / beta), at most `clip`; or "positive": max(A_i, 0)
     beta: float = 0.1
     clip: float = 10.0
+    best_of: int = 1  # values under best-of-k of the roll-out policy
     demonstrations: bool = True  # D_syn is trained on, too, with weight 1
 
 
@@ -33,19 +34,25 @@ def advantage_weighted(graded: Graded, options: AdvantageWeightedOptions, rng: n
     values = [*graded.positive_values, *graded.negative_values]
     weighted = []
     for response, row in zip(responses, values, strict=True):
-        step_weights = weights_of(advantages(row.values), options)
+        step_weights = weights_of(advantages(best_of(row.values, options.best_of)), options)
         lengths = np.diff([0, *row.ends])
         lengths[-1] += response.finished  # the end token belongs to the last step
         weighted.append(np.repeat(step_weights, lengths))
-    mean = np.concatenate(weighted).mean() if weighted else 1.0
-    scale = 1.0 / mean if mean > 0 else 0.0
-    rows = [
-        nll_row(graded, response, (weights * scale).tolist())
-        for response, weights in zip(responses, weighted, strict=True)
-    ]
+    weighted = mean_one(weighted)
+    rows = [nll_row(graded, response, w.tolist()) for response, w in zip(responses, weighted, strict=True)]
     if options.demonstrations:
         rows += [nll_row(graded, response) for response in graded.demonstrations]
     return rows
+
+
+def mean_one(weighted: list[np.ndarray]) -> list[np.ndarray]:
+    """The same weights scaled to mean 1 over all; equal ones come out as exactly 1, all zeros stay zeros."""
+    largest = max((w.max() for w in weighted if len(w)), default=0.0)
+    if largest == 0.0:
+        return weighted
+    weighted = [w / largest for w in weighted]
+    mean = np.concatenate(weighted).mean()
+    return [w / mean for w in weighted]
 
 
 def weights_of(step_advantages: np.ndarray, options: AdvantageWeightedOptions) -> np.ndarray:

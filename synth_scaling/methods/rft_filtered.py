@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth_scaling.credit import spurious_steps
+from synth_scaling.credit import best_of, spurious_steps
 from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
 from synth_scaling.records import NLLRow
 
@@ -15,6 +15,7 @@ from synth_scaling.records import NLLRow
 class RFTFilteredOptions(MethodOptions):
     name: str = "rft_filtered"
     drop: str = "responses"  # those with a spurious step; or "tokens": the spurious steps' tokens alone
+    best_of: int = 1  # values under best-of-k of the roll-out policy
     spurious_threshold: float = -0.25  # a step is spurious if its advantage is at most this
 
 
@@ -28,7 +29,7 @@ def rft_filtered(graded: Graded, options: RFTFilteredOptions, rng: np.random.Gen
     for response, values in zip(graded.positives, graded.positive_values, strict=True):
         if (response.problem, response.tokens) in taught:
             continue
-        spurious = spurious_steps(values.values, options.spurious_threshold)
+        spurious = spurious_steps(best_of(values.values, options.best_of), options.spurious_threshold)
         if not spurious:
             rows.append(nll_row(graded, response))
         elif options.drop == "tokens":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth_scaling.credit import best_of, first_pit
+from synth_scaling.credit import first_pit
 from synth_scaling.methods.method import Graded, Method, PreferenceOptions
 from synth_scaling.records import PreferenceRow
 
@@ -23,7 +23,6 @@ class StepDPOOptions(PreferenceOptions):
     learning_rate: float = 1e-3
     nll: float = 3.0  # of a mean over tokens; the DPO term sums over them
     pit: str = "lowest"  # or "first_zero"
-    best_of: int = 1  # values under best-of-k of the roll-out policy
     rejected: str = "step"  # the pit alone; or "rest": y_c..y_L
     chosen: str = "prefix"  # a completion from the shared prefix; or "response": a whole correct response from x
 
@@ -39,7 +38,7 @@ def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) 
         own_positives.setdefault(response.problem, []).append(response.tokens)
     rows = []
     for response, values in zip(graded.negatives, graded.negative_values, strict=True):
-        pit = first_pit(best_of(values.values, options.best_of), options.pit)  # type: ignore[arg-type]
+        pit = first_pit(values.values, options.pit)  # type: ignore[arg-type]
         if pit is None:
             continue
         begin = values.ends[pit - 2] if pit > 1 else 0
@@ -52,6 +51,8 @@ def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) 
             prefix = response.tokens[:begin]
             candidates = list(graded.prefix_values[response.problem, prefix].correct)
         rejected = response.tokens[begin:cut]
+        # A right completion that takes the rejected step says that the pit is none: it is not set against itself.
+        candidates = [tokens for tokens in candidates if not rejected or tokens[: len(rejected)] != rejected]
         rejected_ends = response.finished and cut == len(response.tokens)
         if candidates and (rejected or rejected_ends):
             chosen = candidates[rng.integers(len(candidates))]

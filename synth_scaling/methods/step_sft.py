@@ -21,13 +21,12 @@ class StepSFTOptions(MethodOptions):
     epochs: float = 4
     learning_rate: float = 1e-3
     pit: str = "lowest"
-    best_of: int = 1
     demonstrations: bool = True  # D_syn is trained on, too
 
 
 def step_sft(graded: Graded, options: StepSFTOptions, rng: np.random.Generator) -> list[NLLRow]:
     """One row a pair of `step_dpo` with the same options and random draws, and D_syn."""
-    pairs = step_dpo(graded, StepDPOOptions(pit=options.pit, best_of=options.best_of), rng)
+    pairs = step_dpo(graded, StepDPOOptions(pit=options.pit), rng)
     rows = [NLLRow(pair.prompt, pair.chosen, pair.chosen_ends) for pair in pairs]
     if options.demonstrations:
         rows += [nll_row(graded, response) for response in graded.demonstrations]

@@ -18,8 +18,13 @@ TASKS: dict[str, tuple[type, type]] = {
 
 def make_task(options: Any) -> EmbeddedTask:
     """The task that `options` (one of the options dataclasses) describes. Raises ValueError on impossible options."""
-    cls, _ = TASKS[options.name]
-    return cls(options)
+    key = repr(options)
+    if key not in _made:  # checking a sweep asks for the same task once a job
+        _made[key] = TASKS[options.name][0](options)
+    return _made[key]
+
+
+_made: dict[str, EmbeddedTask] = {}
 
 
 __all__ = ["TASKS", "EmbeddedTask", "Split", "Task", "make_task"]

@@ -133,7 +133,7 @@ def test_equal_advantages_give_weights_of_exactly_one(graded: Graded, first: flo
 @pytest.mark.parametrize("weight", ["exp", "positive"])
 def test_equal_gains_give_weights_of_exactly_one(gain: float, weight: str) -> None:
     for tokens in range(1, 60):
-        rows = build(table(((tokens,), True, 1, (0.0, gain))), weight=weight)
+        rows = build(table(((tokens,), True, 1, (0.0, gain))), weight=weight, beta=0.25)
         assert set(own(rows)[0]) == {1.0}
 
 

@@ -1,5 +1,7 @@
 """`step_dpo`: which tokens are the prompt, which are rejected, which are chosen, and what ends."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,10 +107,13 @@ def test_the_pit_rule_is_a_setting() -> None:
     assert row.rejected == (3,)
 
 
-@pytest.mark.parametrize("q", [(0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.25, 0.5, 0.0)])
-def test_values_under_best_of_k_have_the_same_pit(q: tuple[float, ...]) -> None:
-    """1 - (1 - Q)^k grows with Q and keeps 0: the setting matters to advantages, not to where they are lowest."""
-    assert build(graded(*q), best_of=5) == build(graded(*q), best_of=1)
+def test_a_right_completion_that_takes_the_rejected_step_is_not_set_against_it() -> None:
+    table = graded(0.5, 0.0, 0.0)
+    (row,) = build(table)
+    known = {
+        key: replace(value, correct=((*row.rejected, 9), *value.correct)) for key, value in table.prefix_values.items()
+    }
+    assert all(build(replace(table, prefix_values=known), seed) == build(table, seed) for seed in range(5))
 
 
 def test_every_negative_needs_its_values() -> None:

@@ -34,12 +34,10 @@ def tables(draw: st.DrawFn) -> Graded:
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
-@given(tables(), st.integers(0, 9), st.sampled_from(["lowest", "first_zero"]), st.integers(1, 5))
-def test_rows_are_the_chosen_sides_of_step_dpo_and_the_demonstrations(
-    graded: Graded, seed: int, pit: str, best_of: int
-) -> None:
-    pairs = step_dpo(graded, StepDPOOptions(pit=pit, best_of=best_of), np.random.default_rng(seed))
-    rows = step_sft(graded, StepSFTOptions(pit=pit, best_of=best_of), np.random.default_rng(seed))
+@given(tables(), st.integers(0, 9), st.sampled_from(["lowest", "first_zero"]))
+def test_rows_are_the_chosen_sides_of_step_dpo_and_the_demonstrations(graded: Graded, seed: int, pit: str) -> None:
+    pairs = step_dpo(graded, StepDPOOptions(pit=pit), np.random.default_rng(seed))
+    rows = step_sft(graded, StepSFTOptions(pit=pit), np.random.default_rng(seed))
     taught = [NLLRow((90,), (1, 2), True), NLLRow((91, 92), (3,), True)]
     assert rows == [NLLRow(pair.prompt, pair.chosen, True) for pair in pairs] + taught
 

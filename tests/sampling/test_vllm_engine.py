@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -154,11 +156,7 @@ def test_swapped_weights_are_the_checkpoints_own(
 ) -> None:
     """Greedy tokens after a swap are those of transformers on that checkpoint; going back gives the old ones."""
     before = sample(loaded, prompts, temperature=0.0)
-    loaded.load(random_model)
-    other = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
-    swapped = [row[0] for row in sample(loaded, prompts, temperature=0.0, limit=4)]
-    theirs = generate(other, prompts, limit=4)
-    assert all(a == b or is_tie(other, p, a, b) for p, a, b in zip(prompts, swapped, theirs, strict=True))
+    check_greedy(loaded, random_model, prompts)
     loaded.load(pretrained)
     assert sample(loaded, prompts, temperature=0.0) == before
 
@@ -203,17 +201,30 @@ def test_the_samples_of_a_prompt_differ_and_a_lower_temperature_makes_them_more_
 def test_a_checkpoint_of_another_architecture_restarts_the_engine_and_so_does_going_back(
     loaded: Engine, pretrained: Path, prompts: list[Prompt], tmp_path: Path
 ) -> None:
+    """Of another vocabulary and shape; and of the same weights under another configuration."""
     before = sample(loaded, prompts, n=2, seed=5)
 
     chain = Chain(ChainOptions(n_test=20, n_validation=0))
-    shape = TinyLlama(width=96, layers=1, heads=3, feedforward=64)
-    create_tiny_llama(tmp_path, chain, shape, seed=1)
-    other, chain_codec = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32), Codec(tmp_path)
-    texts = [chain_codec.encode(problem.prompt) for problem in chain.problems("test", None, 0)]
-    loaded.load(tmp_path)
-    ours = [row[0] for row in sample(loaded, texts, temperature=0.0, limit=6)]
-    theirs = generate(other, texts, limit=6)
-    assert all(a == b or is_tie(other, p, a, b) for p, a, b in zip(texts, ours, theirs, strict=True))
+    create_tiny_llama(tmp_path / "chain", chain, TinyLlama(width=96, layers=1, heads=3, feedforward=64), seed=1)
+    encode = Codec(tmp_path / "chain").encode
+    check_greedy(loaded, tmp_path / "chain", [encode(problem.prompt) for problem in chain.problems("test", None, 0)])
+
+    shutil.copytree(pretrained, tmp_path / "rotated")
+    file = tmp_path / "rotated" / "config.json"
+    config = json.loads(file.read_text())
+    config["rope_parameters"]["rope_theta"] = 3.0
+    file.write_text(json.dumps(config))
+    loaded.load(pretrained)
+    check_greedy(loaded, tmp_path / "rotated", prompts)
 
     loaded.load(pretrained)
     assert sample(loaded, prompts, n=2, seed=5) == before
+
+
+def check_greedy(engine: Engine, checkpoint: Path, prompts: Sequence[Prompt]) -> None:
+    """Load `checkpoint`: its greedy tokens are those of transformers."""
+    engine.load(checkpoint)
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+    ours = [row[0] for row in sample(engine, prompts, temperature=0.0, limit=6)]
+    theirs = generate(model, prompts, limit=6)
+    assert all(a == b or is_tie(model, p, a, b) for p, a, b in zip(prompts, ours, theirs, strict=True))
