@@ -72,7 +72,6 @@ def refuse(error: Exception) -> NoReturn:
 
 def set_up_logging() -> None:
     """Our own lines go to standard error with the time; other packages speak up from warnings on."""
-    log.setLevel(logging.INFO)
     if not log.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

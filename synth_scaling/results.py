@@ -27,6 +27,7 @@ from synth_scaling.store import Store
 from synth_scaling.tracking import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
+log.setLevel(logging.INFO)  # a run's own log.txt holds its lines, whoever started it
 
 
 def run_once(config: Config) -> dict[str, Any]:
@@ -138,7 +139,7 @@ def log_samples(config: Config, outcome: Outcome, tracker: NoTracker) -> None:
             q = [f"{v:.2f}" for v in values[i].values] if values else []
             rows.append([response.problem, response.reward, " |".join(steps), " ".join(q)])
     if rows:
-        tracker.table("rollouts", ["problem", "reward", "steps", "values Q_0..Q_L"], rows)
+        tracker.table("own_responses", ["problem", "reward", "steps", "values Q_0..Q_L"], rows)
     problems = {p.id: p for p in outcome.problems}
     test = [[problems[r.problem].prompt, stages.codec.decode(r.tokens), r.reward] for r in outcome.responses[:most]]
-    tracker.table("evaluation", ["prompt", "response", "reward"], test)
+    tracker.table("test_responses", ["prompt", "response", "reward"], test)

@@ -33,6 +33,7 @@ class WandbTracker(NoTracker):
         import wandb
 
         self.wandb = wandb
+        self.defined: set[str] = set()  # stages whose curves have their own x-axis
         self.run = wandb.init(
             project=config.tracking.project,
             id=run,
@@ -47,8 +48,9 @@ class WandbTracker(NoTracker):
         )
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        axis = f"{stage}/step"
-        self.run.define_metric(f"{stage}/*", step_metric=axis)
+        if stage not in self.defined:
+            self.defined.add(stage)
+            self.run.define_metric(f"{stage}/*", step_metric=f"{stage}/step")
         self.run.log({f"{stage}/{name}": value for name, value in point.items()})
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

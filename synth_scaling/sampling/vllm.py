@@ -23,16 +23,15 @@ from synth_scaling.sampling.engine import Completion, EngineOptions
 
 log = logging.getLogger(__name__)
 
-_ARCHITECTURE = ("model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
-                 "num_key_value_heads", "head_dim", "intermediate_size", "max_position_embeddings",
-                 "tie_word_embeddings")  # fmt: skip
+# What a checkpoint's config.json may say differently and still be the same model with other weights.
+_NOT_ARCHITECTURE = {"transformers_version", "dtype", "torch_dtype", "use_cache", "_name_or_path"}
 
 
 class VLLMEngine:
     def __init__(self, options: EngineOptions) -> None:
         self.options = options
         self._llm: Any = None
-        self._architecture: tuple | None = None
+        self._architecture: dict[str, Any] | None = None
         self._checkpoint: Path | None = None
         self._eos: int = -1
 
@@ -42,13 +41,15 @@ class VLLMEngine:
         if checkpoint == self._checkpoint:
             return
         config = json.loads((checkpoint / "config.json").read_text())
-        architecture = tuple(config.get(name) for name in _ARCHITECTURE)
+        architecture = {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE}
+        eos = config["eos_token_id"]
+        self._checkpoint = None  # until all of it is loaded
         if architecture != self._architecture:
             self._start(checkpoint)
         else:
             self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(checkpoint)})
+        self._eos = eos[0] if isinstance(eos, list) else eos  # several: the first is the model's own end of text
         self._architecture, self._checkpoint = architecture, checkpoint
-        self._eos = int(config["eos_token_id"])
 
     def _start(self, checkpoint: Path) -> None:
         self._stop()

@@ -35,7 +35,8 @@ def train_preference(
     """Train on pairs against the start checkpoint as reference, write the checkpoint to `folder`.
 
     Loss a batch: mean of -log sigmoid(beta * (chosen - rejected log-ratio)), log-probabilities summed over tokens,
-    plus `nll` times the mean NLL a chosen token. Raises ValueError if there are no pairs.
+    plus `nll` times the mean NLL a chosen token (with gradient accumulation, of each micro-batch). Raises ValueError if
+    there are no pairs.
     """
     if not rows:
         raise ValueError("nothing to train on: the method made no pairs")

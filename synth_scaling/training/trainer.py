@@ -101,7 +101,9 @@ class CurveRecorder(TrainerCallback):
 def run(trainer: Trainer, training: Training, folder: Path) -> None:
     """Train and write the checkpoint with its tokenizer to `folder`."""
     trainer.remove_callback(transformers.PrinterCallback)
-    trainer.train()
+    mean_loss = trainer.train().training_loss
+    if not math.isfinite(mean_loss):  # also of steps between the logged ones
+        raise FloatingPointError(f"training diverged: the mean loss is {mean_loss}")
     model: Any = trainer.model
     model.save_pretrained(folder)
     load_tokenizer(training.start).save_pretrained(folder)
