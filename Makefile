@@ -7,7 +7,6 @@ PY := .venv/bin/python
 STAMP := .venv/.installed-$(ACCEL)
 RESULTS ?= outputs/demo
 
-export UV_LINK_MODE ?= copy
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 

@@ -1,6 +1,7 @@
 """The two layouts of result rows on disk.
 
-Live:       RESULTS/runs/<hash>/row.json and RESULTS/runs/<hash>/correct.parquet (problem, correct)
+Live:       RESULTS/runs/<hash>/row.json and RESULTS/runs/<hash>/correct.parquet (problem, correct);
+            RESULTS/plan.json, if there, names the runs that count
 Collected:  RESULTS/rows.jsonl, one row a line, and RESULTS/correct.parquet (run, problem, correct)
 """
 
@@ -66,8 +67,13 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
 
 
 def _read_live(folder: Path) -> list[Run]:
+    """Runs of the sweep as it was last launched; runs of earlier settings may lie beside them."""
+    plan = folder.parent / "plan.json"
+    planned = set(json.loads(plan.read_text(encoding="utf-8"))["runs"]) if plan.is_file() else None
     runs = []
     for path in sorted(folder.glob("*/row.json")):  # no row.json: a run under way or one that failed, no error here
+        if planned is not None and path.parent.name not in planned:
+            continue
         row = _row(path.read_text(encoding="utf-8"), str(path))
         answers = _answers(path.with_name("correct.parquet"), ["problem", "correct"])
         runs.append(_run(row, answers, str(path)))
