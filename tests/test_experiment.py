@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import wandb
 from hydra import compose, initialize_config_dir
 from wandb.proto.wandb_internal_pb2 import Record
 
@@ -255,6 +256,7 @@ def name_of(item: Any) -> str:
 
 def offline_record(config: Config) -> dict[str, list[Any]]:
     """The records of a run's one offline W&B folder by kind."""
+    wandb.teardown()  # its service writes the file; when that has ended, all of it is there
     (file,) = run_folder(config).glob("wandb/offline-run-*/*.wandb")
     found: dict[str, list[Any]] = {}
     for record in wandb_records(file):
