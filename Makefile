@@ -44,7 +44,7 @@ demo: $(STAMP)  ## the whole study, small: about ten minutes on two cores; then 
 	$(PY) -m synth_scaling --config-name demo
 	@$(MAKE) --no-print-directory table figures
 	@echo "rows, logs and checkpoints: outputs/demo/runs and outputs/store"
-	@echo "W&B recorded offline unless a key was set; to see it: .venv/bin/wandb sync --include-offline outputs/demo/runs/*/wandb/offline-run-*"
+	@echo "W&B recorded offline unless a key was set; to see it: .venv/bin/wandb sync outputs/demo/runs/*/wandb/offline-run-*"
 
 table: $(STAMP)  ## test error, power laws and multipliers from the rows in RESULTS
 	$(PY) -m analysis table $(RESULTS)
