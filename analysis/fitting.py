@@ -102,6 +102,7 @@ def _maximise(sizes: Floats, wrong: Floats, tested: Floats) -> tuple[Floats, Flo
     value = objective(ends)
     for _ in range(MAX_STEPS):
         step, slope = _newton_step(ends, basis, wrong, tested, lower)
+        step[(np.abs(slope) <= 1e-13 * (1 + tested.sum())).all(axis=1)] = 0.0  # rounding: would drift where it is flat
         length = np.ones(len(ends))
         for _ in range(60):  # halve the steps that do not climb
             trial = np.clip(ends + length[:, None] * step, lower, 0.0)

@@ -60,6 +60,12 @@ def test_two_sizes_are_met_exactly_whatever_their_weights():
     assert fit.law.predict([100, 400]) == pytest.approx([0.5, 0.25], rel=1e-10)
 
 
+def test_a_flat_likelihood_settles():
+    # Right answers at the middle size only: all laws with one rate there are equally likely.
+    fit = fit_power_law(SIZES, [300, 300, 0, 300, 300], np.full(5, 300))
+    assert fit.law.predict([400]) == pytest.approx([0.8], rel=1e-9)
+
+
 def test_pooled_and_separate_seeds_agree():
     pooled = fit_power_law([100, 400, 800], [90, 50, 21], [200, 200, 200])
     apart = fit_power_law([100, 400, 800, 100, 400, 800], [50, 20, 11, 40, 30, 10], [100] * 6)
