@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
+settings.register_profile("fixed", derandomize=True, deadline=None)  # HYPOTHESIS_PROFILE=default looks further
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 torch.set_num_threads(1)
 
 from synth_scaling.codec import Codec  # noqa: E402 (threads are set before torch works)

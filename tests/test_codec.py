@@ -55,7 +55,7 @@ def test_prompts_and_solutions_keep_within_the_promised_lengths(name: str) -> No
 
 
 @EACH_TASK
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_tokens_decode_to_their_pieces_special_ones_shown(name: str, data: st.DataObject) -> None:
     task, codec = task_and_codec(name)
@@ -119,7 +119,7 @@ def cut(text: str, places: set[int]) -> list[str]:
     return [text[a:b] for a, b in pairwise(stops)] or [text]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.text("ab", min_size=1, max_size=12), st.sets(st.integers(1, 11)), st.sets(st.integers(1, 11)))
 def test_step_ends_follow_the_steps_of_any_text(text: str, at: set[int], token_at: set[int]) -> None:
     steps, pieces = cut(text, at), cut(text, token_at)
@@ -151,7 +151,7 @@ def test_a_teachers_steps_are_those_of_its_tokens(name: str) -> None:
 
 
 @EACH_TASK
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_sampled_tokens_have_steps(name: str, data: st.DataObject) -> None:
     task, codec = task_and_codec(name)

@@ -26,7 +26,7 @@ from synth_scaling.sampling.engine import Completion, Engine
 from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
 
 MOVES, END = 4, ""
-PROPERTY = settings(max_examples=100, deadline=None, derandomize=True)
+PROPERTY = settings(max_examples=100)
 VALUES = st.lists(st.sampled_from([i / 8 for i in range(9)]), min_size=2, max_size=9)
 
 

@@ -35,7 +35,7 @@ KINDS = pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)
 
 
 @KINDS
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_table_reads_back_as_it_was_written(kind: type, data: st.DataObject) -> None:
     rows = data.draw(st.lists(ROWS[kind], max_size=4))

@@ -70,7 +70,7 @@ def test_a_difference_is_paired():
     assert difference(draws, ("b", 1), ("b", 1)).verdict == "not resolved"
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**32 - 1), draws=st.integers(1, 50))
 def test_a_seed_gives_its_draws_whatever_else_is_drawn(seed, draws):
     cells = {"a": _cell(0.2, problems=20), "b": _cell(0.5, problems=20)}

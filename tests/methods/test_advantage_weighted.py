@@ -105,7 +105,7 @@ def test_without_any_gain_positive_weights_are_all_zero() -> None:
 
 # -- whatever the values ----------------------------------------------------------------------------------------------
 
-PROPERTY = settings(max_examples=100, deadline=None, derandomize=True)
+PROPERTY = settings(max_examples=100)
 
 
 @PROPERTY

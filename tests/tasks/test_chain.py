@@ -234,7 +234,7 @@ def test_perturbed_answers_are_wrong() -> None:
         assert not CHAIN.grade(problem, right + CHAIN.steps(right)[0])
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.text() | st.lists(st.sampled_from([*CHAIN.vocabulary, " ", "\n", "#"])).map("".join))
 @example("")
 @example(" \n#4")
@@ -248,7 +248,7 @@ def test_any_text_is_cut_and_graded(text: str) -> None:
     assert "".join(piece for piece, _ in pieces) == text
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(CHAIN.vocabulary)))
 def test_tokens_are_found_again_and_steps_end_between_them(tokens: list[str]) -> None:
     text = "".join(tokens)

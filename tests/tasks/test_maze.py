@@ -221,7 +221,7 @@ def test_perturbed_right_answers_are_wrong() -> None:
         assert not MAZE.grade(problem, right + "0")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.text() | st.lists(st.sampled_from([*MAZE.vocabulary, " ", "\n", "A1"])).map("".join))
 @example("")
 @example("  A0\n")
@@ -236,7 +236,7 @@ def test_any_text_is_cut_and_graded(text: str) -> None:
     assert "".join(piece for piece, _ in pieces) == text
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(MAZE.vocabulary)))
 def test_tokens_are_found_again_and_steps_end_between_them(tokens: list[str]) -> None:
     text = "".join(tokens)

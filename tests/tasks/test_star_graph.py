@@ -52,7 +52,7 @@ def stars(draw: st.DrawFn) -> Star:
     return Star(tuple(edges), nodes[0], arm[-1], tuple(arm))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(stars())
 def test_lines_are_read_back(star: Star) -> None:
     line = write_line(star)
@@ -94,7 +94,7 @@ def test_bad_lines_say_what_is_wrong(line: str, message: str) -> None:
     assert str(error.value).startswith("star line")
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.text() | st.text(alphabet="012,|/=\n", max_size=20))
 def test_a_line_is_read_exactly_or_refused(line: str) -> None:
     try:
@@ -261,7 +261,7 @@ def test_perturbed_right_answers_are_wrong() -> None:
             assert not STAR.grade(problem, wrong) and STAR.true_pit(problem, wrong)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.text() | st.text(alphabet="0123456789,|/= \n"))
 @example("")
 @example("9" * 5000)
