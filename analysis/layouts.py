@@ -3,6 +3,9 @@
 Live:       RESULTS/runs/<hash>/row.json and RESULTS/runs/<hash>/correct.parquet (problem, correct);
             RESULTS/plan.json, if there, names the runs that count
 Collected:  RESULTS/rows.jsonl, one row a line, and RESULTS/correct.parquet (run, problem, correct)
+
+correct.parquet may hold a column more, pass_rate: the share of right responses that pi_sft, the policy before the
+method, sampled on that test problem. In the collected layout it is null for runs that did not measure it.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ class Run(NamedTuple):
 
     row: dict[str, Any]
     correct: dict[str, bool]  # test problem id -> answered correctly
+    pass_rate: dict[str, float]  # test problem id -> initial pass rate; empty if it was not measured
     where: str  # the file (and line) of the row, for messages
 
 
@@ -55,14 +59,18 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
     """Write the collected layout: the same bytes for the same runs in the same order."""
     destination.mkdir(parents=True, exist_ok=True)
     lines, names, problems, correct = [], [], [], []
+    rates: list[float | None] = []
     for run in runs:
         lines.append(json.dumps(run.row, sort_keys=True, ensure_ascii=False) + "\n")
         for problem, right in sorted(run.correct.items()):
             names.append(run.row["run"])
             problems.append(problem)
             correct.append(right)
+            rates.append(run.pass_rate.get(problem))
     (destination / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
     table = pa.table({"run": pa.array(names), "problem": pa.array(problems), "correct": pa.array(correct)})
+    if any(rate is not None for rate in rates):
+        table = table.append_column("pass_rate", pa.array(rates, pa.float32()))
     pq.write_table(table, destination / "correct.parquet", compression="zstd")
 
 
@@ -83,16 +91,19 @@ def _read_live(folder: Path) -> list[Run]:
 def _read_collected(results: Path) -> list[Run]:
     answers = _answers(results / "correct.parquet", ["run", "problem", "correct"])
     by_run: dict[str, dict[str, list[Any]]] = {}
-    for name, problem, right in zip(answers["run"], answers["problem"], answers["correct"], strict=True):
-        columns = by_run.setdefault(name, {"problem": [], "correct": []})
+    for name, problem, right, rate in zip(
+        *(answers[column] for column in ("run", "problem", "correct", "pass_rate")), strict=True
+    ):
+        columns = by_run.setdefault(name, {"problem": [], "correct": [], "pass_rate": []})
         columns["problem"].append(problem)
         columns["correct"].append(right)
+        columns["pass_rate"].append(rate)
     path, runs = results / "rows.jsonl", []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
             where = f"{path}, line {number}"
             row = _row(line, where)
-            runs.append(_run(row, by_run.get(row["run"], {"problem": [], "correct": []}), where))
+            runs.append(_run(row, by_run.get(row["run"], {"problem": [], "correct": [], "pass_rate": []}), where))
     return runs
 
 
@@ -114,16 +125,20 @@ def _row(text: str, where: str) -> dict[str, Any]:
 
 
 def _answers(path: Path, columns: list[str]) -> dict[str, list[Any]]:
+    """The `columns` and pass_rate, which is null throughout if the file has none."""
     try:
-        table = pq.read_table(path, columns=columns)
+        table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
-    if table.column_names != columns or not pa.types.is_boolean(table.schema.field("correct").type):
+    has = set(table.column_names)
+    if not has >= set(columns) or not pa.types.is_boolean(table.schema.field("correct").type):
         raise InputError(f"{path}: expected the columns {', '.join(columns)} with a boolean 'correct'")
-    if any(column.null_count for column in table.columns):
+    if any(table.column(name).null_count for name in columns):
         raise InputError(f"{path}: holds missing values")
-    columns_read: dict[str, list[Any]] = table.to_pydict()
-    return columns_read
+    if "pass_rate" not in has:
+        table = table.append_column("pass_rate", pa.nulls(len(table)))
+    found: dict[str, list[Any]] = table.select([*columns, "pass_rate"]).to_pydict()
+    return found
 
 
 def _run(row: dict[str, Any], answers: dict[str, list[Any]], where: str) -> Run:
@@ -136,4 +151,9 @@ def _run(row: dict[str, Any], answers: dict[str, list[Any]], where: str) -> Run:
         raise InputError(
             f"{where}: the row says {row['wrong']} of {row['tested']} wrong, correct.parquet {wrong} of {len(correct)}"
         )
-    return Run(row, correct, where)
+    rates = dict(zip(answers["problem"], answers["pass_rate"], strict=True))
+    if any(rate is None for rate in rates.values()):
+        rates = {}
+    elif not all(0 <= rate <= 1 for rate in rates.values()):
+        raise InputError(f"{where}: correct.parquet holds a pass_rate that is no share, of run {row['run']}")
+    return Run(row, correct, rates, where)

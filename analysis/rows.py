@@ -21,11 +21,14 @@ class Results:
         rows: one row a run, in the order of `layouts.ORDER`, columns by name; nested fields stay Python objects.
         correct: run -> bool array (P,), aligned on the sorted test problems of the run's task.
         problems: task -> its P sorted test problem ids.
+        pass_rate: run -> float array (P,), aligned as `correct`: the share right among the samples of the policy before
+            the method; only runs that measured it.
     """
 
     rows: pd.DataFrame
     correct: Mapping[str, npt.NDArray[np.bool_]]
     problems: Mapping[str, tuple[str, ...]]
+    pass_rate: Mapping[str, npt.NDArray[np.float64]]
 
     def select(self, task: str | None = None, sweep: str | None = None) -> Results:
         """The same results with only the rows of one task and sweep. Raises InputError if none are left."""
@@ -36,7 +39,7 @@ class Results:
                 rows = rows[rows[field] == wanted]
                 if rows.empty:
                     raise InputError(f"no rows of {field} {wanted!r}; there are: {', '.join(known)}")
-        return Results(rows.reset_index(drop=True), self.correct, self.problems)
+        return Results(rows.reset_index(drop=True), self.correct, self.problems, self.pass_rate)
 
 
 def load(results: Path) -> Results:
@@ -50,7 +53,8 @@ def load(results: Path) -> Results:
     problems: dict[str, tuple[str, ...]] = {}
     first: dict[str, str] = {}
     correct: dict[str, npt.NDArray[np.bool_]] = {}
-    for row, answers, where in runs:
+    pass_rate: dict[str, npt.NDArray[np.float64]] = {}
+    for row, answers, rates, where in runs:
         task, run = row["task"], row["run"]
         if run in correct:
             raise InputError(f"{where}: run {run} appears twice")
@@ -63,7 +67,9 @@ def load(results: Path) -> Results:
                 f"{task} ({apart} are in one of the two only)"
             )
         correct[run] = np.array([answers[problem] for problem in ids], dtype=bool)
-    return Results(pd.DataFrame([row for row, _, _ in runs]).sort_index(axis=1), correct, problems)
+        if rates:
+            pass_rate[run] = np.array([rates[problem] for problem in ids], dtype=float)
+    return Results(pd.DataFrame([run.row for run in runs]).sort_index(axis=1), correct, problems, pass_rate)
 
 
 def collect(source: Path, destination: Path) -> int:

@@ -29,7 +29,8 @@ class ConfigError(ValueError):
 class DataOptions:
     """conf/data/*.yaml: the amounts that the study varies."""
 
-    problems: int = 200  # N = |D_syn|
+    problems: int = 200  # N: the problems of D_syn
+    traces: int = 1  # distinct teacher solutions a problem in D_syn, as far as there are so many
     rollouts: int = 16  # M responses of pi_sft a problem
     positives: int = 4  # k: distinct correct ones used a problem
     negatives: int = 8  # j: distinct incorrect ones used a problem
@@ -76,6 +77,7 @@ class EvaluationOptions:
     problems: int | None = None  # all of the split
     pass_at_k: list[int] = field(default_factory=list)  # sampled at `temperature`; empty: greedy only
     temperature: float = 1.0
+    difficulty_rollouts: int = 0  # samples of pi_sft a test problem, for its initial pass rate
 
 
 @dataclass
@@ -164,6 +166,7 @@ def check(config: Config) -> None:
             names = [other for other, kind in known.items() if kind is type(options)]
             raise ConfigError(f"{group}.name={name}: allowed is {names[0]}; choose another by {group}={name}")
     _at_least("data.problems", data.problems, 1)
+    _at_least("data.traces", data.traces, 1)
     _at_least("data.rollouts", data.rollouts, 1)
     for key, value in (("data.positives", data.positives), ("data.negatives", data.negatives)):
         _between(key, value, 0, data.rollouts, f"0 to data.rollouts={data.rollouts}")
@@ -212,6 +215,7 @@ def check(config: Config) -> None:
         _at_least("evaluation.problems", c.evaluation.problems, 1)
     for k in c.evaluation.pass_at_k:
         _at_least("evaluation.pass_at_k", k, 1)
+    _at_least("evaluation.difficulty_rollouts", c.evaluation.difficulty_rollouts, 0)
     _one_of("tracking.name", c.tracking.name, ("wandb", "none"))
     _one_of("tracking.mode", c.tracking.mode, ("auto", "online", "offline"))
     _at_least("threads", c.threads, 1)

@@ -101,6 +101,18 @@ def first_pit(values: Sequence[float], rule: PitRule = "lowest") -> int | None:
     return int(zeros[0]) + 1 if len(zeros) else None
 
 
+def mean_values(values: Sequence[Sequence[float]], origins: Sequence[int]) -> list[list[float]]:
+    """[i - origin, mean Q_i, count] over responses with values Q_0..Q_L, in the order of the first.
+
+    With every response's first pit as its origin: how the value falls around it. With origin 0: by step.
+    """
+    at: dict[int, list[float]] = {}
+    for row, origin in zip(values, origins, strict=True):
+        for i, q in enumerate(row):
+            at.setdefault(i - origin, []).append(q)
+    return [[offset, float(np.mean(found)), len(found)] for offset, found in sorted(at.items())]
+
+
 def spurious_steps(values: Sequence[float], threshold: float = 0.0) -> list[int]:
     """Steps of a correct response whose advantage is at most `threshold` (0: none, or negative)."""
     return [int(i) + 1 for i in np.flatnonzero(advantages(values) <= threshold)]

@@ -37,3 +37,8 @@ def pass_at_k(responses: Sequence[Response], k: int) -> float:
 def shares(kinds: Sequence[str]) -> dict[str, float]:
     """Share of each kind, the most frequent first."""
     return {kind: count / len(kinds) for kind, count in Counter(kinds).most_common()}
+
+
+def counts(values: Sequence[int]) -> list[list[int]]:
+    """[value, how often] for each value, ascending."""
+    return [[value, count] for value, count in sorted(Counter(values).items())]

@@ -25,9 +25,11 @@ from synth_scaling.tracking import NoTracker
 class Outcome:
     """What a run comes to, before it is put into a result row."""
 
+    trained_on: list[Problem]
     problems: list[Problem]  # tested on
     responses: list[Response]  # the policy's greedy ones, one a problem
     sampled: list[Response]  # for pass@k; empty unless asked for
+    initial: list[Response]  # pi_sft's on the test problems, for their difficulty; empty unless asked for
     graded: Graded
     rows: list[NLLRow] | list[PreferenceRow]
     policy: StageResult
@@ -40,17 +42,18 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     task = make_task(config.task)
     stages = Stages(config, store, tracker, task)
 
-    # The data: N problems, one teacher solution each.
+    # The data: N problems with their teacher solutions.
     problems = task.problems("train", config.data.problems, config.seed)
     tested = task.problems(config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
     base = stages.base()
-    demonstrations = [teach(stages, problem, config.seed) for problem in problems]
+    demonstrations = [y for problem in problems for y in teach(stages, problem, config.data.traces, config.seed)]
     graded = Graded({p.id: stages.codec.encode(p.prompt) for p in problems}, demonstrations)
 
     # The policy's own responses, right and wrong, and what each step of them is worth.
+    few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
+    few_rows = build(few_epochs, graded, config.seed)
     if method.uses or config.method.start == "pi_sft":
-        few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
-        pi_sft = stages.policy("pi_sft", base, few_epochs, build(few_epochs, graded, config.seed))
+        pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
         graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
 
     # The method: rows to train on, and the policy that comes of them.
@@ -64,14 +67,28 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     if config.evaluation.pass_at_k:
         n = max(config.evaluation.pass_at_k)
         sampled = stages.responses("pass_at_k", policy, tested, n, config.evaluation.temperature)
-    return Outcome(tested, responses, sampled, graded, rows, policy, stages)
+
+    # How hard the test problems were before the method: the same for every method of this N and seed.
+    initial: list[Response] = []
+    if config.evaluation.difficulty_rollouts:
+        before = stages.policy("initial_policy", base, few_epochs, few_rows)
+        initial = stages.responses("initial_responses", before, tested, config.evaluation.difficulty_rollouts, 1.0)
+    return Outcome(problems, tested, responses, sampled, initial, graded, rows, policy, stages)
 
 
-def teach(stages: Stages, problem: Problem, seed: int) -> Response:
-    """The teacher's solution of a problem; it depends on the problem and the seed alone."""
-    solution = stages.task.teacher(problem, np.random.default_rng([seed, seed_of(problem.id)]))
-    assert stages.task.grade(problem, solution), f"the teacher is wrong: {problem} {solution}"
-    return Response(problem.id, -1, stages.codec.encode(solution), True, 1)
+def teach(stages: Stages, problem: Problem, traces: int, seed: int) -> list[Response]:
+    """Up to `traces` distinct solutions of a problem by the teacher, the first ones of one fixed order.
+
+    They depend on the problem and the seed alone. A teacher that repeats itself eight times over has no more.
+    """
+    solutions: dict[str, None] = {}
+    for draw in range(8 * traces if traces > 1 else 1):
+        rng = np.random.default_rng([seed, seed_of(problem.id), *([draw] if draw else [])])
+        solutions.setdefault(stages.task.teacher(problem, rng))
+        if len(solutions) == traces:
+            break
+    assert all(stages.task.grade(problem, solution) for solution in solutions), f"the teacher is wrong: {problem}"
+    return [Response(problem.id, -1 - i, stages.codec.encode(y), True, 1) for i, y in enumerate(solutions)]
 
 
 def self_generated(

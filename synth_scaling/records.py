@@ -34,7 +34,7 @@ class Response:
     """One graded solution `y` of a problem."""
 
     problem: str  # Problem.id
-    sample: int  # index of the draw; -1 for the teacher's
+    sample: int  # index of the draw; the teacher's are -1, -2, ...
     tokens: tuple[int, ...]
     finished: bool  # the end token was produced; a response cut at the length limit is not finished
     reward: int  # r(x, y): 1 if the final answer is right, else 0

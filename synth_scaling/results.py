@@ -18,8 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
+from synth_scaling import credit
 from synth_scaling.config import Config, resolved, run_hash
-from synth_scaling.evaluation import pass_at_k, shares, wilson_interval
+from synth_scaling.evaluation import counts, pass_at_k, shares, wilson_interval
 from synth_scaling.experiment import Outcome, run
 from synth_scaling.progress import is_done, run_folder
 from synth_scaling.stages import sampling_versions
@@ -27,6 +28,8 @@ from synth_scaling.store import Store
 from synth_scaling.tracking import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
+# Stages that make or measure, and are not part of a method's price.
+NOT_SPENT = ("base", "evaluation", "pass_at_k", "initial_policy", "initial_responses")
 log.setLevel(logging.INFO)  # a run's own log.txt holds its lines, whoever started it
 
 
@@ -43,26 +46,30 @@ def run_once(config: Config) -> dict[str, Any]:
     log.addHandler(record)
     name = f"{config.label} N={config.data.problems} seed={config.seed}"
     store = Store(Path(config.store), on_start=lambda stage: log.info("%s: making %s", name, stage))
-    tracker, row = NoTracker(), None
+    tracker, finished = NoTracker(), None
     begin = time.perf_counter()
     try:
         tracker = start_tracker(config, folder.name, folder)
         outcome = run(config, store, tracker)
         row = result_row(config, outcome)
         log_samples(config, outcome, tracker)
-        correct = {
+        correct: dict[str, list[Any]] = {
             "problem": [r.problem for r in outcome.responses],
             "correct": [bool(r.reward) for r in outcome.responses],
         }
+        if outcome.initial:
+            rates = credit.initial_values(outcome.initial)
+            correct["pass_rate"] = [rates[problem] for problem in correct["problem"]]
         pq.write_table(pa.table(correct), folder / "correct.parquet")
         (folder / "row.json").write_text(json.dumps(row, indent=1))
         (folder / "DONE").touch()
+        finished = row
     except BaseException:
         (folder / "error.txt").write_text(traceback.format_exc())
         raise
     finally:
-        tracker.finish(row)
-        log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
+        tracker.finish(finished)
+        log.info("%s: %s", name, _summary(finished, time.perf_counter() - begin))
         log.removeHandler(record)
         record.close()
     return row
@@ -78,15 +85,15 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     """Everything a figure may want of a run, flat but for what is named.
 
     Tokens and FLOPs are those of the stages between the base model and the policy, as if made for this run alone:
-    pretraining and evaluation are left out. `seconds` are of the making, whoever made it.
+    pretraining and measuring are left out. `seconds` are of the making, whoever made it.
     """
     tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
     low, high = wilson_interval(wrong, tested)
-    done = outcome.stages.done
-    spent = [stage.cost for name, stage in done.items() if name not in ("base", "evaluation", "pass_at_k")]
+    done, task = outcome.stages.done, outcome.stages.task
+    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT]
     problems = {p.id: p for p in outcome.problems}
     kinds = [
-        outcome.stages.task.error_kind(problems[r.problem], outcome.stages.codec.decode(r.tokens), r.finished)
+        task.error_kind(problems[r.problem], outcome.stages.codec.decode(r.tokens), r.finished)
         for r in outcome.responses
         if not r.reward
     ]
@@ -100,6 +107,8 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "label": config.label,
         "seed": config.seed,
         "problems": data.problems,
+        "traces": data.traces,
+        "demonstrations": len(outcome.graded.demonstrations),
         "positives": data.positives,
         "negatives": data.negatives,
         "rollouts": data.rollouts,
@@ -112,6 +121,8 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "error_low": low,
         "error_high": high,
         "error_kinds": shares(kinds),
+        "spurious_share": spurious_share(outcome),
+        "credit": credit_summary(outcome),
         "pass_at_k": {str(k): pass_at_k(outcome.sampled, k) for k in config.evaluation.pass_at_k},
         "tokens_trained": sum(cost.tokens_trained for cost in spent),
         "tokens_sampled": sum(cost.tokens_sampled for cost in spent),
@@ -122,7 +133,42 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "costs": {name: asdict(stage.cost) for name, stage in done.items()},
         "hashes": {name: stage.hash for name, stage in done.items()},
         "versions": sampling_versions(),
-        "config": resolved(config),
+        "config": {key: value for key, value in resolved(config).items() if key not in ("output", "store")},
+    }
+
+
+def spurious_share(outcome: Outcome) -> float | None:
+    """Share of spurious steps in the right test responses; None if there are none or the task cannot tell."""
+    task, codec, problems = outcome.stages.task, outcome.stages.codec, {p.id: p for p in outcome.problems}
+    right = [(problems[r.problem], codec.decode(r.tokens)) for r in outcome.responses if r.reward]
+    spurious = [task.spurious_steps(problem, text) for problem, text in right]
+    if not right or None in spurious:
+        return None
+    return sum(filter(None, spurious)) / sum(len(task.steps(text)) for _, text in right)
+
+
+def credit_summary(outcome: Outcome) -> dict[str, Any] | None:
+    """What the step values look like around the first pits, where these fall, and the share of spurious steps.
+
+    Profiles are lists of [offset from the first pit or step, mean Q, count], pits of [step, count], over the incorrect
+    responses used; None for a method that has no values of them.
+    """
+    graded, task, codec = outcome.graded, outcome.stages.task, outcome.stages.codec
+    if not graded.negative_values:
+        return None
+    problems = {p.id: p for p in outcome.trained_on}
+    values = [row.values for row in graded.negative_values]
+    pits = [credit.first_pit(row) or len(row) - 1 for row in values]
+    true = [task.true_pit(problems[r.problem], codec.decode(r.tokens)) for r in graded.negatives]
+    positive = [row.values for row in graded.positive_values]
+    spurious = sum(len(credit.spurious_steps(row)) for row in positive)
+    return {
+        "negative_profile": credit.mean_values(values, pits),
+        "positive_profile": credit.mean_values(positive, [0] * len(positive)),
+        "pits": counts(pits),
+        "true_pits": counts([pit for pit in true if pit is not None]),
+        "pit_errors": counts([pit - known for pit, known in zip(pits, true, strict=True) if known is not None]),
+        "positive_spurious_share": spurious / sum(len(row) - 1 for row in positive) if positive else None,
     }
 
 

@@ -1,6 +1,9 @@
 """Weights & Biases, or nothing: one object that the experiment tells what happens.
 
 Without a key the run is recorded offline. A tracker may fail when it starts, never later.
+
+A W&B run that is finished holds all that `analysis` reads of a run, so that `python -m analysis pull` gets it back: its
+summary has the fields of the result row, its configuration is the row's, its table `correct` is correct.parquet.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from synth_scaling.config import Config, resolved
 
@@ -33,6 +38,7 @@ class WandbTracker(NoTracker):
         import wandb
 
         self.wandb = wandb
+        self.folder = folder
         self.defined: set[str] = set()  # stages whose curves have their own x-axis
         self.run = wandb.init(
             project=config.tracking.project,
@@ -57,9 +63,12 @@ class WandbTracker(NoTracker):
         self.run.log({name: self.wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
     def finish(self, row: Mapping[str, Any] | None) -> None:
-        for key, value in (row or {}).items():
-            if isinstance(value, int | float | str):
-                self.run.summary[key] = value
+        if row is not None:
+            answers = self.folder / "correct.parquet"
+            if answers.is_file():
+                columns = pq.read_table(answers).to_pydict()
+                self.table("correct", list(columns), list(zip(*columns.values(), strict=True)))
+            self.run.summary.update({key: value for key, value in row.items() if key != "config"})
         self.run.finish(exit_code=0 if row is not None else 1)
 
 

@@ -84,6 +84,8 @@ REFUSED = [
     ("data.problems=0", LEAST_ONE),
     ("data.problems=-3", LEAST_ONE),
     ("data.rollouts=0 data.positives=0 data.negatives=0", LEAST_ONE),
+    ("data.traces=0", LEAST_ONE),
+    ("evaluation.difficulty_rollouts=-1", "allowed are values of at least 0"),
     ("data.positives=17", "allowed are 0 to data.rollouts=16"),
     ("data.positives=-1", "allowed are 0 to data.rollouts=16"),
     ("data.negatives=9 data.rollouts=8", "allowed are 0 to data.rollouts=8"),

@@ -383,6 +383,13 @@ def test_first_pit_is_the_first_step_that_is_nowhere_undercut(values: list[float
     assert zero == (pit if values[pit] == 0.0 else None)
 
 
+def test_mean_values_by_step_and_around_a_pit() -> None:
+    values = [(1.0, 0.5, 0.0), (0.5, 0.5, 0.5, 0.0)]
+    assert credit.mean_values(values, [0, 0]) == [[0, 0.75, 2], [1, 0.5, 2], [2, 0.25, 2], [3, 0.0, 1]]
+    assert credit.mean_values(values, [2, 3]) == [[-3, 0.5, 1], [-2, 0.75, 2], [-1, 0.5, 2], [0, 0.0, 2]]
+    assert credit.mean_values([], []) == []
+
+
 def test_spurious_steps_by_hand() -> None:
     values = (0.5, 0.5, 0.75, 0.25, 0.5, 1.0)
     assert credit.spurious_steps(values) == [1, 3]

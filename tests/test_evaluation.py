@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth_scaling.evaluation import pass_at_k, shares, wilson_interval
+from synth_scaling.evaluation import counts, pass_at_k, shares, wilson_interval
 from synth_scaling.records import Response
 
 
@@ -75,3 +75,8 @@ def test_pass_at_k_refuses_too_few_responses() -> None:
 def test_shares_add_to_one_the_most_frequent_first() -> None:
     assert list(shares(["b", "a", "b", "c", "b", "a", "b", "b"]).items()) == [("b", 5 / 8), ("a", 2 / 8), ("c", 1 / 8)]
     assert shares([]) == {}
+
+
+def test_counts_are_ascending_in_the_value():
+    assert counts([3, -1, 3, 0, 3]) == [[-1, 1], [0, 1], [3, 3]]
+    assert counts([]) == []

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import wandb
@@ -23,6 +24,7 @@ from wandb.proto.wandb_internal_pb2 import Record
 from synth_scaling.cli import configs
 from synth_scaling.config import Config, register_schemas, run_hash, typed
 from synth_scaling.methods import METHODS
+from synth_scaling.records import NLLRow, read_table
 from synth_scaling.results import is_done, run_folder, run_once
 from synth_scaling.sampling import Engine
 
@@ -135,6 +137,22 @@ def test_data_of_each_method_has_the_size_that_its_definition_gives(study: dict[
     assert rows["advantage_weighted"] == N + positives + negatives
 
 
+def test_step_values_are_summed_up_in_the_row(row: Row) -> None:
+    credit, uses = row["credit"], METHODS[row["method"]].uses
+    assert 0 <= row["spurious_share"] < 1
+    if "negative_values" not in uses:
+        assert credit is None
+        return
+    used = row["negatives_used"]
+    assert sum(count for _, count in credit["pits"]) == sum(count for _, count in credit["true_pits"]) == used
+    assert sum(count for _, count in credit["pit_errors"]) == used
+    at = {offset: (mean, count) for offset, mean, count in credit["negative_profile"]}
+    assert at[0] == (0.0, used)  # an incorrect response's first pit is its first zero
+    assert at[-1][0] > 0 and at[-1][1] == used
+    assert bool(credit["positive_profile"]) == ("positive_values" in uses)
+    assert (credit["positive_spurious_share"] is None) == ("positive_values" not in uses)
+
+
 # -- stages --------------------------------------------------------------------------------------------------------
 
 
@@ -167,13 +185,41 @@ def test_pi_sft_is_the_sft_of_its_epochs_and_made_once_for_both(
     assert run_once(run)["hashes"]["policy"] == study["rft"]["hashes"]["pi_sft"]
 
 
+def test_difficulty_is_the_pass_rate_before_the_method_and_no_cost_of_it(
+    study: dict[str, Row], folder: Path, tmp_path: Path
+) -> None:
+    rates, rows = {}, {}
+    for method in ("sft", "rft"):
+        run = configuration(tmp_path, f"method={method}", "evaluation.difficulty_rollouts=4", store=folder / "store")
+        rows[method] = run_once(run)
+        table = pd.read_parquet(run_folder(run) / "correct.parquet")
+        rates[method] = dict(zip(table["problem"], table["pass_rate"], strict=True))
+        for amount in ("error", "tokens_trained", "tokens_sampled", "flops_training", "flops_sampling"):
+            assert rows[method][amount] == study[method][amount]
+    assert rates["sft"] == rates["rft"] and len(rates["sft"]) == TESTED
+    assert {4 * rate for rate in rates["sft"].values()} <= {0, 1, 2, 3, 4}
+    assert np.mean(list(rates["sft"].values())) == rows["sft"]["facts"]["initial_responses"]["accuracy"]
+    assert rows["sft"]["hashes"]["initial_policy"] == study["rft"]["hashes"]["pi_sft"]
+
+
+def test_more_traces_are_more_distinct_solutions_of_the_same_problems(
+    study: dict[str, Row], folder: Path, tmp_path: Path
+) -> None:
+    row = run_once(configuration(tmp_path, "method=sft", "data.traces=3", store=folder / "store"))
+    assert row["problems"] == N and N < row["demonstrations"] == row["training_rows"] <= 3 * N
+    tables = [
+        read_table(folder / "store" / "policy" / r["hashes"]["policy"] / "rows.parquet", NLLRow)
+        for r in (study["sft"], row)
+    ]
+    once, more = ({(r.prompt, r.completion) for r in table} for table in tables)
+    assert len(more) == row["training_rows"] and once < more  # all distinct, the first ones kept
+
+
 # -- the same again ------------------------------------------------------------------------------------------------
 
 
 def without_places(row: Row) -> Row:
-    row = {key: value for key, value in copy.deepcopy(row).items() if key != "seconds"}
-    del row["config"]["output"], row["config"]["store"]
-    return row
+    return {key: value for key, value in copy.deepcopy(row).items() if key != "seconds"}
 
 
 def test_the_command_gives_the_same_row_and_the_same_weights_from_an_empty_store_in_another_process(
@@ -283,7 +329,7 @@ def test_an_offline_wandb_run_holds_the_rows_numbers_the_curves_and_the_configur
     assert sum("policy/loss" in point for point in history) >= 2
     assert sum("base/loss" in point for point in history) == 1  # made by another run, shown all the same
     tables = {name.split("/")[0] for point in history for name, value in point.items() if value == "table-file"}
-    assert len(tables) == 2
+    assert tables == {"own_responses", "test_responses", "correct"}
 
     summary = {name_of(item): json.loads(item.value_json) for update in found["summary"] for item in update.update}
     assert summary["error"] == row["error"] and summary["wrong"] == row["wrong"] and summary["run"] == row["run"]

@@ -162,3 +162,17 @@ def test_two_processes_that_want_a_stage_make_it_once(tmp_path: Path) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert len(list(tmp_path.glob("made-by-*"))) == 1
+
+
+# -- what comes with the package -------------------------------------------------------------------------------------
+
+
+def test_a_shipped_stage_is_found_before_the_store_and_never_written(tmp_path: Path) -> None:
+    made = Store(tmp_path / "package").stage("base", {"n": 1}, writes("one"))
+    store = Store(tmp_path / "store", shipped=tmp_path / "package")
+    found = store.stage("base", {"n": 1}, refuses)
+    assert (found.path, found.made_here, found.cost, found.facts) == (made.path, False, COST, {"text": "one"})
+    assert not (tmp_path / "store").exists()
+    assert store.stage("base", {"n": 2}, writes("two")).path.is_relative_to(tmp_path / "store")
+    assert not (tmp_path / "package" / "base" / made.hash).with_suffix(".partial").exists()
+    assert [path.name for path in (tmp_path / "package" / "base").glob("*/stage.json")] == ["stage.json"]

@@ -170,6 +170,16 @@ class Chain:
         """Always None: a wrong step is no pit here, as a later one can compute the letter again, or do without it."""
         return None
 
+    def spurious_steps(self, problem: Problem, response: str) -> int | None:
+        """Steps before the answer that give no letter the query needs a value for the first time."""
+        puzzle, spurious = _parse(problem.prompt), 0
+        values, needed = dict(puzzle.leaves), puzzle.needed(puzzle.query)
+        for step in self.steps(response)[:-1]:
+            before = len(needed & values.keys())
+            _fault(step, puzzle, values)
+            spurious += len(needed & values.keys()) == before
+        return spurious
+
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
         """The first fault of a wrong response.
 

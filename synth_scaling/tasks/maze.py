@@ -133,6 +133,15 @@ class Maze:
             node = after
         return None if node == goal else max(1, len(walk))  # stopped short: the last step, which ends the response
 
+    def spurious_steps(self, problem: Problem, response: str) -> int | None:
+        """Moves that do not get nearer the goal."""
+        (node, goal), spurious = self._endpoints(problem), 0
+        for after in self._walk(response):
+            assert after is not None, f"not right: {response}"
+            spurious += int(self.distance[after, goal] >= self.distance[node, goal])
+            node = after
+        return spurious
+
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
         walk, (node, goal) = self._walk(response), self._endpoints(problem)
         for after in walk:

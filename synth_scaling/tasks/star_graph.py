@@ -175,6 +175,10 @@ class StarGraph:
                 return i
         return None if len(given) == len(right) else len(given)
 
+    def spurious_steps(self, problem: Problem, response: str) -> int | None:
+        """None ever: only the path itself is right."""
+        return 0
+
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
         """The first fault: malformed, wrong_start, wrong_first_hop, no_such_edge, stopped_short or unfinished."""
         star = read_line(problem.prompt + problem.answer)

@@ -58,6 +58,10 @@ class EmbeddedTask(Task, Protocol):
         """Why a wrong response is wrong, as one of the task's own short names."""
         ...
 
+    def spurious_steps(self, problem: Problem, response: str) -> int | None:
+        """How many steps of a right response do not bring it nearer its end; None where that is not known."""
+        ...
+
     def true_pit(self, problem: Problem, response: str) -> int | None:
         """The 1-based step after which a wrong response cannot become right any more, where that is known."""
         ...

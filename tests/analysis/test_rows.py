@@ -32,6 +32,23 @@ def test_collected_layout_reads_back_the_same_and_is_the_same_bytes_again(simula
         assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
 
 
+def test_pass_rates_are_aligned_kept_when_collected_and_checked(tmp_path, write_run):
+    row, other = write_run(tmp_path / "live", 0.3, tested=8), write_run(tmp_path / "live", 0.3, tested=8, seed=1)
+    file = tmp_path / "live" / "runs" / row["run"] / "correct.parquet"
+    answers = pd.read_parquet(file)
+    answers["pass_rate"] = answers["problem"].str.removeprefix("test/").astype(int) / 8
+    answers.to_parquet(file, index=False)
+    collect(tmp_path / "live", tmp_path / "collected")
+    for folder in ("live", "collected"):
+        results = load(tmp_path / folder)
+        assert set(results.pass_rate) == {row["run"]} and other["run"] in results.correct
+        np.testing.assert_array_equal(results.pass_rate[row["run"]], np.arange(8) / 8)
+    answers["pass_rate"] += 1
+    answers.to_parquet(file, index=False)
+    with pytest.raises(InputError, match="pass_rate that is no share"):
+        load(tmp_path / "live")
+
+
 def test_a_folder_without_a_row_is_a_run_under_way(tmp_path, write_run):
     write_run(tmp_path, 0.3)
     (tmp_path / "runs" / "unfinished").mkdir()

@@ -128,6 +128,7 @@ def test_teacher_is_right(spurious: float) -> None:
         assert chain.error_kind(problem, response, finished=True) == "no_answer"  # which is to say: no fault
         names = [step[1] for step in steps[:-1]]
         assert len(set(names)) == len(names) and set(names) >= needed_operations(problem.prompt)
+        assert chain.spurious_steps(problem, response) == len(names) - problem.difficulty
         extra += len(names) - problem.difficulty
         orders.add(tuple(sorted(names).index(name) for name in names))
     assert (extra == 0) == (spurious == 0) and len(orders) > 20
@@ -220,6 +221,20 @@ def test_grade_by_hand(response: str, right: bool) -> None:
 def test_error_kinds_by_hand(response: str, finished: bool, kind: str) -> None:
     assert CHAIN.error_kind(BY_HAND, response, finished) == kind
     assert CHAIN.true_pit(BY_HAND, response) is None
+
+
+@pytest.mark.parametrize(
+    ("response", "spurious"),
+    [
+        (RIGHT, 0),
+        (" f:c-a 5-3 f=2" + RIGHT, 1),  # right, and not needed
+        (" h:a+b 3+6 h=9" + RIGHT, 1),  # no definition
+        (" d:a+b 3+6 d=9" + RIGHT, 1),  # a letter that has its value
+        (" #4", 0),  # a guess without any step
+    ],
+)
+def test_spurious_steps_by_hand(response: str, spurious: int) -> None:
+    assert CHAIN.grade(BY_HAND, response) and CHAIN.spurious_steps(BY_HAND, response) == spurious
 
 
 def test_perturbed_answers_are_wrong() -> None:

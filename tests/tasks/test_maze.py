@@ -205,6 +205,18 @@ def test_an_unfinished_walk_is_out_of_budget() -> None:
     assert OPEN.error_kind(CORNER, " A1 A0 A1 A0 A1 A0", finished=False) == "out_of_budget"
 
 
+def test_spurious_steps_are_the_moves_beyond_the_shortest_way() -> None:
+    # Every move changes the distance to the goal by one in a grid, so s spurious steps make the walk 2 s longer.
+    rng = np.random.default_rng(0)
+    seen = set()
+    for problem in MAZE.problems("train", 300, 3):
+        response = MAZE.teacher(problem, rng)
+        spurious = MAZE.spurious_steps(problem, response)
+        assert len(MAZE.steps(response)) == problem.difficulty + 2 * spurious
+        seen.add(spurious)
+    assert seen == {0, 1, 2}  # slack 4
+
+
 def test_true_pit_of_a_stray_token_is_where_it_is() -> None:
     assert OPEN.true_pit(CORNER, " A1 :") == 2
 

@@ -121,6 +121,7 @@ def test_graphs_are_stars(degree: int, length: int, n_nodes: int) -> None:
         assert star.goal not in starts
         assert problem.answer == path_by_search(problem.prompt) == task.teacher(problem, rng)
         assert task.grade(problem, problem.answer) and task.true_pit(problem, problem.answer) is None
+        assert task.spurious_steps(problem, problem.answer) == 0
         for text, limit in ((problem.prompt, task.max_prompt_tokens), (problem.answer, task.max_response_tokens)):
             tokens = re.findall(task.token_pattern, text)
             assert len(tokens) == limit and set(tokens) <= set(task.vocabulary)
