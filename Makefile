@@ -19,7 +19,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table test lint types mini study benchmarks wheel clean
+.PHONY: help setup demo figures table report claims test lint types mini study benchmarks wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -52,6 +52,12 @@ table: $(STAMP)  ## test error, power laws and multipliers from the rows in RESU
 figures: $(STAMP)  ## redraw every figure from the rows in RESULTS (default outputs/demo)
 	$(PY) -m analysis figures $(RESULTS)
 
+report: $(STAMP)  ## one HTML page of figures, tables, claims and runs from the rows in RESULTS
+	$(PY) -m analysis report $(RESULTS)
+
+claims: $(STAMP)  ## what the rows in RESULTS say of each claim
+	$(PY) -m analysis claims $(RESULTS)
+
 test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
 	$(PY) -m pytest -q
 
@@ -72,6 +78,8 @@ study: $(STAMP)  ## the committed results: three seeds, more methods than the de
 benchmarks: $(STAMP)  ## speed against bare loops and raw engines, side by side
 	$(PY) -m benchmarks.training
 	$(PY) -m benchmarks.sampling
+	$(PY) -m benchmarks.bootstrap
+	$(PY) -m benchmarks.figures
 
 wheel: $(STAMP)  ## build a wheel that works outside the checkout
 	$(UV) build --quiet --wheel --out-dir dist

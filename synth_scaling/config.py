@@ -50,6 +50,7 @@ class ModelOptions:
     pretrain_documents: int = 320_000
     pretrain_batch_size: int = 64
     pretrain_learning_rate: float = 3e-3
+    pretrain_prompts: bool = True  # the loss falls on the corpus' prompts, too, not on what follows them alone
     seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep
 
 

@@ -48,6 +48,7 @@ def remade(folder: Path) -> bool:
             documents=model.pretrain_documents,
             batch_size=model.pretrain_batch_size,
             learning_rate=model.pretrain_learning_rate,
+            prompts=model.pretrain_prompts,
             trainer=TrainerOptions(**key["trainer"]),
             seed=model.seed,
             threads=key["threads"],

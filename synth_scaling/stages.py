@@ -59,6 +59,7 @@ class Stages:
                 documents=m.pretrain_documents,
                 batch_size=m.pretrain_batch_size,
                 learning_rate=m.pretrain_learning_rate,
+                prompts=m.pretrain_prompts,
                 trainer=c.trainer,
                 seed=m.seed,
                 threads=c.threads,

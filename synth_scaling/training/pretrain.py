@@ -28,12 +28,16 @@ def pretrain(
     documents: int,
     batch_size: int,
     learning_rate: float,
+    prompts: bool = True,
     trainer: TrainerOptions,
     seed: int,
     threads: int,
     curve: Curve = lambda point: None,
 ) -> Cost:
-    """One pass over `documents` documents of the corpus, every token trained on; 0 leaves the random weights."""
+    """One pass over `documents` documents of the corpus; 0 leaves the random weights.
+
+    Without `prompts` the loss falls on what follows a prompt alone.
+    """
     if documents == 0:
         create_tiny_llama(folder, task, shape, seed)
         return Cost()
@@ -41,8 +45,15 @@ def pretrain(
         create_tiny_llama(Path(start), task, shape, seed)
         codec = Codec(Path(start))
         corpus = itertools.islice(task.corpus(np.random.default_rng([seed, 7])), documents)
-        texts = [prompt + continuation for prompt, continuation in refuse_held_out(task, corpus)]
-        rows = [NLLRow((), tokens, True) for tokens in codec.encode_all(texts)]
+        begins, ends = zip(*refuse_held_out(task, corpus), strict=True)
+        if prompts:
+            rows = [
+                NLLRow((), tokens, True)
+                for tokens in codec.encode_all([a + b for a, b in zip(begins, ends, strict=True)])
+            ]
+        else:
+            encoded = zip(codec.encode_all(begins), codec.encode_all(ends), strict=True)
+            rows = [NLLRow(prompt, tokens, True) for prompt, tokens in encoded]
         options = replace(trainer, batch_size=batch_size, warmup_share=0.02, logging_steps=100)
         training = Training(Path(start), 1.0, learning_rate, seed, options, threads)
         return train_nll(rows, training, folder, curve)

@@ -12,9 +12,11 @@ from transformers import AutoModelForCausalLM
 
 from synth_scaling.codec import Codec
 from synth_scaling.models import TinyLlama
-from synth_scaling.records import PreferenceRow
+from synth_scaling.records import NLLRow, PreferenceRow
 from synth_scaling.sampling import Engine
+from synth_scaling.store import Cost
 from synth_scaling.tasks.maze import Maze
+from synth_scaling.training import pretrain as module
 from synth_scaling.training.options import TrainerOptions
 from synth_scaling.training.preference import train_preference
 from synth_scaling.training.pretrain import pretrain, refuse_held_out
@@ -74,6 +76,20 @@ def test_a_few_documents_make_a_model_that_transformers_vllm_and_trl_load(
     (tmp_path / "policy").mkdir()
     start = Training(folder, 1, 1e-3, 0, TrainerOptions(batch_size=1))
     assert train_preference([pair], start, tmp_path / "policy", beta=0.5, nll=0.0).tokens_trained == 10
+
+
+def test_without_prompts_the_same_tokens_are_read_and_the_loss_falls_on_what_follows(
+    small_maze: Maze, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[list[NLLRow]] = []
+    monkeypatch.setattr(module, "train_nll", lambda given, *_: rows.append(given) or Cost())
+    settings = {"batch_size": 16, "learning_rate": 3e-3, "trainer": TrainerOptions(), "seed": 0, "threads": 1}
+    for prompts in (True, False):
+        pretrain(small_maze, SHAPE, tmp_path, documents=64, prompts=prompts, **settings)  # type: ignore[arg-type]
+    whole, masked = rows
+    assert [row.prompt + row.completion for row in masked] == [row.completion for row in whole]
+    assert all(len(row.prompt) == 3 and row.ends for row in masked)  # start, goal, colon
+    assert all(row.prompt == () and row.ends for row in whole)
 
 
 def test_pretraining_is_reproducible_and_without_documents_leaves_the_random_weights(
