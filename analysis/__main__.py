@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from analysis import claims_command, fit_commands, plan_command, pull, report_command, wandb_run
 from analysis.bootstrap import DRAWS
 from analysis.layouts import InputError
 from analysis.rows import Results, collect, load
@@ -46,13 +47,6 @@ def _compare(options: argparse.Namespace) -> None:
         _print_json(differences_as_json(study))
     else:
         _print_tables([difference_table(study)])
-
-
-def _figures(options: argparse.Namespace) -> None:
-    from analysis.figures import draw_all
-
-    for line in draw_all(_load(options), options.out or options.results / "figures"):
-        print(line)
 
 
 def _collect(options: argparse.Namespace) -> None:
@@ -102,9 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--baseline", required=True, metavar="LABEL")
     compare.set_defaults(command=_compare)
 
-    figures = commands.add_parser("figures", parents=[reads], help="PNG, SVG and the CSV of points of every figure")
-    figures.add_argument("--out", type=Path, metavar="DIR", help="default RESULTS/figures")
-    figures.set_defaults(command=_figures)
+    report_command.add_parser(commands, reads)
+    claims_command.add_parser(commands, reads)
+    plan_command.add_parser(commands, reads)
+    wandb_run.add_parser(commands, reads)
+    pull.add_parser(commands, reads)
+    fit_commands.add_parser(commands)
 
     collected = commands.add_parser("collect", help="write live runs as rows.jsonl and correct.parquet")
     collected.add_argument("source", type=Path, metavar="SOURCE")

@@ -1,4 +1,4 @@
-"""Paired differences of test error, between labels at one N and along one label."""
+"""Paired differences of test error, between labels at one N and along one label, and how a gain divides."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.bootstrap import Draws, percentile_interval
+import numpy as np
+
+from analysis.bootstrap import LEVEL, Draws, percentile_interval
 from analysis.cells import Cell, SizeKey, sizes_of
+from analysis.laws import Floats
 
 Verdict = Literal["below", "above", "not resolved"]
 
@@ -66,3 +69,64 @@ def compare_sizes(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], label: s
     return [
         difference(draws, (label, large), (label, small)) for small, large in zip(sizes, sizes[apart:], strict=False)
     ]
+
+
+@dataclass(frozen=True)
+class GainShare:
+    """How much of a method's gain over the baseline a control does not have: the method's own.
+
+    Attributes:
+        size: N; None for all sizes together, where points are means over N and the share is that of the sums.
+        own_points, own_low, own_high: error(control) - error(method), fractions of test error, 95 % paired interval.
+        share, share_low, share_high: the same over the gain, error(baseline) - error(method), with its interval;
+            negative where the control is better than the method. None where the gain is not resolved to be one, and
+            for an end that the draws leave open.
+    """
+
+    size: int | None
+    own_points: float
+    own_low: float
+    own_high: float
+    share: float | None
+    share_low: float | None
+    share_high: float | None
+
+
+def gain_share(
+    cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: str, method: str, control: str
+) -> list[GainShare]:
+    """At each N that all three labels were run at, ascending, then all of them together; empty without such an N.
+
+    Raises:
+        InputError: a label without runs.
+    """
+    sizes = sorted(set.intersection(*(set(sizes_of(cells, label)) for label in (baseline, method, control))))
+
+    def mean(label: str, among: list[int]) -> tuple[float, Floats]:
+        keys = [(label, size) for size in among]
+        return (
+            float(np.mean([draws.error[key] for key in keys])),
+            np.asarray(np.mean([draws.resampled[key] for key in keys], axis=0)),
+        )
+
+    def share(size: int | None, among: list[int]) -> GainShare:
+        (ours, our_draws), (theirs, their_draws) = mean(method, among), mean(control, among)
+        whole, whole_draws = mean(baseline, among)
+        own, own_draws = theirs - ours, their_draws - our_draws
+        points = (own, *percentile_interval(own_draws))
+        gain, gain_draws = whole - ours, whole_draws - our_draws
+        if percentile_interval(gain_draws)[0] <= 0:
+            return GainShare(size, *points, None, None, None)
+        return GainShare(size, *points, own / gain, *_ratio_interval(own_draws, gain_draws))
+
+    found = [share(size, [size]) for size in sizes]
+    return [*found, share(None, sizes)] if sizes else []
+
+
+def _ratio_interval(part: Floats, whole: Floats) -> tuple[float | None, float | None]:
+    """95 % interval of part / whole (B,), whole being positive in most draws: in the others it may be anything."""
+    known = whole > 0
+    ratio = part / np.where(known, whole, 1.0)
+    low = np.quantile(np.where(known, ratio, -np.inf), (1 - LEVEL) / 2, method="lower")
+    high = np.quantile(np.where(known, ratio, np.inf), (1 + LEVEL) / 2, method="higher")
+    return (float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None)

@@ -1,32 +1,41 @@
-"""A label's curve of error against N: its fitted law, with the law of every bootstrap draw."""
+"""A label's curve of error against N, or against FLOPs: its fitted law, with the law of every bootstrap draw."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from analysis.bootstrap import Draws, percentile_interval
 from analysis.cells import Cell, SizeKey, sizes_of
-from analysis.fitting import Fit, fit_draws, fit_power_law
-from analysis.laws import Floats
+from analysis.fit import Fit
+from analysis.fitting import fit_draws, fit_power_law
+from analysis.laws import Floats, PowerLaw
+from analysis.yardstick import Yardstick, floored
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A fitted label.
+    """A label's K cells and the power law fitted to them.
 
     Attributes:
         label: the curve's name.
-        sizes: (K,) the sizes N it was run at, in problems.
+        sizes: (K,) the N it was run at, in problems.
+        spent: (K,) what the error is fitted against: N itself, or mean FLOPs.
+        cells: (K,) as measured.
+        resampled: (B, K) their errors in every draw.
         fit: the law of all seeds together.
         log_amplitudes, exponents: (B,) the law of each draw.
     """
 
     label: str
     sizes: tuple[int, ...]
-    fit: Fit
+    spent: tuple[float, ...]
+    cells: tuple[Cell, ...]
+    resampled: Floats
+    fit: Fit[PowerLaw]
     log_amplitudes: Floats
     exponents: Floats
 
@@ -39,24 +48,46 @@ class Curve:
         low, high = np.exp(percentile_interval(self.log_amplitudes))
         return float(low), float(high)
 
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        """The curve read backwards: by a law with a floor where the cells ask for one, else by the power law."""
+        return floored(self._power, self.cells, self.resampled, self.fit.log_likelihood) or self._power
 
-def fit_curve(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], label: str) -> Curve:
-    """Fit a power law to a label's cells and to each of their draws.
+    def misses(self) -> tuple[int, ...]:
+        """The N at which the power law misses the measured error by more than noise."""
+        return tuple(self.sizes[place] for place in self._power.misses(self.resampled))
+
+    @cached_property
+    def _power(self) -> Yardstick:
+        errors, none = tuple(cell.error for cell in self.cells), np.zeros_like(self.exponents)
+        return Yardstick(self.label, self.spent, errors, self.fit.law, self.log_amplitudes, self.exponents, none)
+
+
+def fit_curve(
+    cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], label: str, flops: Mapping[SizeKey, float] | None = None
+) -> Curve:
+    """Fit a power law to a label's cells and to each of their draws, against N or against given mean FLOPs.
+
+    FLOPs are taken as known: they vary little between seeds.
 
     Raises:
         InputError: a label without runs.
-        ValueError: fewer than two sizes, or no errors at all.
+        ValueError: fewer than two distinct sizes or costs, no errors at all, or a cell without FLOPs.
     """
     sizes = sizes_of(cells, label)
-    own = [cells[label, size] for size in sizes]
+    keys = [(label, size) for size in sizes]
+    if flops is not None and any(key not in flops for key in keys):
+        raise ValueError("not all of its runs tell their FLOPs")
+    spent = tuple(float(size) if flops is None else flops[label, size] for size in sizes)
+    own = tuple(cells[key] for key in keys)
     tested = [cell.tested for cell in own]
-    fit = fit_power_law(sizes, [int(cell.wrong.sum()) for cell in own], tested)
-    resampled = np.stack([draws.resampled[label, size] for size in sizes], axis=1)
-    return Curve(label, tuple(sizes), fit, *fit_draws(sizes, resampled, tested))
+    fit = fit_power_law(spent, [int(cell.wrong.sum()) for cell in own], tested)
+    resampled = np.stack([draws.resampled[key] for key in keys], axis=1)
+    return Curve(label, tuple(sizes), spent, own, resampled, fit, *fit_draws(spent, resampled, tested))
 
 
 def fit_curves(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey]) -> tuple[dict[str, Curve], dict[str, str]]:
-    """Every label's curve, and for the labels that cannot be fitted the reason."""
+    """Every label's curve against N, and for the labels that cannot be fitted the reason."""
     curves, unfitted = {}, {}
     for label in sorted({label for label, _ in cells}):
         try:

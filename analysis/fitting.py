@@ -8,12 +8,11 @@ fitted at once. Binomial errors alone understate the spread between seeds: take 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from analysis.binomial import log_likelihood
+from analysis.fit import Fit, counts, over_dispersion, pearson, rows, size_range
 from analysis.laws import Floats, PowerLaw
 
 # A fitted end that expects fewer errors than this among all that was tested there cannot be told from none;
@@ -23,43 +22,29 @@ MAX_STEPS = 500
 EDGE = 1e-9  # in log rate: closer to a bound than this is on it
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A law with what it was fitted to.
-
-    Attributes:
-        law: the maximum-likelihood law.
-        log_likelihood: at the maximum, without the binomial coefficients.
-        smallest, largest: the range of N fitted, in problems.
-        bounded: the maximum lies on a bound (a rate of 1, or of nothing), so the exponent is a limit, not an estimate.
-    """
-
-    law: PowerLaw
-    log_likelihood: float
-    smallest: int
-    largest: int
-    bounded: bool
-
-
-def fit_power_law(sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike) -> Fit:
+def fit_power_law(sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike) -> Fit[PowerLaw]:
     """Fit `A N^-alpha` to counts, arrays of one shape (K,); a size may repeat, once a seed, or be pooled.
 
     Raises:
         ValueError: shapes that differ, counts that are no counts, fewer than two distinct sizes, or no errors at all.
     """
-    n, k, t = (np.asarray(values, dtype=float) for values in (sizes, wrong, tested))
-    if not (n.shape == k.shape == t.shape and n.ndim == 1):
-        raise ValueError(f"sizes, wrong and tested differ in shape: {n.shape}, {k.shape}, {t.shape}")
-    if np.any(n <= 0) or np.any(t <= 0) or np.any(k < 0) or np.any(k > t):
-        raise ValueError("sizes and tested must be positive, and wrong between 0 and tested")
+    n, k, t = counts(sizes, wrong, tested)
     if len(np.unique(n)) < 2:
         raise ValueError(f"a power law needs two sizes or more, not {len(np.unique(n))}")
-    if not np.any(k):
-        raise ValueError("nothing was wrong at any size: there is no error to fit")
     ends, value, bounded = _maximise(n, k[None], t)
     amplitude, exponent = _coefficients(n, ends)
     law = PowerLaw(float(np.exp(amplitude[0])), float(exponent[0]))
-    return Fit(law, float(value[0]), int(n.min()), int(n.max()), bool(bounded[0]))
+    residuals = pearson(k, t, np.minimum(law.predict(n), 1.0))
+    covariance = None if bounded[0] else _covariance(n, ends, k, t)
+    return Fit(
+        law,
+        float(value[0]),
+        *size_range(n),
+        bounded=bool(bounded[0]),
+        free=2,
+        residuals=tuple(residuals.tolist()),
+        covariance=rows(covariance, over_dispersion(residuals, 2)),
+    )
 
 
 def fit_draws(sizes: npt.ArrayLike, errors: npt.ArrayLike, tested: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -82,6 +67,18 @@ def _coefficients(sizes: Floats, ends: Floats) -> tuple[Floats, Floats]:
     first, last = np.log(sizes.min()), np.log(sizes.max())
     exponent = (ends[:, 0] - ends[:, 1]) / (last - first)
     return ends[:, 0] + exponent * first, exponent
+
+
+def _covariance(sizes: Floats, ends: Floats, wrong: Floats, tested: Floats) -> Floats | None:
+    """Of (log A, alpha) at the maximum, ends (1, 2), by binomial chance alone; None where one is not told."""
+    place = _places(sizes)
+    rate = ends[0] @ np.stack([1 - place, place])
+    right = tested - wrong
+    curvature = right * np.exp(rate) / np.expm1(rate) ** 2
+    if np.count_nonzero(curvature) < 2:
+        return None
+    slopes = np.stack([np.ones_like(sizes), -np.log(sizes)])
+    return np.linalg.inv(slopes * curvature @ slopes.T)
 
 
 def _maximise(sizes: Floats, wrong: Floats, tested: Floats) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:

@@ -1,4 +1,8 @@
-"""How many times its data the baseline would need to reach a method's error: M(N) = N_baseline(err(N)) / N."""
+"""How many times what it spent the baseline would need to reach a method's error, in data or in FLOPs.
+
+In data M(N) = N_baseline(error(N)) / N; in cost the same with FLOPs in place of N. Both are read off the baseline's
+law within the range that was measured of it, and never beyond.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ import numpy as np
 from analysis.bootstrap import Draws, percentile_interval
 from analysis.cells import Cell, SizeKey, sizes_of
 from analysis.curves import Curve
-from analysis.laws import Floats
+from analysis.laws import FloorLaw
+from analysis.layouts import InputError
+from analysis.yardstick import Yardstick
 
 Bound = Literal["exact", "at least", "at most"]
 
@@ -25,6 +31,7 @@ class Multiplier:
         bound: "at least" where the error lies below all that the baseline reached, "at most" where above.
         low, high: 95 % interval. Draws that leave the baseline's range are held at its ends, so:
         low_open, high_open: that end of the interval is where the baseline's runs stop; the truth may lie beyond.
+        infinite: the error lies below the floor of the baseline's law, by which no amount of data gets there.
     """
 
     label: str
@@ -35,61 +42,85 @@ class Multiplier:
     high: float
     low_open: bool
     high_open: bool
+    infinite: bool = False
 
     def __str__(self) -> str:
         """E.g. "1.93x", or ">= 2.00x (beyond the baseline's largest run)"."""
+        if self.infinite:
+            return f"{self.short()} (below the floor of the baseline's law)"
         if self.bound == "at least":
-            return f">= {self.value:#.3g}x (beyond the baseline's largest run)"
+            return f"{self.short()} (beyond the baseline's largest run)"
         if self.bound == "at most":
-            return f"<= {self.value:#.3g}x (short of the baseline's smallest run)"
-        return f"{self.value:#.3g}x"
+            return f"{self.short()} (short of the baseline's smallest run)"
+        return self.short()
+
+    def short(self) -> str:
+        """E.g. "1.93x", ">= 2.00x", or ">= 2.00x, infinite"."""
+        sign = {"exact": "", "at least": ">= ", "at most": "<= "}[self.bound]
+        return f"{sign}{self.value:#.3g}x{', infinite' if self.infinite else ''}"
 
     def interval_text(self) -> str:
-        """E.g. "1.50 to 2.40", "1.50 to > 4.00" where the upper end is open, "> 4.00" where all of it lies beyond."""
-        low, high = f"{self.low:#.3g}", f"{self.high:#.3g}"
-        if low == high and (self.low_open or self.high_open):
-            return f"< {low}" if self.low_open else f"> {high}"
-        return f"{'< ' if self.low_open else ''}{low} to {'> ' if self.high_open else ''}{high}"
+        """As `interval_text` writes it."""
+        return interval_text(self.low, self.high, self.low_open, self.high_open)
+
+
+def interval_text(low: float, high: float, low_open: bool, high_open: bool) -> str:
+    """E.g. "1.50 to 2.40", "1.50 to > 4.00" where the upper end is open, "> 4.00" where all of it lies beyond."""
+    low_text, high_text = f"{low:#.3g}", f"{high:#.3g}"
+    if low_text == high_text and (low_open or high_open):
+        return f"< {low_text}" if low_open else f"> {high_text}"
+    return f"{'< ' if low_open else ''}{low_text} to {'> ' if high_open else ''}{high_text}"
 
 
 def multiplier(
     cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: Curve, label: str, size: int
 ) -> Multiplier:
-    """M(N) of `label` at N = `size`. Each draw inverts its own fit of the baseline.
+    """M(N) of `label` at N = `size`, in data. Each draw inverts its own fit of the baseline.
 
     Raises:
         ValueError: the baseline's law does not fall with N.
         InputError: no such runs.
     """
-    measured = [cells[baseline.label, n].error for n in baseline.sizes]
-    error = draws.error[label, size]
-    smallest, largest = baseline.fit.smallest, baseline.fit.largest
-    reached = float(baseline.fit.law.invert(error))  # N_baseline(err)
-    bound: Bound = "exact"
-    if error < min(measured) or reached > largest:
-        bound, reached = "at least", min(reached, largest)
-    elif error > max(measured) or reached < smallest:
-        bound, reached = "at most", max(reached, smallest)
-    low, high = percentile_interval(np.clip(_invert_draws(baseline, draws.resampled[label, size]), smallest, largest))
-    return Multiplier(
-        label, size, reached / size, bound, low / size, high / size, bool(low <= smallest), bool(high >= largest)
-    )
+    if size not in sizes_of(cells, label):
+        raise InputError(f"{label} was not run at N = {size}; its sizes: {', '.join(map(str, sizes_of(cells, label)))}")
+    return _multiplier(draws, baseline.yardstick, label, size, size)
 
 
 def multipliers(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: Curve) -> list[Multiplier]:
-    """M(N) of every other label at each of its sizes. Raises ValueError as `multiplier` does."""
-    labels = sorted({label for label, _ in cells} - {baseline.label})
-    return [multiplier(cells, draws, baseline, label, size) for label in labels for size in sizes_of(cells, label)]
+    """M(N) in data of every other label at each of its sizes. Raises ValueError as `multiplier` does."""
+    return read(draws, baseline.yardstick, {(label, size): float(size) for label, size in cells})
 
 
-def _invert_draws(baseline: Curve, errors: Floats) -> Floats:
-    """N at which each draw's baseline law reaches that draw's error, (B,) from (B,).
+def read(draws: Draws[SizeKey], yardstick: Yardstick, spent: Mapping[SizeKey, float]) -> list[Multiplier]:
+    """The multiplier of every cell in `spent` that is not the baseline's, by label and size.
 
-    Where a draw's law does not fall, no amount of data reaches a lower error: infinite, or 0 for a higher one.
+    Raises:
+        ValueError: the baseline's law does not fall.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gain = baseline.log_amplitudes - np.log(errors)
-        logs = gain / baseline.exponents
-    at_largest = gain - baseline.exponents * np.log(baseline.fit.largest)
-    logs = np.where(baseline.exponents > 0, logs, np.where(at_largest > 0, np.inf, -np.inf))
-    return np.asarray(np.exp(np.clip(logs, -700, 700)))  # the ends are clipped to the measured range anyway
+    others = sorted(key for key in spent if key[0] != yardstick.label)
+    return [_multiplier(draws, yardstick, *key, spent[key]) for key in others]
+
+
+def _multiplier(draws: Draws[SizeKey], yardstick: Yardstick, label: str, size: int, spent: float) -> Multiplier:
+    error = draws.error[label, size]
+    smallest, largest = yardstick.smallest, yardstick.largest
+    reached = float(yardstick.law.invert(error))
+    infinite = isinstance(yardstick.law, FloorLaw) and error <= yardstick.law.floor
+    bound: Bound = "exact"
+    if error < min(yardstick.errors) or reached > largest:
+        bound, reached = "at least", min(reached, largest)
+    elif error > max(yardstick.errors) or reached < smallest:
+        bound, reached = "at most", max(reached, smallest)
+    logs = yardstick.log_reached(draws.resampled[label, size])
+    low, high = percentile_interval(np.clip(np.exp(logs), smallest, largest))
+    return Multiplier(
+        label,
+        size,
+        reached / spent,
+        bound,
+        low / spent,
+        high / spent,
+        bool(low <= smallest),
+        bool(high >= largest),
+        infinite,
+    )

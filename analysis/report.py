@@ -9,7 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from analysis.comparison import Difference
-from analysis.study import Study
+from analysis.curves import Curve
+from analysis.dispersion import Dispersion
+from analysis.fit import parameters
+from analysis.laws import FloorLaw
+from analysis.study import Study, Worth
+from analysis.summaries import Summary
 
 COLOURS = {"below": "green", "above": "red", "not resolved": "dim"}
 
@@ -17,8 +22,8 @@ COLOURS = {"below": "green", "above": "red", "not resolved": "dim"}
 def tables(study: Study) -> list[Table]:
     """Errors, laws, multipliers (where the baseline's law can be inverted) and differences, in that order."""
     made = [error_table(study), law_table(study), size_step_table(study)]
-    if study.multipliers:
-        made.append(multiplier_table(study))
+    if study.data.multipliers or study.cost.multipliers:
+        made += [multiplier_table(study), summary_table(study)]
     return [*made, difference_table(study)]
 
 
@@ -43,13 +48,19 @@ def error_table(study: Study) -> Table:
 
 
 def law_table(study: Study) -> Table:
-    """The power law of every label."""
+    """The power law of every label, and how far its seeds lie apart."""
     table = Table(title="Power law: error = A N^-alpha, error as a fraction")
-    for column in ("label", "alpha [95 % interval]", "A [95 % interval]", "N fitted", "note"):
+    for column in ("label", "alpha [95 % interval]", "A [95 % interval]", "N fitted", "variance of seeds", "note"):
         table.add_column(column)
+    table.caption = (
+        "variance of seeds: between runs that differ in the seed alone, over that of chance (1: chance alone), with "
+        "the p of so much by chance; sd: of a run's error beyond chance, relative to its mean. misses: the law is off "
+        "there by more than noise"
+    )
     for label in _labels(study):
+        spread = _spread(study.spreads[label])
         if label not in study.curves:
-            table.add_row(escape(label), "-", "-", "-", study.unfitted[label])
+            table.add_row(escape(label), "-", "-", "-", spread, study.unfitted[label])
             continue
         curve = study.curves[label]
         alpha, amplitude = curve.exponent_interval(), curve.amplitude_interval()
@@ -58,7 +69,8 @@ def law_table(study: Study) -> Table:
             f"{curve.fit.law.exponent:.3f} {_range(*alpha, 3)}",
             f"{curve.fit.law.amplitude:.3g} [{amplitude[0]:.3g}, {amplitude[1]:.3g}]".replace("[", r"\["),
             f"{curve.fit.smallest} to {curve.fit.largest}",
-            "on a bound: alpha is a limit" if curve.fit.bounded else "",
+            spread,
+            "; ".join(_notes(curve)),
         )
     return table
 
@@ -73,12 +85,40 @@ def size_step_table(study: Study) -> Table:
 
 
 def multiplier_table(study: Study) -> Table:
-    """M(N) of every label."""
-    table = Table(title=f"Data multiplier against {study.baseline}: M(N) = N_{study.baseline}(error) / N")
-    for column in ("label", "N", "M(N)", "95 % interval"):
+    """M(N) of every label, in data and in cost."""
+    base = study.baseline
+    table = Table(title=f"What {base} would need for the same error, as a multiple: M(N) = N_{base}(error) / N")
+    for column in ("label", "N", "in problems", "95 % interval", "in FLOPs", "95 % interval"):
         table.add_column(column, justify="right" if column == "N" else "left")
-    for found in study.multipliers:
-        table.add_row(escape(found.label), str(found.size), str(found), found.interval_text())
+    table.caption = (
+        f">=: beyond {base}'s largest run, <=: short of its smallest; < and >: the interval is open where {base}'s "
+        f"runs stop. FLOPs: training and sampling together. {_laws(study)}"
+    )
+    units = [{(found.label, found.size): found for found in worth.multipliers} for worth in (study.data, study.cost)]
+    keys = sorted(set().union(*units))
+    for place, key in enumerate(keys, start=1):
+        texts = [(one[key].short(), one[key].interval_text()) if key in one else ("-", "-") for one in units]
+        last = place == len(keys) or keys[place][0] != key[0]
+        table.add_row(escape(key[0]), str(key[1]), *texts[0], *texts[1], end_section=last)
+    return table
+
+
+def summary_table(study: Study) -> Table:
+    """One number a label and unit, and whether it holds over N."""
+    table = Table(title="One number a label: geometric mean of M(N), over the N whose intervals are closed if any are")
+    for column in ("label", "in", "mean", "95 % interval", "N", "as N doubles [95 % interval]", "so M(N)"):
+        table.add_column(column)
+    table.caption = (
+        "as N doubles: the factor by which M changes, over all N; where it does the mean is that of no N in particular"
+    )
+    units = {unit: worth for unit, worth in (("problems", study.data), ("FLOPs", study.cost)) if worth.multipliers}
+    found = {(one.label, unit): one for unit, worth in units.items() for one in worth.summaries}
+    labels = sorted({one.label for worth in units.values() for one in worth.multipliers})
+    for label in labels:
+        for unit in units:
+            one = found.get((label, unit))
+            texts = _summary(one) if one else ("bounds only", "-", "-", "-", "-")
+            table.add_row(escape(label), unit, *texts, end_section=unit == list(units)[-1])
     return table
 
 
@@ -103,11 +143,21 @@ def as_json(study: Study) -> dict[str, Any]:
             {"label": label, **asdict(curve.fit)}
             | {"exponent_interval": list(curve.exponent_interval())}
             | {"amplitude_interval": list(curve.amplitude_interval())}
+            | {"misses": list(curve.misses())}
+            | {"seeds": _spread_as_json(study.spreads[label])}
             for label, curve in study.curves.items()
         ],
         "unfitted": dict(study.unfitted),
         "multipliers": [asdict(found) for found in study.multipliers],
         "no_multipliers": study.no_multipliers,
+        "multiplier_law": parameters(study.data.law) if study.data.law else None,
+        "multiplier_law_misses": list(study.data.misses),
+        "multiplier_summaries": _summaries_as_json(study.data),
+        "cost_multipliers": [asdict(found) for found in study.cost.multipliers],
+        "cost_multiplier_law": parameters(study.cost.law) if study.cost.law else None,
+        "cost_multiplier_law_misses": list(study.cost.misses),
+        "no_cost_multipliers": study.cost.reason,
+        "cost_multiplier_summaries": _summaries_as_json(study.cost),
         "size_steps": [_as_json(found) for found in study.size_steps],
         "differences": differences_as_json(study),
     }
@@ -125,6 +175,51 @@ def _labels(study: Study) -> list[str]:
 
 def _range(low: float, high: float, digits: int) -> str:
     return rf"\[{low:.{digits}f}, {high:.{digits}f}]"  # escaped: rich reads brackets as markup
+
+
+def _notes(curve: Curve) -> list[str]:
+    """What there is to know before a law is believed."""
+    missed = ", ".join(map(str, curve.misses()))
+    notes = {"on a bound: alpha is a limit": curve.fit.bounded, f"misses N = {missed}": bool(missed)}
+    return [note for note, holds in notes.items() if holds]
+
+
+def _spread(found: Dispersion) -> str:
+    """E.g. "2.3 (p 0.02), sd 6 %"."""
+    if not found.df:
+        return "-"
+    p_value = f"p {found.p_value:.2f}" if found.p_value >= 0.005 else "p < 0.005"
+    return f"{found.ratio:.1f} ({p_value}), sd {100 * found.relative_sd:.0f} %"
+
+
+def _laws(study: Study) -> str:
+    """Which laws of the baseline the multipliers are read off, and why a unit has none."""
+    units = {"problems": study.data, "FLOPs": study.cost}
+    missing = [f"None in {unit}: {worth.reason}." for unit, worth in units.items() if worth.reason]
+    floors = [
+        f"{unit} ({100 * worth.law.floor:.2g} %)" for unit, worth in units.items() if isinstance(worth.law, FloorLaw)
+    ]
+    law = f"law with a floor in {' and '.join(floors)}, which AICc prefers" if floors else "power law"
+    missed = sorted({size for worth in units.values() for size in worth.misses})
+    off = [f"It misses {study.baseline}'s own error at N = {', '.join(map(str, missed))}, and M there by as much."]
+    return " ".join([f"Read off {study.baseline}'s {law}.", *(off if missed else []), *missing])
+
+
+def _summary(found: Summary) -> tuple[str, ...]:
+    """Mean, interval, range, trend and verdict."""
+    trend = "-"
+    if found.trend is not None and found.trend_low is not None and found.trend_high is not None:
+        trend = f"{found.trend:.2f}x {_range(found.trend_low, found.trend_high, 2)}"
+    return (f"{found.value:#.3g}x", found.interval_text(), found.range_text(), trend, found.verdict)
+
+
+def _spread_as_json(found: Dispersion) -> dict[str, Any]:
+    known = {"ratio": found.ratio, "p_value": found.p_value} if found.df else {"ratio": None, "p_value": None}
+    return asdict(found) | known
+
+
+def _summaries_as_json(worth: Worth) -> list[dict[str, Any]]:
+    return [{**asdict(found), "verdict": found.verdict} for found in worth.summaries]
 
 
 def _as_json(found: Difference) -> dict[str, Any]:

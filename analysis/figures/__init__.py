@@ -4,39 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from analysis.figures import error_against_n, error_against_positives
-from analysis.figures.saving import MissingRunsError, save
+from analysis.figures import (
+    ablations,
+    error_against_flops,
+    error_against_n,
+    error_against_positives,
+    gain_by_difficulty,
+    multipliers,
+    pairing,
+    positives_and_negatives,
+    star_graph,
+    step_values,
+    teacher_against_self,
+)
+from analysis.figures.material import Material, material
+from analysis.figures.saving import Drawing, MissingRunsError, save
 from analysis.rows import Results
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-FIGURES: dict[str, Callable[[Results], Figure]] = {
+FIGURES: dict[str, Callable[[Material], Drawing]] = {
     "error_against_n": error_against_n.draw,
+    "teacher_against_self": teacher_against_self.draw,
     "error_against_positives": error_against_positives.draw,
-}
-# What each figure shows, as a table: saved beside it.
-POINTS: dict[str, Callable[[Results], pd.DataFrame]] = {
-    "error_against_n": error_against_n.points,
-    "error_against_positives": error_against_positives.points,
+    "positives_and_negatives": positives_and_negatives.draw,
+    "pairing": pairing.draw,
+    "step_values": step_values.draw,
+    "gain_by_difficulty": gain_by_difficulty.draw,
+    "star_graph": star_graph.draw,
+    "error_against_flops": error_against_flops.draw,
+    "multipliers": multipliers.draw,
+    "ablations": ablations.draw,
 }
 
 
-def draw_all(results: Results, out: Path) -> Iterator[str]:
-    """Draw every figure whose runs are there into `out`, yielding one line about each.
+def drawings(results: Results, task: str | None = None) -> Iterator[tuple[str, Drawing | MissingRunsError]]:
+    """Every figure by name, as a drawing or as the error that says which sweep fills it.
+
+    Rows may be of several tasks: all figures but the star graph's show one, `task` or the one with the most rows.
 
     Raises:
-        InputError: rows that cannot be drawn together (several tasks, or one point run twice).
+        InputError: no rows of that task, or rows that cannot be drawn together (one point run twice).
     """
+    drawn_from = material(results, task)
     for name, draw in FIGURES.items():
         try:
-            table, figure = POINTS[name](results), draw(results)
+            yield name, draw(drawn_from)
         except MissingRunsError as missing:
-            yield f"{name}: skipped, {missing}"
+            yield name, missing
+
+
+def draw_all(results: Results, out: Path, task: str | None = None) -> Iterator[str]:
+    """Draw every figure whose runs are there into `out`, yielding one line about each. Raises as `drawings` does."""
+    for name, drawn in drawings(results, task):
+        if isinstance(drawn, MissingRunsError):
+            yield f"{name}: skipped, {drawn}"
             continue
-        save(figure, table, out / name)
+        save(drawn, out / name)
         yield f"{name}: {out / name}.png, .svg, .csv"

@@ -1,76 +1,119 @@
-"""Test error against training problems N, both logarithmic: every label's points and its fitted law."""
+"""Test error against training problems N, both logarithmic: every label's points, its fitted law with a band, and
+how far to the right of two methods the baseline's law reaches the same error."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from analysis.bootstrap import Draws, resample
-from analysis.cells import Cell, SizeKey, size_cells
-from analysis.curves import fit_curves
-from analysis.figures.saving import MissingRunsError
-from analysis.rows import Results
+from analysis.bootstrap import percentile_interval
+from analysis.figures.material import BASELINE, Material, methods_of, numbers
+from analysis.figures.saving import Drawing
+from analysis.laws import FloorLaw
+from analysis.multipliers import Multiplier
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes
+
+    from analysis.figures.style import Look
 
 APART = 1.012  # horizontal factor between the points of two labels at the same N
+ARROWS = ("rft", "step_dpo")  # the methods whose worth in data is written into the figure
 
 
-def points(results: Results) -> pd.DataFrame:
-    """One line a (label, N): label, method, size, seeds, tested, error, low, high (fractions, 95 % interval).
+def draw(material: Material) -> Drawing:
+    """Points: label, method, size, seeds, tested, error, low, high (fractions, 95 % interval).
 
     Raises:
         MissingRunsError: no rows of figure "size".
-        InputError: several tasks, or two runs of one seed at one point.
+        InputError: two runs of one seed at one point.
     """
-    return _table(results, *_drawn(results))
-
-
-def draw(results: Results) -> Figure:
-    """The figure. Raises as `points` does."""
     from analysis.figures.style import add_legend, log_percent, looks, name_axes, name_ticks, new_figure, plot_points
 
-    cells, draws = _drawn(results)
-    table = _table(results, cells, draws)
-    curves, _ = fit_curves(cells, draws)
+    table = numbers(material.cells, material.draws, ["label", "size"])
+    table.insert(1, "method", table["label"].map(methods_of(material.results.rows)))
     figure, axes = new_figure()
     axes.set_xscale("log")
     styles, entries = looks(table), []
     for place, (label, look) in enumerate(styles.items()):
         text = label
-        if label in curves:
-            fit = curves[label].fit
-            low, high = curves[label].exponent_interval()
-            text += rf", $\alpha$ = {fit.law.exponent:.2f} [{low:.2f}, {high:.2f}]"
-            sizes = np.geomspace(fit.smallest, fit.largest, 64)
-            axes.plot(sizes, 100 * fit.law.predict(sizes), color=look.colour, linestyle=look.line, linewidth=1.1)
+        if label in material.curves:
+            text += _plot_law(axes, material, label, look)
         own = table[table["label"] == label]
         # Set a little apart, or the intervals of labels that agree would hide each other.
         plot_points(axes, own["size"] * APART ** (place - (len(styles) - 1) / 2), own, look)
         entries.append((look, text))
     name_ticks(axes, sorted(set(table["size"])))
-    seen = table[["error", "low", "high"]].to_numpy(dtype=float)
-    room = 2 if (seen == 0).any() else 1  # a cell without errors shows the upper end of its interval only
-    log_percent(axes, 100 * seen[seen > 0].min() / room, 100 * seen.max())
+    log_percent(axes, table)
+    arrows = _arrows(material)
+    for upper, arrow in zip((True, False), arrows, strict=False):
+        _plot_arrow(axes, material, arrow, upper, styles[arrow.label])
     name_axes(axes, "training problems N")
     add_legend(figure, entries)
-    return figure
+    caption = (
+        "Test error against training problems N, with 95 % intervals; lines are fitted power laws, with a floor E "
+        "where the points ask for one, and their bands."
+    )
+    if arrows:
+        caption += f" Arrows: how many times its data {BASELINE} needs to reach the same error, by its fitted law."
+    return Drawing(figure, table, caption)
 
 
-def _drawn(results: Results) -> tuple[dict[SizeKey, Cell], Draws[SizeKey]]:
-    cells = size_cells(results)
-    if not cells:
-        raise MissingRunsError('no rows with figure "size": a sweep over N and methods fills it')
-    return cells, resample(cells)
+def _plot_law(axes: Axes, material: Material, label: str, look: Look) -> str:
+    """Draw a label's law over its sizes; returns what the legend says of it."""
+    from analysis.figures.style import BAND, LINE
+
+    curve = material.curves[label]
+    fitted = curve.yardstick  # a power law, or one with a floor where the points ask for it, as multipliers are read
+    sizes = np.geomspace(curve.fit.smallest, curve.fit.largest, 64)
+    axes.plot(sizes, 100 * fitted.law.predict(sizes), color=look.colour, linestyle=look.line, linewidth=LINE)
+    logs = fitted.log_amplitudes[:, None] - fitted.exponents[:, None] * np.log(sizes)  # (B, 64)
+    low, high = 100 * np.quantile(fitted.floors[:, None] + np.exp(logs), [0.025, 0.975], axis=0)
+    axes.fill_between(sizes, low, high, color=look.colour, alpha=BAND, linewidth=0)
+    floor = f", E = {100 * fitted.law.floor:.2g} %" if isinstance(fitted.law, FloorLaw) else ""
+    exponent = fitted.law.exponent if isinstance(fitted.law, FloorLaw) else curve.fit.law.exponent
+    ends = percentile_interval(fitted.exponents)
+    return rf", $\alpha$ = {exponent:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]{floor}"
 
 
-def _table(results: Results, cells: dict[SizeKey, Cell], draws: Draws[SizeKey]) -> pd.DataFrame:
-    methods = dict(zip(results.rows["label"], results.rows["method"], strict=True))
-    lines = []
-    for (label, size), cell in cells.items():
-        low, high = draws.interval((label, size))
-        lines.append((label, methods[label], size, len(cell.seeds), cell.tested, cell.error, low, high))
-    return pd.DataFrame(lines, columns=["label", "method", "size", "seeds", "tested", "error", "low", "high"])
+def _arrows(material: Material) -> list[Multiplier]:
+    """The multipliers of `ARROWS` at one N, the higher error first: where both are known and lie furthest apart."""
+    known = {(found.label, found.size): found for found in material.multipliers if found.bound == "exact"}
+    error = material.draws.error
+    labels = [label for label in ARROWS if any(name == label for name, _ in known)]
+    shared = [size for size in {size for _, size in known} if all((label, size) in known for label in labels)]
+    if not labels or not shared:
+        return []
+
+    def apart(size: int) -> float:
+        logs = [float(np.log(error[label, size])) for label in labels]
+        return max(logs) - min(logs)
+
+    size = max(shared, key=lambda size: (apart(size), size))
+    return sorted((known[label, size] for label in labels), key=lambda found: -error[found.label, size])
+
+
+def _plot_arrow(axes: Axes, material: Material, found: Multiplier, upper: bool, look: Look) -> None:
+    """From the method's point to the baseline's law at the same error; the text stands clear of the other arrow."""
+    from analysis.figures.style import FONT, LINE
+
+    height = 100 * material.draws.error[found.label, found.size]
+    start, end = found.size * (1.04 if found.value > 1 else 1 / 1.04), found.size * found.value
+    # The text is no further along than half way to the next size, clear of the points there.
+    others = [size for _, size in material.cells if (size > found.size) == (end > start) and size != found.size]
+    place = min([end, *others], key=lambda to: abs(np.log(to / start)))
+    style = {"arrowstyle": "-|>", "color": look.colour, "linewidth": LINE, "shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (end, height), (start, height), arrowprops=style, zorder=4)
+    axes.annotate(
+        f"{found.value:.1f}x",
+        ((start * place) ** 0.5, height),
+        (0, 2.5 if upper else -2.5),
+        textcoords="offset points",
+        ha="center",
+        va="bottom" if upper else "top",
+        fontsize=FONT - 0.5,
+        color=look.colour,
+        zorder=5,
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -11,12 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.laws import Floats
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 WIDTH, HEIGHT = 4.6, 3.0  # inches: one column; the legend comes on top
 FONT = 8
+LEGEND_FONTS = (7, 6.5, 6)
+TICK_STEPS = ((1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(0.5 * half for half in range(2, 20)))
+MARKER = 4.5
+THIN, LINE = 0.8, 1.1
+BAND = 0.13  # opacity
 
 # Okabe and Ito's colours, which stay apart for colour-blind readers; the marker says the same again in grey.
 METHODS = {
@@ -30,8 +38,9 @@ METHODS = {
     "advantage_weighted": ("#CC79A7", "p"),
 }
 OTHER = ("#5B4636", "h")  # a method that has no colour yet
-Line = Literal["-", "--", ":", "-."]
-VARIANT_LINES: tuple[Line, ...] = ("--", ":", "-.")
+LineStyle = Literal["-", "--", ":", "-.", "none"]
+VARIANT_LINES: tuple[LineStyle, ...] = ("--", ":", "-.")
+Axis = Literal["x", "y"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,16 @@ class Look:
 
     colour: str
     marker: str
-    line: Line = "-"
+    line: LineStyle = "-"
     filled: bool = True
+
+
+REFERENCE = Look(METHODS["sft"][0], "none", "--")
+
+
+def look_of(method: str) -> Look:
+    """The look of a method's own label."""
+    return Look(*METHODS.get(method, OTHER))
 
 
 def looks(labels: pd.DataFrame) -> dict[str, Look]:
@@ -57,7 +74,7 @@ def looks(labels: pd.DataFrame) -> dict[str, Look]:
     found: dict[str, Look] = {}
     variants: dict[str, int] = {}
     for label, method in pairs:
-        look = Look(*METHODS.get(method, OTHER))
+        look = look_of(method)
         if label != method:
             count = variants[method] = variants.get(method, -1) + 1
             look = replace(look, line=VARIANT_LINES[count % len(VARIANT_LINES)], filled=False)
@@ -65,59 +82,121 @@ def looks(labels: pd.DataFrame) -> dict[str, Look]:
     return found
 
 
-def new_figure() -> tuple[Figure, Axes]:
-    """An empty figure of one column's width, drawn by Agg and unknown to pyplot."""
+def new_figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
+    """An empty figure of one column's width with one panel."""
+    figure = empty_figure(height)
+    return figure, finish_axes(figure.add_subplot())
+
+
+def empty_figure(height: float = HEIGHT) -> Figure:
+    """A figure without axes, drawn by Agg and unknown to pyplot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    return figure
+
+
+def finish_axes(axes: Axes, title: str = "") -> Axes:
+    """The look that all axes have; returns them."""
     axes.tick_params(labelsize=FONT)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, which="major", color="0.92", linewidth=0.6)
     axes.set_axisbelow(True)
-    return figure, axes
+    if title:
+        axes.set_title(title, fontsize=FONT + 0.5, loc="left")
+    return axes
+
+
+def percents(points: pd.DataFrame, value: str = "error") -> Floats:
+    """(K, 3) a table's value, low and high, which are fractions, in %."""
+    return np.asarray(100 * points[[value, "low", "high"]].to_numpy(dtype=float))
 
 
 def plot_points(axes: Axes, x: npt.ArrayLike, points: pd.DataFrame, look: Look, line: str = "none") -> None:
     """Points at `x` (K,) with their intervals; `points` has error, low, high (K,) as fractions, drawn in %."""
-    error, low, high = (100 * points[column].to_numpy(dtype=float) for column in ("error", "low", "high"))
+    plot_intervals(axes, x, percents(points), look, line)
+
+
+def plot_intervals(
+    axes: Axes, places: npt.ArrayLike, values: Floats, look: Look, line: str = "none", along: Axis = "y"
+) -> None:
+    """Points at `places` (K,) with intervals: values (K, 3) are the point's own and its interval's low and high end.
+
+    They lie along the vertical axis, or along the horizontal one in a dot plot.
+    """
+    place, (value, low, high) = np.asarray(places, dtype=float), values.T
+    reach = np.stack([np.clip(value - low, 0, None), np.clip(high - value, 0, None)])
     axes.errorbar(
-        np.asarray(x, dtype=float),
-        error,
-        yerr=np.stack([np.clip(error - low, 0, None), np.clip(high - error, 0, None)]),
+        place if along == "y" else value,
+        value if along == "y" else place,
+        xerr=reach if along == "x" else None,
+        yerr=reach if along == "y" else None,
         color=look.colour,
         marker=look.marker,
         markerfacecolor=look.colour if look.filled else "white",
-        markersize=4.5,
+        markersize=MARKER,
         linestyle=line,
-        linewidth=1.1,
-        elinewidth=0.8,
+        linewidth=LINE,
+        elinewidth=THIN,
         capsize=1.8,
-        capthick=0.8,
+        capthick=THIN,
     )
 
 
-def name_ticks(axes: Axes, values: Sequence[int]) -> None:
-    """Mark exactly these values on the horizontal axis, in plain digits."""
+def plot_dots(axes: Axes, points: pd.DataFrame, styles: Mapping[str, Look]) -> None:
+    """A dot plot: every label of `styles` has a line, from the top down; `points` has label, error, low, high.
+
+    Errors are fractions, drawn in %.
+    """
+    labels = list(styles)
+    for label, own in points.groupby("label"):
+        places = [labels.index(str(label))] * len(own)
+        plot_intervals(axes, places, percents(own), styles[str(label)], along="x")
+    name_ticks(axes, range(len(labels)), "y", labels)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.tick_params(axis="y", labelsize=FONT - 0.5, length=0)
+
+
+def plot_reference(axes: Axes, points: pd.DataFrame, along: Axis = "y") -> None:
+    """What the others are held against: a line right across at each error of `points`, with a band for its interval.
+
+    Errors are fractions, drawn in %, along the vertical or the horizontal axis.
+    """
+    line, band = (axes.axhline, axes.axhspan) if along == "y" else (axes.axvline, axes.axvspan)
+    for value, low, high in percents(points):
+        line(value, color=REFERENCE.colour, linestyle=REFERENCE.line, linewidth=LINE, zorder=1.5)
+        band(low, high, color=REFERENCE.colour, alpha=BAND, linewidth=0, zorder=1)
+
+
+def name_ticks(axes: Axes, values: Sequence[float], axis: Axis = "x", texts: Sequence[str] | None = None) -> None:
+    """Mark exactly these values on an axis, in plain digits or with these texts."""
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-    axes.xaxis.set_major_locator(FixedLocator([float(value) for value in values]))
-    axes.xaxis.set_major_formatter(FixedFormatter([str(value) for value in values]))
-    axes.xaxis.set_minor_locator(NullLocator())
+    named = axes.xaxis if axis == "x" else axes.yaxis
+    named.set_major_locator(FixedLocator([float(value) for value in values]))
+    named.set_major_formatter(FixedFormatter(list(texts) if texts else [f"{value:.12g}" for value in values]))
+    named.set_minor_locator(NullLocator())
 
 
-def log_percent(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic vertical axis in % that covers low..high (in %), marked at 1, 2, 5 of each decade."""
-    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+def log_ticks(axes: Axes, low: float, high: float, axis: Axis = "y", suffix: str = "") -> None:
+    """A logarithmic axis that covers low..high, marked at 1, 2, 5 of each decade, or more closely where it is short."""
+    (axes.set_yscale if axis == "y" else axes.set_xscale)("log")
+    (axes.set_ylim if axis == "y" else axes.set_xlim)(low, high)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in TICK_STEPS:
+        marks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+        if len(marks) >= 3:
+            break
+    name_ticks(axes, marks, axis, [f"{mark:g}{suffix}" for mark in marks])
 
-    axes.set_yscale("log")
-    axes.set_ylim(low / 1.15, min(high * 1.15, 105))
-    marks = [step * 10.0**decade for decade in range(-3, 3) for step in (1, 2, 5) if step * 10.0**decade <= 100]
-    axes.yaxis.set_major_locator(FixedLocator(marks))
-    axes.yaxis.set_major_formatter(FixedFormatter([f"{mark:g}" for mark in marks]))
-    axes.yaxis.set_minor_locator(NullLocator())
+
+def log_percent(axes: Axes, points: pd.DataFrame) -> None:
+    """A logarithmic vertical axis in % that holds the errors of a table and their intervals (as fractions)."""
+    seen = percents(points)
+    room = 2 if (seen == 0).any() else 1  # a cell without errors shows the upper end of its interval only
+    log_ticks(axes, seen[seen > 0].min() / room / 1.15, min(seen.max() * 1.15, 105))
 
 
 def name_axes(axes: Axes, x: str, y: str = "test error in %") -> None:
@@ -126,31 +205,40 @@ def name_axes(axes: Axes, x: str, y: str = "test error in %") -> None:
     axes.set_ylabel(y, fontsize=FONT + 1)
 
 
-def add_legend(figure: Figure, entries: Sequence[tuple[Look, str]]) -> None:
-    """A legend above the axes, where it hides no point; the figure grows by its height."""
+def add_legend(figure: Figure, entries: Sequence[tuple[Look, str]], columns: int = 2) -> None:
+    """A legend above the axes, where it hides no point; the figure grows by its height.
+
+    Letters shrink a little, then columns go, until it is no wider than the figure.
+    """
+    handles, texts = [_handle(look) for look, _ in entries], [text for _, text in entries]
+    for count, size in ((count, size) for count in range(columns, 0, -1) for size in LEGEND_FONTS):
+        legend = figure.legend(
+            handles,
+            texts,
+            loc="outside upper center",
+            ncols=count,
+            fontsize=size,
+            frameon=False,
+            columnspacing=1.2,
+            handlelength=2.2,
+            borderpad=0.2,
+        )
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            break
+        legend.remove()
+    figure.set_figheight(figure.get_figheight() + 0.14 * math.ceil(len(entries) / count))
+
+
+def _handle(look: Look) -> Line2D:
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D(
-            [],
-            [],
-            color=look.colour,
-            marker=look.marker,
-            markerfacecolor=look.colour if look.filled else "white",
-            markersize=4.5,
-            linestyle=look.line,
-            linewidth=1.1,
-        )
-        for look, _ in entries
-    ]
-    figure.set_figheight(HEIGHT + 0.14 * math.ceil(len(entries) / 2))
-    figure.legend(
-        handles,
-        [text for _, text in entries],
-        loc="outside upper center",
-        ncols=2,
-        fontsize=FONT - 1,
-        frameon=False,
-        columnspacing=1.2,
-        handlelength=2.2,
+    return Line2D(
+        [],
+        [],
+        color=look.colour,
+        marker=look.marker,
+        markerfacecolor=look.colour if look.filled else "white",
+        markersize=MARKER,
+        linestyle=look.line,
+        linewidth=LINE,
     )

@@ -7,13 +7,15 @@ import pytest
 from analysis.__main__ import main
 
 
-def test_table_shows_all_four_tables(simulated, capsys):
+def test_table_shows_all_tables(simulated, capsys):
     assert main(["table", str(simulated), "--draws", "200"]) == 0
     shown = capsys.readouterr().out
-    for title in ("Test error in %", "Power law", "Data multiplier against sft", "Paired difference of test error"):
+    titles = ("Test error in %", "Power law", "What sft would need for the same error", "One number a label")
+    for title in (*titles, "Paired difference of test error"):
         assert title in shown
     assert "100 to 400" in shown and "distinguishable (below)" in shown
-    assert "(beyond the baseline's largest run)" in shown
+    assert ">= 2.00x" in shown and ">=: beyond sft's largest run" in shown
+    assert "variance of seeds" in shown and "p 0." in shown
     assert "step_dpo, no NLL" in shown
 
 
@@ -24,6 +26,7 @@ def test_table_as_json(simulated, capsys):
     (law,) = (law for law in study["laws"] if law["label"] == "sft")
     low, high = law["exponent_interval"]
     assert low < law["law"]["exponent"] < high
+    assert law["seeds"]["df"] == 10 and 0 <= law["seeds"]["p_value"] <= 1
     assert len(study["errors"]) == 25 and len(study["multipliers"]) == len(study["differences"]) == 20
 
 
@@ -49,8 +52,9 @@ def test_collect_then_figures(simulated, tmp_path, capsys):
     assert main(["collect", str(simulated), str(tmp_path)]) == 0
     assert "99 rows written" in capsys.readouterr().out
     assert main(["figures", str(tmp_path), "--sweep", "grid"]) == 0
-    drawn, skipped = capsys.readouterr().out.splitlines()
-    assert str(tmp_path / "figures" / "error_against_n") in drawn and "skipped" in skipped
+    lines = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert lines["error_against_n"].startswith(str(tmp_path / "figures" / "error_against_n"))
+    assert lines["error_against_positives"].startswith("skipped")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""Which law: by Akaike's criterion, and by what each predicts of the largest sizes when those are left out.
+
+The two may disagree. The criterion asks which law the fitted points bear; leaving out asks which one extrapolates,
+and whether any does better than saying that nothing changes beyond the last size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.counts import fit_counts
+from analysis.fit import Fit, aicc, counts, over_dispersion
+from analysis.joint import JointFit
+from analysis.laws import Floats, Law
+from analysis.losses import HUBER_DELTA
+from analysis.size_laws import LAWS, LawName
+from analysis.values import fit_values, positive
+
+LEFT_OUT = (1, 2)  # how many of the largest sizes
+Points = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A law among others.
+
+    Attributes:
+        fit: to all points.
+        aicc: of that fit; for over-dispersed counts with the likelihood divided by the dispersion (QAICc). Infinite
+            with too few points for it.
+        left_out: for each of LEFT_OUT, the root mean square of log errors at the sizes left out; None where the law
+            cannot be fitted without them.
+    """
+
+    law: LawName
+    fit: Fit[Law]
+    aicc: float
+    left_out: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Laws of the same data, the least AICc first (where they tie, the fewest parameters).
+
+    Attributes:
+        baseline: `Candidate.left_out` of predicting the error of the largest size that was kept.
+        dispersion: by which the likelihoods were divided; 1 for values.
+        unfitted: law -> why it could not be fitted.
+    """
+
+    candidates: tuple[Candidate, ...]
+    baseline: tuple[float | None, ...]
+    dispersion: float
+    unfitted: Mapping[LawName, str]
+
+    @property
+    def best(self) -> Candidate:
+        """By AICc."""
+        return self.candidates[0]
+
+    def best_left_out(self, index: int) -> Candidate | None:
+        """The least error at the sizes left out, LEFT_OUT[index] of them; None where the baseline does as well."""
+        baseline = self.baseline[index]
+        able = [(error, one) for one in self.candidates if (error := one.left_out[index]) is not None]
+        if baseline is None or not able:
+            return None
+        least, best = min(able, key=lambda pair: pair[0])
+        return best if least < baseline else None
+
+
+def choose_for_values(
+    sizes: npt.ArrayLike, values: npt.ArrayLike, laws: Sequence[LawName] = tuple(LAWS), delta: float = HUBER_DELTA
+) -> Choice:
+    """Compare laws on values at sizes (K,). Raises ValueError where not even the first can be fitted."""
+    n, y = positive(sizes, values)
+    return _choose(laws, n, np.log(y), lambda law, kept: fit_values(law, n[kept], y[kept], delta))
+
+
+def choose_for_counts(
+    sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike, laws: Sequence[LawName] = tuple(LAWS)
+) -> Choice:
+    """Compare laws on `wrong` of `tested` at sizes (K,). Raises ValueError where not even the first can be fitted."""
+    n, k, t = counts(sizes, wrong, tested)
+    observed = np.log((k + 0.5) / (t + 1))  # a point without errors has a log too
+    return _choose(laws, n, observed, lambda law, kept: fit_counts(law, n[kept], k[kept], t[kept]), binomial=True)
+
+
+def _choose(
+    laws: Sequence[LawName],
+    sizes: Floats,
+    observed: Floats,
+    fit: Callable[[LawName, Points], Fit[Law]],
+    binomial: bool = False,
+) -> Choice:
+    fits, unfitted = {}, {}
+    for law in laws:
+        try:
+            fits[law] = fit(law, np.ones(len(sizes), dtype=bool))
+        except ValueError as error:
+            if not fits:
+                raise
+            unfitted[law] = str(error)
+    # The spread that not even the law of closest fit explains.
+    ratios = [over_dispersion(np.array(one.residuals), one.free) for one in fits.values()]
+    dispersion = min(ratios) if binomial else 1.0
+    kept = [_without_largest(sizes, count) for count in LEFT_OUT]
+    found = []
+    for law, one in fits.items():
+        left_out = tuple(_left_out(law, fit, sizes, observed, keep) for keep in kept)
+        found.append(Candidate(law, one, quasi_aicc(one, dispersion), left_out))
+    baseline = tuple(_rms(observed[~keep] - _last(sizes, observed, keep)) if keep.any() else None for keep in kept)
+    return Choice(tuple(sorted(found, key=lambda one: (one.aicc, one.fit.free))), baseline, dispersion, unfitted)
+
+
+def quasi_aicc(fit: Fit[Any] | JointFit, dispersion: float) -> float:
+    """The AICc of a fit to counts over-dispersed by a factor, which is one parameter more where it is above 1."""
+    return aicc(fit.log_likelihood / dispersion, fit.free + (dispersion > 1), len(fit.residuals))
+
+
+def _without_largest(sizes: Floats, count: int) -> Points:
+    distinct = np.unique(sizes)
+    return np.asarray(sizes < distinct[-count]) if len(distinct) > count else np.zeros(len(sizes), dtype=bool)
+
+
+def _left_out(
+    law: LawName, fit: Callable[[LawName, Points], Fit[Law]], sizes: Floats, observed: Floats, keep: Points
+) -> float | None:
+    if not keep.any():
+        return None
+    try:
+        law_without = fit(law, keep).law
+    except ValueError:
+        return None
+    with np.errstate(divide="ignore"):
+        return _rms(observed[~keep] - np.log(law_without.predict(sizes[~keep])))
+
+
+def _last(sizes: Floats, observed: Floats, keep: Points) -> float:
+    return float(observed[sizes == sizes[keep].max()].mean())
+
+
+def _rms(errors: Floats) -> float:
+    return float(np.sqrt(np.mean(errors**2)))

@@ -1,0 +1,135 @@
+"""What a method is worth in teacher data: its multiplier against the claimed one, and against none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from analysis.claims.claim import FACTOR, Claim, Question, Rule
+from analysis.claims.evidence import BASELINE, Evidence, by_size
+from analysis.components import Statistic
+from analysis.curves import fit_curve
+from analysis.estimates import Estimate, Points, more_data, narrowing
+from analysis.fitting import fit_draws
+from analysis.laws import Floats
+from analysis.multipliers import Multiplier, multiplier
+from analysis.summaries import Summary, summarise
+
+FIGURE = "multipliers"
+
+
+def _about(label: str, words: str, factor: int) -> Question:
+    """A claim of "about F times": within a factor of 2 of it."""
+    low, high = factor / 2, factor * 2
+    return Question(
+        f"{words} match {BASELINE} on about {factor}x as much teacher data",
+        FIGURE,
+        FACTOR,
+        Rule(
+            f"geometric mean of M(N) of {label}; holds: within {low:g}x to {high:g}x; contradicted: outside",
+            (math.log(low), math.log(high)),
+            ("contradicted", "holds", "contradicted"),
+        ),
+        f'{BASELINE} and {label} over N (rows with figure "size"), {BASELINE} to larger N',
+    )
+
+
+def _gain(label: str, words: str) -> Question:
+    """A claim of any gain at all."""
+    about = _about(label, words, 2)
+    rule = Rule(
+        f"geometric mean of M(N) of {label}; holds: above 1x; contradicted: below", (0.0,), ("contradicted", "holds")
+    )
+    return replace(about, claim=f"{words} are worth more than no extra data", rule=rule)
+
+
+SELF = ("rft", "self-generated positives")
+PER_STEP = ("step_dpo", "per-step negatives")
+
+
+def self_generated(evidence: Evidence) -> list[Claim]:
+    """Self-generated positives (rft): a gain, and about 2x."""
+    return [_answer(evidence, SELF[0], _gain(*SELF)), _answer(evidence, SELF[0], _about(*SELF, 2))]
+
+
+def per_step(evidence: Evidence) -> list[Claim]:
+    """Per-step negatives (step_dpo): a gain, and about 8x."""
+    return [_answer(evidence, PER_STEP[0], _gain(*PER_STEP)), _answer(evidence, PER_STEP[0], _about(*PER_STEP, 8))]
+
+
+def _answer(evidence: Evidence, label: str, question: Question) -> Claim:
+    """The label's summary, over sizes within the baseline's measured range; where every size is beyond it, a bound."""
+    base, sizes = evidence.sizes(BASELINE), evidence.sizes(label)
+    if len(base) < 2 or not sizes:
+        return question.not_run(evidence.task)
+    drawn = evidence.sample.drawn
+    try:
+        curve = fit_curve(evidence.size, drawn, BASELINE)
+        single = [multiplier(evidence.size, drawn, curve, label, size) for size in sizes]
+    except ValueError as error:  # the baseline's law does not fall: nothing can be read off it
+        return replace(question.not_run(evidence.task), verdict="not resolved", needed="", note=str(error))
+    spent = {(label, size): float(size) for size in sizes}
+    summary = next(iter(summarise(drawn, curve.yardstick, spent, single)), None)
+    found = _bounds(single) if summary is None else _mean(summary)
+    used = sizes if summary is None else list(summary.sizes)
+    where = f"beyond {BASELINE}'s runs at every N" if summary is None else f"over N = {', '.join(map(str, used))}"
+    if summary is not None and summary.verdict in ("grows", "shrinks"):
+        where += f" ({summary.verdict} with N)"
+    note = f"{where}; {by_size(sizes, [one.short() for one in single])}"
+    keys = [*((BASELINE, size) for size in base), *((label, size) for size in used)]
+    least = evidence.sample.fewest_seeds(keys) > 1
+    if least and question.rule.judge(found) != "not resolved":
+        return question.settled(evidence.task, found, "", note)
+    if math.isinf(found.low) or math.isinf(found.high):
+        ends = [f"smaller than N = {base[0]}"] * math.isinf(found.low)
+        ends += [f"larger than N = {base[-1]}"] * math.isinf(found.high)
+        needed = f"runs of {BASELINE} {' and '.join(ends)}"
+    else:
+        statistic = _log_multiplier(evidence.size, base, label, used)
+        needed = more_data(narrowing(found, question.rule.cuts), evidence.sample, keys, statistic)
+    return question.settled(evidence.task, found, needed, note, least)
+
+
+def _mean(summary: Summary) -> Estimate:
+    """Its log, open where its interval is."""
+    return Estimate(
+        math.log(summary.value),
+        -math.inf if summary.low_open else math.log(summary.low),
+        math.inf if summary.high_open else math.log(summary.high),
+    )
+
+
+def _bounds(single: Sequence[Multiplier]) -> Estimate:
+    """Log of the geometric mean of multipliers that are bounds, open on the sides where the baseline's runs stop."""
+    value, low, high = (
+        sum(math.log(end) for end in ends) / len(single)
+        for ends in zip(*((one.value, one.low, one.high) for one in single), strict=True)
+    )
+    return Estimate(
+        value,
+        -math.inf if any(one.low_open for one in single) else low,
+        math.inf if any(one.high_open for one in single) else high,
+    )
+
+
+def _log_multiplier(points: Points, base: Sequence[int], label: str, sizes: Sequence[int]) -> Statistic:
+    """Mean over `sizes` of log M(N) by the baseline's power law, held within its range: for what would narrow it."""
+    tested = [points[BASELINE, size].tested for size in base]
+
+    def statistic(errors: Mapping[Any, Floats]) -> Floats:
+        log_amplitude, exponent = fit_draws(base, np.stack([errors[BASELINE, n] for n in base], axis=1), tested)
+        logs = []
+        for size in sizes:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                reached = (log_amplitude - np.log(errors[label, size])) / exponent
+            # A law that does not fall reaches nothing lower and everything higher: the far end of the range.
+            never = np.log(errors[label, size]) < log_amplitude - exponent * np.log(base[-1])
+            reached = np.where(exponent > 0, reached, np.where(never, np.inf, -np.inf))
+            logs.append(np.clip(reached, np.log(base[0]), np.log(base[-1])) - np.log(size))
+        return np.asarray(np.mean(logs, axis=0))
+
+    return statistic

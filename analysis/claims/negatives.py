@@ -1,0 +1,121 @@
+"""What the wrong step itself is worth: its share of the per-step gain, and its exchange rate against a problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from analysis.claims.claim import PLAIN, Claim, Question, Rule
+from analysis.claims.evidence import BASELINE, Evidence, by_size
+from analysis.comparison import gain_share
+from analysis.estimates import Sample
+from analysis.joint import fit_joint_draws
+from analysis.laws import Floats
+from analysis.scans import Grid, grid
+
+METHOD, CONTROL = "step_dpo", "step_sft"
+LEAST_SHARE = 0.1
+LEAST_KAPPA = 0.05
+KAPPA = ("floor", "amplitude", "exponent", "kappa").index("kappa")  # the order of fit_joint_draws
+
+OWN_SHARE = Question(
+    f"negatives have a worth of their own in {METHOD}",
+    "error_against_n",
+    PLAIN,
+    Rule(
+        f"error of {CONTROL} minus {METHOD}'s, over {METHOD}'s gain over {BASELINE}, all summed over N; "
+        f"holds: above {LEAST_SHARE}; contradicted: below",
+        (LEAST_SHARE,),
+        ("contradicted", "holds"),
+    ),
+    f'{BASELINE}, {METHOD} and {CONTROL} over N (rows with figure "size")',
+)
+GRID = f'{METHOD} and {CONTROL} over data.problems and data.negatives (rows with figure "grid")'
+
+
+def _rate(label: str, words: str) -> Question:
+    return Question(
+        words,
+        "positives_and_negatives",
+        PLAIN,
+        Rule(
+            f"kappa of {label}'s law E + A (P + kappa M)^-alpha for P problems and M negatives; "
+            f"holds: above {LEAST_KAPPA}; contradicted: below",
+            (LEAST_KAPPA,),
+            ("contradicted", "holds"),
+        ),
+        GRID,
+    )
+
+
+RATE = _rate(METHOD, f"a negative of {METHOD} is worth a share of a problem (kappa)")
+CONTROL_RATE = _rate(CONTROL, f"its right continuation alone ({CONTROL}) is worth a share of a problem (kappa)")
+OWN_RATE = Question(
+    "the wrong step itself adds to that exchange rate",
+    "positives_and_negatives",
+    PLAIN,
+    Rule(
+        f"kappa of {METHOD} minus kappa of {CONTROL}; holds: above 0; contradicted: below",
+        (0.0,),
+        ("contradicted", "holds"),
+    ),
+    GRID,
+)
+
+
+def own_share(evidence: Evidence) -> list[Claim]:
+    """The negative's own share of the gain, as `comparison.gain_share` pools it over N."""
+    labels = (BASELINE, METHOD, CONTROL)
+    sizes = evidence.sizes(*labels)
+    if not sizes:
+        return [OWN_SHARE.not_run(evidence.task)]
+
+    def statistic(errors: Mapping[Any, Floats]) -> Floats:
+        base, method, control = (sum((errors[label, n] for n in sizes), np.zeros(1)) for label in labels)
+        known = base > method  # without a gain there are no shares of it
+        return np.asarray(np.where(known, (control - method) / np.where(known, base - method, 1), np.nan))
+
+    pooled = gain_share(evidence.size, evidence.sample.drawn, BASELINE, METHOD, CONTROL)[-1]
+    own = [f"{100 * (evidence.error(CONTROL, n) - evidence.error(METHOD, n)):+.1f}" for n in sizes]
+    note = f"{CONTROL} minus {METHOD}: {by_size(sizes, own)} points"
+    keys = [(label, size) for label in labels for size in sizes]
+    if pooled.share is None:
+        needed = f"a gain to divide: {METHOD} has no resolved one over {BASELINE}"
+        return [replace(OWN_SHARE.not_run(evidence.task), verdict="not resolved", needed=needed, note=note)]
+    return [OWN_SHARE.answer(evidence.task, evidence.sample, keys, statistic, note)]
+
+
+def exchange_rates(evidence: Evidence) -> list[Claim]:
+    """kappa of the method, of its control, and their paired difference."""
+    grids = {label: own for label in (METHOD, CONTROL) if (own := grid(evidence.results, label)) is not None}
+    points = {key: cell for own in grids.values() for key, cell in own.points.items()}
+    sample = Sample(points, evidence.draws)
+    found = []
+    for label, question in ((METHOD, RATE), (CONTROL, CONTROL_RATE)):
+        if label not in grids:
+            found.append(question.not_run(evidence.task))
+            continue
+        own = grids[label]
+        note = f"{len(own.points)} points, P = {_span(own.problems)}, M = {_span(own.added)}"
+        found.append(question.answer(evidence.task, sample, own.points, partial(_kappa, own), note))
+    if len(grids) < 2:
+        return [*found, OWN_RATE.not_run(evidence.task)]
+
+    def apart(errors: Mapping[Any, Floats]) -> Floats:
+        return _kappa(grids[METHOD], errors) - _kappa(grids[CONTROL], errors)
+
+    return [*found, OWN_RATE.answer(evidence.task, sample, points, apart)]
+
+
+def _kappa(own: Grid, errors: Mapping[Any, Floats]) -> Floats:
+    stacked = np.stack([errors[key] for key in own.points], axis=1)
+    tested = [cell.tested for cell in own.points.values()]
+    return fit_joint_draws("effective", own.problems, own.added, stacked, tested)[:, KAPPA]
+
+
+def _span(values: Floats) -> str:
+    return f"{values.min():.0f} to {values.max():.0f}"

@@ -1,0 +1,113 @@
+"""Claims about one method against another at the same N: random pairs, per-step against positives, two objectives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from analysis.bootstrap import LEVEL, percentile_interval
+from analysis.cells import SizeKey
+from analysis.claims.claim import CHANGE, PLAIN, Claim, Question, Rule
+from analysis.claims.evidence import BASELINE, Evidence, by_size, log_ratio
+from analysis.laws import Floats
+
+NO_GAIN = 0.1  # a gain of less than this share of the error counts as none
+SAME = 0.25  # of step_dpo's gain over the baseline
+
+RANDOM_PAIRS = Question(
+    f"randomly paired negatives (dpo) are no gain over {BASELINE}",
+    "error_against_n",
+    CHANGE,
+    Rule(
+        f"error over {BASELINE}'s, geometric mean over N; holds: above -{100 * NO_GAIN:.0f} %; "
+        "contradicted: below, or any N below 0 (all N at 95 % together)",
+        (math.log(1 - NO_GAIN),),
+        ("contradicted", "holds"),
+    ),
+    f'{BASELINE} and dpo over N (rows with figure "size")',
+)
+BEYOND_POSITIVES = Question(
+    "per-step negatives beat self-generated positives alone (rft)",
+    "error_against_n",
+    CHANGE,
+    Rule(
+        "error of step_dpo over rft's, geometric mean over N; holds: below 0; contradicted: above",
+        (0.0,),
+        ("holds", "contradicted"),
+    ),
+    'rft and step_dpo over N (rows with figure "size")',
+)
+SAME_OPTIMUM = Question(
+    "per-step DPO does what advantage-weighted training does",
+    "error_against_n",
+    PLAIN,
+    Rule(
+        f"error of advantage_weighted minus step_dpo's, over step_dpo's gain over {BASELINE}, all summed over N; "
+        f"holds: within {SAME} of 0; contradicted: beyond",
+        (-SAME, SAME),
+        ("contradicted", "holds", "contradicted"),
+    ),
+    f'{BASELINE}, step_dpo and advantage_weighted over N (rows with figure "size")',
+)
+
+
+def random_pairs(evidence: Evidence) -> list[Claim]:
+    """dpo against the baseline: the mean over N, and each N by itself at Bonferroni's level."""
+    claim = _against(evidence, RANDOM_PAIRS, "dpo", BASELINE)
+    sizes = evidence.sizes("dpo", BASELINE)
+    below = []
+    for size in sizes:
+        ours, base = ("dpo", size), (BASELINE, size)
+        drawn = evidence.sample.drawn.resampled
+        high = percentile_interval(drawn[ours] - drawn[base], 1 - (1 - LEVEL) / len(sizes))[1]
+        if high < 0 and evidence.sample.fewest_seeds((ours, base)) > 1:
+            below.append(size)
+    if below:
+        note = f"below {BASELINE} at N = {', '.join(map(str, below))}; {claim.note}"
+        claim = replace(claim, verdict="contradicted", needed="", note=note)
+    return [claim]
+
+
+def beyond_positives(evidence: Evidence) -> list[Claim]:
+    """step_dpo against rft."""
+    return [_against(evidence, BEYOND_POSITIVES, "step_dpo", "rft")]
+
+
+def same_optimum(evidence: Evidence) -> list[Claim]:
+    """advantage_weighted against step_dpo, in units of what step_dpo gains."""
+    labels = (BASELINE, "step_dpo", "advantage_weighted")
+    sizes = evidence.sizes(*labels)
+    if not sizes:
+        return [SAME_OPTIMUM.not_run(evidence.task)]
+
+    def statistic(errors: Mapping[Any, Floats]) -> Floats:
+        base, step, weighted = (sum((errors[label, n] for n in sizes), np.zeros(1)) for label in labels)
+        # A draw without a gain has no unit to measure in.
+        return np.asarray(np.where(base > step, (weighted - step) / np.where(base > step, base - step, 1), np.nan))
+
+    note = _apart(evidence, "advantage_weighted", "step_dpo", sizes)
+    return [SAME_OPTIMUM.answer(evidence.task, evidence.sample, _keys(sizes, *labels), statistic, note)]
+
+
+def _against(evidence: Evidence, question: Question, label: str, other: str) -> Claim:
+    sizes = evidence.sizes(label, other)
+    if not sizes:
+        return question.not_run(evidence.task)
+    statistic = log_ratio(evidence.size, [((label, size), (other, size)) for size in sizes])
+    note = _apart(evidence, label, other, sizes)
+    return question.answer(evidence.task, evidence.sample, _keys(sizes, label, other), statistic, note)
+
+
+def _keys(sizes: Sequence[int], *labels: str) -> list[SizeKey]:
+    return [(label, size) for label in labels for size in sizes]
+
+
+def _apart(evidence: Evidence, label: str, other: str, sizes: Sequence[int]) -> str:
+    return (
+        by_size(sizes, [f"{100 * (evidence.error(label, n) - evidence.error(other, n)):+.1f}" for n in sizes])
+        + " points"
+    )

@@ -1,0 +1,105 @@
+"""Test error falls as a power of N on positive data: that it falls, that the study can see it, that nothing bends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.cells import Cell, SizeKey
+from analysis.claims.claim import PLAIN, POINTS, Claim, Question, Rule, Scale
+from analysis.claims.evidence import BASELINE, Evidence
+from analysis.comparison import compare_sizes
+from analysis.components import Statistic
+from analysis.fitting import fit_draws
+from analysis.laws import Floats
+
+MOST_BEND = 0.25  # of the exponent
+SWEEP = f'{BASELINE} over four sizes N or more (rows with figure "size")'
+FIGURE = "error_against_n"
+
+FALLS = Question(
+    f"test error of {BASELINE} falls with N",
+    FIGURE,
+    Scale("exponent", float),
+    Rule("holds: exponent's interval above 0; contradicted: below 0", (0.0,), ("contradicted", "holds")),
+    SWEEP,
+)
+SEEN = Question(
+    "sizes two apart are distinguishable",
+    FIGURE,
+    POINTS,
+    Rule(
+        "error at N minus error two sizes below, at the least clear N; holds: below 0; contradicted: above 0",
+        (0.0,),
+        ("holds", "contradicted"),
+    ),
+    SWEEP,
+)
+STRAIGHT = Question(
+    "it falls as one power of N",
+    FIGURE,
+    PLAIN,
+    Rule(
+        "exponent of the upper half of sizes minus that of the lower, over the whole's; "
+        f"holds: within {MOST_BEND} of 0; contradicted: beyond",
+        (-MOST_BEND, MOST_BEND),
+        ("contradicted", "holds", "contradicted"),
+    ),
+    SWEEP,
+)
+
+
+def claims(evidence: Evidence) -> list[Claim]:
+    """Three claims about the baseline's curve; four sizes are needed for the third, three for the second."""
+    return [_falls(evidence), _seen(evidence), _straight(evidence)]
+
+
+def _falls(evidence: Evidence) -> Claim:
+    sizes = evidence.sizes(BASELINE)
+    if len(sizes) < 2:
+        return FALLS.not_run(evidence.task)
+    note = f"N = {sizes[0]} to {sizes[-1]}"
+    keys, statistic = [(BASELINE, size) for size in sizes], _exponent(evidence.size, sizes)
+    return FALLS.answer(evidence.task, evidence.sample, keys, statistic, note)
+
+
+def _seen(evidence: Evidence) -> Claim:
+    sizes = evidence.sizes(BASELINE)
+    if len(sizes) < 3:
+        return SEEN.not_run(evidence.task)
+    steps = compare_sizes(evidence.size, evidence.sample.drawn, BASELINE)
+    worst = max(steps, key=lambda step: step.high)
+    large, small = (BASELINE, worst.size), (BASELINE, worst.other_size)
+    seen = sum(step.verdict == "below" for step in steps)
+    note = f"{seen} of {len(steps)} steps; shown: {worst.other_size} to {worst.size}"
+    return SEEN.answer(
+        evidence.task, evidence.sample, (large, small), lambda errors: errors[large] - errors[small], note
+    )
+
+
+def _straight(evidence: Evidence) -> Claim:
+    """The halves share the middle size (or the middle two, so that an even number has halves of the same length)."""
+    sizes = evidence.sizes(BASELINE)
+    if len(sizes) < 4:
+        return STRAIGHT.not_run(evidence.task)
+    half = len(sizes) // 2 + 1
+    whole, lower, upper = (_exponent(evidence.size, part) for part in (sizes, sizes[:half], sizes[-half:]))
+    note = f"halves: N = {sizes[0]} to {sizes[half - 1]}, {sizes[-half]} to {sizes[-1]}"
+
+    def bend(errors: Mapping[Any, Floats]) -> Floats:
+        # Over the size of the whole exponent; where that is 0 within rounding the ratio means nothing.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (upper(errors) - lower(errors)) / whole(errors)
+
+    return STRAIGHT.answer(evidence.task, evidence.sample, [(BASELINE, size) for size in sizes], bend, note)
+
+
+def _exponent(points: Mapping[SizeKey, Cell], sizes: Sequence[int]) -> Statistic:
+    tested = [points[BASELINE, size].tested for size in sizes]
+
+    def exponent(errors: Mapping[Any, Floats]) -> Floats:
+        return fit_draws(sizes, np.stack([errors[BASELINE, size] for size in sizes], axis=1), tested)[1]
+
+    return exponent

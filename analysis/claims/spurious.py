@@ -1,0 +1,62 @@
+"""Per-step negatives leave fewer spurious steps in right responses."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from analysis.bootstrap import LEVEL
+from analysis.claims.claim import POINTS, Claim, Question, Rule
+from analysis.claims.evidence import BASELINE, Evidence
+from analysis.estimates import MOST_SEEDS, Estimate, narrowing, phrase
+
+METHOD = "step_dpo"
+
+QUESTION = Question(
+    "per-step negatives leave fewer spurious steps",
+    "step_values",
+    POINTS,
+    Rule(
+        f"share of spurious steps in right test responses, {METHOD} minus {BASELINE}, mean over N, t interval over "
+        "seeds; holds: below 0; contradicted: above",
+        (0.0,),
+        ("holds", "contradicted"),
+    ),
+    f'{BASELINE} and {METHOD} over N on a task that tells its spurious steps (rows with figure "size")',
+)
+
+
+def claims(evidence: Evidence) -> list[Claim]:
+    """Paired by (N, seed), averaged over N within a seed; steps are not stored a problem, so the units are seeds."""
+    apart = _differences(evidence)
+    if apart.empty:
+        return [QUESTION.not_run(evidence.task)]
+    by_seed = apart.mean(axis=1)
+    seeds, value = len(by_seed), float(by_seed.mean())
+    half = math.inf
+    if seeds > 1:
+        from scipy.special import stdtrit  # Student's quantiles; imported late, since scipy loads slowly
+
+        half = float(stdtrit(seeds - 1, (1 + LEVEL) / 2) * by_seed.std(ddof=1) / math.sqrt(seeds))
+    found = Estimate(value, value - half, value + half)
+    factor = narrowing(found, QUESTION.rule.cuts)
+    needed = "a second seed: one does not tell how far seeds lie apart"
+    if seeds > 1 and factor > 0:
+        needed = phrase(seeds / factor**2 - seeds, MOST_SEEDS, "seeds")
+    sizes = ", ".join(str(size) for size in apart.columns)
+    return [QUESTION.settled(evidence.task, found, needed, f"N = {sizes}; {seeds} seeds", least=seeds > 1)]
+
+
+def _differences(evidence: Evidence) -> pd.DataFrame:
+    """Method minus baseline, seeds (rows) by N (columns); empty where no pair of rows tells its share."""
+    rows = evidence.results.rows
+    if "spurious_share" not in rows:
+        return pd.DataFrame()
+    rows = rows[(rows["figure"] == "size") & rows["label"].isin([BASELINE, METHOD])]
+    rows = rows.assign(spurious_share=rows["spurious_share"].astype(float)).dropna(subset="spurious_share")
+    shares = rows.pivot_table(index=["seed", "problems"], columns="label", values="spurious_share")
+    if not {BASELINE, METHOD} <= set(shares.columns):
+        return pd.DataFrame()
+    apart = (shares[METHOD] - shares[BASELINE]).dropna()
+    return apart.unstack("problems") if len(apart) else pd.DataFrame()

@@ -1,0 +1,86 @@
+"""Star graph: SFT and RFT stay at a guess of the first hop, per-step DPO gets past it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from analysis.cells import cells
+from analysis.claims.claim import POINTS, Claim, Question, Rule
+from analysis.claims.evidence import Evidence
+from analysis.estimates import Sample
+from analysis.laws import Floats
+from analysis.scans import settings
+
+TASK = "star_graph"
+MARGIN = 0.05  # accuracy this much above 1/degree is still a guess
+SWEEP = 'task=star_graph with sft, rft and step_dpo (rows with figure "size")'
+FILE = "sweeps/star_graph.yaml"
+
+STAYS = Question(
+    "{} stays at a guess of the first hop, 1/degree",
+    "star_graph",
+    POINTS,
+    Rule(
+        f"accuracy minus 1/degree at the largest N, mean over degrees; holds: below {100 * MARGIN:.0f} points; "
+        "contradicted: above",
+        (MARGIN,),
+        ("holds", "contradicted"),
+    ),
+    SWEEP,
+    FILE,
+)
+PASSES = Question(
+    "{} gets past a guess of the first hop, 1/degree",
+    "star_graph",
+    POINTS,
+    Rule(
+        "accuracy minus 1/degree at the largest N, mean over degrees; holds: above 0; contradicted: below",
+        (0.0,),
+        ("contradicted", "holds"),
+    ),
+    SWEEP,
+    FILE,
+)
+
+
+def claims(evidence: Evidence) -> list[Claim]:
+    """One claim for sft, one for rft, and one for every label of step_dpo: they differ in pi_sft's training."""
+    rows = evidence.results.rows
+    own = rows[(rows["task"] == TASK) & (rows["figure"] == "size")]
+    step = sorted(set(own.loc[own["method"] == "step_dpo", "label"])) or ["step_dpo"]
+    return [_answer(evidence, STAYS, "sft"), _answer(evidence, STAYS, "rft")] + [
+        _answer(evidence, PASSES, label) for label in step
+    ]
+
+
+def not_run() -> list[Claim]:
+    """The same claims without any rows of the task."""
+    return [
+        replace(question, claim=question.claim.format(label)).not_run(TASK)
+        for question, label in ((STAYS, "sft"), (STAYS, "rft"), (PASSES, "step_dpo"))
+    ]
+
+
+def _answer(evidence: Evidence, question: Question, label: str) -> Claim:
+    question = replace(question, claim=question.claim.format(label))
+    rows = evidence.results.rows
+    rows = rows[(rows["figure"] == "size") & (rows["label"] == label)]
+    rows = rows.assign(degree=settings(rows, "config.task.degree")).dropna(subset="degree")
+    if rows.empty:
+        return question.not_run(evidence.task)
+    found = cells(evidence.results, rows, ["degree", "problems"])
+    largest = {degree: max(size for own, size in found if own == degree) for degree, _ in found}
+    points = {key: found[key] for key in largest.items()}
+
+    def past(errors: Mapping[Any, Floats]) -> Floats:
+        return np.asarray(np.mean([1 - errors[key] - 1 / key[0] for key in points], axis=0))
+
+    note = "; ".join(
+        f"degree {degree:g}, N = {size}: accuracy {100 * (1 - cell.error):.1f} %, chance {100 / degree:.1f} %"
+        for (degree, size), cell in points.items()
+    )
+    return question.answer(evidence.task, Sample(points, evidence.draws), points, past, note)

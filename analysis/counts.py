@@ -1,0 +1,41 @@
+"""Binomial maximum-likelihood fits of any law to error counts; the power law's own are in analysis/fitting.py."""
+
+from __future__ import annotations
+
+import numpy.typing as npt
+
+from analysis.fit import Fit, counts
+from analysis.fitting import fit_power_law
+from analysis.laws import Floats, Law
+from analysis.size_laws import LawName, size_shape
+from analysis.solving import refit_counts, resample_counts, solve_counts
+from analysis.values import as_fit
+
+
+def fit_counts(law: LawName, sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike) -> Fit[Law]:
+    """Fit a law to `wrong` of `tested` at sizes, arrays (K,); a size may repeat, once a seed.
+
+    Raises:
+        ValueError: shapes that differ, counts that are no counts, no errors at all, or fewer distinct sizes than the
+            law has parameters.
+    """
+    n, k, t = counts(sizes, wrong, tested)
+    shape = size_shape(law, n)
+    return fit_power_law(n, k, t) if law == "power" else as_fit(law, n, solve_counts(shape, k, t))
+
+
+def count_draws(
+    law: LawName,
+    sizes: npt.ArrayLike,
+    wrong: npt.ArrayLike,
+    tested: npt.ArrayLike,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Floats:
+    """The law's parameters (B, P), in its order, of fits to B = `draws` samples from the fitted law.
+
+    The samples are binomial, spread by as much as the data are over-dispersed. Raises ValueError as `fit_counts` does.
+    """
+    n, k, t = counts(sizes, wrong, tested)
+    solution = solve_counts(size_shape(law, n), k, t)
+    return refit_counts(solution, resample_counts(solution, t, draws, seed), t)

@@ -1,0 +1,103 @@
+"""What per-step DPO needs of its step values: error against how long the roll-out policy was trained, and against the
+number of rollouts a prefix."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from analysis.figures.material import (
+    BASELINE,
+    Material,
+    fill,
+    interval_table,
+    missing,
+    most_common_size,
+    rows_of,
+    setting,
+)
+from analysis.figures.saving import Drawing
+
+METHOD = "step_dpo"
+
+
+class Scan(NamedTuple):
+    """One panel: the rows' figure, the setting along its axis, the axis' name, and the setting that is held."""
+
+    figure: str
+    path: str
+    axis: str
+    held: str
+
+
+SCANS = (
+    Scan("rollout_policy", "rollout_policy.epochs", "roll-out policy, epochs", "credit.rollouts"),
+    Scan("rollouts", "credit.rollouts", "rollouts a prefix, K", "rollout_policy.epochs"),
+)
+
+
+def draw(material: Material) -> Drawing:
+    """Points: scan (the rows' figure), size, label, value (epochs or K, none for SFT), seeds, tested, error, low, high.
+
+    "size" rows of step_dpo at the same N stand in for points not run, and those of SFT are the reference.
+
+    Raises:
+        MissingRunsError: no rows of either figure.
+        InputError: two runs of one seed at one point.
+    """
+    from analysis.figures.style import (
+        REFERENCE,
+        add_legend,
+        empty_figure,
+        finish_axes,
+        look_of,
+        name_axes,
+        name_ticks,
+        plot_points,
+        plot_reference,
+    )
+
+    tables = [table for scan in SCANS if (table := _points(material, scan)) is not None]
+    if not tables:
+        raise missing('rollout_policy" or "rollouts')
+    figure = empty_figure()
+    panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
+    for table, axes in zip(tables, panels, strict=True):
+        (scan,) = (scan for scan in SCANS if scan.figure == table["scan"].iloc[0])
+        finish_axes(axes, f"N = {table['size'].iloc[0]}")
+        own = table[table["label"] == METHOD]
+        plot_points(axes, own["value"], own, look_of(METHOD), line="-")
+        plot_reference(axes, table[table["label"] == BASELINE])
+        axes.set_xscale("log", base=2)
+        name_ticks(axes, sorted(set(own["value"])))
+        name_axes(axes, scan.axis, "test error in %" if axes is panels[0] else "")
+    panels[0].set_ylim(bottom=0)
+    entries = [(look_of(METHOD), METHOD), (REFERENCE, f"{BASELINE} with its 95 % interval")]
+    add_legend(figure, entries if any(BASELINE in set(table["label"]) for table in tables) else entries[:1])
+    caption = (
+        f"{METHOD} against how long the roll-out policy was trained, and against the rollouts behind a step value."
+    )
+    return Drawing(figure, pd.concat(tables, ignore_index=True), caption)
+
+
+def _points(material: Material, scan: Scan) -> pd.DataFrame | None:
+    own = rows_of(material.results, scan.figure)
+    own = own[own["method"] == METHOD]
+    if own.empty:
+        return None
+    own = own[own["problems"] == most_common_size(own)]
+    others = rows_of(material.results, "size")
+    others = others[others["problems"].isin(own["problems"]) & (others["label"] == others["method"])]
+    same = setting(others, scan.held).isin(set(setting(own, scan.held)))
+    others = others[(others["method"] == BASELINE) | ((others["method"] == METHOD) & same)]
+    rows = fill(own.assign(label=METHOD, value=setting(own, scan.path)), _valued(others, scan), ["label", "value"])
+    table = interval_table(material.results, rows.dropna(subset="value"), ["problems", "label", "value"])
+    table.loc[table["label"] == BASELINE, "value"] = None
+    table.insert(0, "scan", scan.figure)
+    return table.rename(columns={"problems": "size"})
+
+
+def _valued(rows: pd.DataFrame, scan: Scan) -> pd.DataFrame:
+    """With the setting's value; SFT has none, 0 stands in for it."""
+    return rows.assign(value=setting(rows, scan.path).where(rows["method"] != BASELINE, 0))

@@ -1,0 +1,45 @@
+"""Test error against the FLOPs of getting there, training and sampling together, both logarithmic."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.figures.material import Material, methods_of, missing, numbers, rows_of
+from analysis.figures.saving import Drawing
+
+SPENT = ["flops_training", "flops_sampling"]
+
+
+def draw(material: Material) -> Drawing:
+    """Points: label, method, size, flops_training, flops_sampling (means over seeds), seeds, tested, error, low, high.
+
+    Pretraining and evaluation are left out of the FLOPs.
+
+    Raises:
+        MissingRunsError: no rows of figure "size" that say their FLOPs.
+        InputError: two runs of one seed at one point.
+    """
+    from analysis.figures.style import add_legend, log_percent, looks, name_axes, new_figure, plot_points
+
+    rows = rows_of(material.results, "size")
+    rows = rows.dropna(subset=SPENT) if set(SPENT) <= set(rows) else rows.iloc[:0]
+    if rows.empty:
+        raise missing("size", " that say their FLOPs")
+    spent = rows.groupby(["label", "problems"])[SPENT].mean()
+    found = {key: cell for key, cell in material.cells.items() if key in spent.index}
+    table = numbers(found, material.draws, ["label", "size"])
+    table.insert(1, "method", table["label"].map(methods_of(rows)))
+    for place, name in enumerate(SPENT, start=3):
+        table.insert(place, name, spent[name].reindex(pd.MultiIndex.from_tuples(found)).to_numpy())
+    figure, axes = new_figure()
+    axes.set_xscale("log")
+    entries = []
+    for label, look in looks(table).items():
+        own = table[table["label"] == label]
+        plot_points(axes, own[SPENT].sum(axis=1), own, look, line=look.line)
+        entries.append((look, label))
+    log_percent(axes, table)
+    name_axes(axes, "training and sampling, FLOPs")
+    add_legend(figure, entries, columns=3)
+    caption = "Test error against all FLOPs between the base model and the policy, training and sampling together."
+    return Drawing(figure, table, caption)

@@ -1,0 +1,93 @@
+"""What a method takes off SFT's test error, by how hard the problems were for the initial policy."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from analysis.bootstrap import resample
+from analysis.cells import Cell, SizeKey, cells
+from analysis.comparison import difference
+from analysis.figures.material import BASELINE, Material, missing, most_common_size, rows_of
+from analysis.figures.saving import Drawing
+
+EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the pass rate; each bin holds its lower edge, the last both
+FEWEST = 5  # problems: a bin with fewer is left out
+WIDTH = 0.62  # of a bin's place that the labels' points share
+
+
+def draw(material: Material) -> Drawing:
+    """Points: size, label, pass_low, pass_high (the bin), problems, gain, low, high (fractions, paired 95 % interval).
+
+    The pass rate of a test problem is the mean over the seeds at that N; the N is the one with the most such runs.
+    Every method under its own name is shown.
+
+    Raises:
+        MissingRunsError: no rows of figure "size" with pass rates of both SFT and another method.
+        InputError: two runs of one seed at one point.
+    """
+    from analysis.figures.style import (
+        FONT,
+        add_legend,
+        looks,
+        name_axes,
+        name_ticks,
+        new_figure,
+        percents,
+        plot_intervals,
+    )
+
+    rows = rows_of(material.results, "size")
+    rated = rows[rows["run"].isin(list(material.results.pass_rate))]
+    if rated.empty:
+        raise missing("size", " and pass rates (evaluation.difficulty_rollouts)")
+    size = most_common_size(rated)
+    rows = rows[(rows["problems"] == size) & (rows["label"] == rows["method"])]
+    found: dict[SizeKey, Cell] = {
+        (str(label), size): cell for (label,), cell in cells(material.results, rows, ["label"]).items()
+    }
+    if (BASELINE, size) not in found or len(found) < 2:
+        raise missing("size", f" of {BASELINE} and another method, with pass rates")
+    first = rated[rated["problems"] == size].drop_duplicates("seed")["run"]  # methods share the policy they start from
+    table = _points(found, np.mean([material.results.pass_rate[run] for run in first], axis=0))
+    figure, axes = new_figure()
+    bins = list(dict.fromkeys(zip(table["pass_low"], table["pass_high"], table["problems"], strict=True)))
+    styles = looks(table.assign(method=table["label"]))
+    for place, (label, look) in enumerate(styles.items()):
+        own = table[table["label"] == label]
+        shift = WIDTH * (place / max(1, len(styles) - 1) - 0.5)
+        plot_intervals(axes, np.arange(len(bins)) + shift, percents(own, "gain"), look)
+    axes.axhline(0, color="black", linewidth=0.8, zorder=1.5)
+    texts = [f"{100 * low:.0f} to {100 * high:.0f}\n{count} problems" for low, high, count in bins]
+    name_ticks(axes, range(len(bins)), texts=texts)
+    axes.tick_params(axis="x", labelsize=FONT - 1, length=0)
+    axes.grid(False, axis="x")
+    for edge in range(1, len(bins)):
+        axes.axvline(edge - 0.5, color="0.92", linewidth=0.6, zorder=0)
+    name_axes(axes, f"initial pass rate of the test problem in %, N = {size}", f"{BASELINE} minus method, points")
+    add_legend(figure, [(look, label) for label, look in styles.items()], columns=3)
+    caption = (
+        f"Test error of {BASELINE} minus that of each method, in percentage points, by the share of the initial "
+        f"policy's samples that were right, at N = {size} problems; paired 95 % intervals."
+    )
+    return Drawing(figure, table, caption)
+
+
+def _points(found: dict[SizeKey, Cell], initial: np.ndarray) -> pd.DataFrame:
+    """Gains of every label by bin of the initial pass rate (P,)."""
+    bins = np.clip(np.searchsorted(EDGES, initial, side="right") - 1, 0, len(EDGES) - 2)
+    lines = []
+    for index, (low, high) in enumerate(pairwise(EDGES)):
+        inside = bins == index
+        if inside.sum() < FEWEST:
+            continue
+        draws = resample({key: Cell(cell.seeds, cell.wrong[:, inside]) for key, cell in found.items()})
+        for label, size in found:
+            if label != BASELINE:
+                gain = difference(draws, (BASELINE, size), (label, size))
+                lines.append((size, label, low, high, int(inside.sum()), gain.difference, gain.low, gain.high))
+    return pd.DataFrame(
+        lines, columns=["size", "label", "pass_low", "pass_high", "problems", "gain", "low", "high"]
+    ).sort_values(["label", "pass_low"], ignore_index=True)

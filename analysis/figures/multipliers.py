@@ -1,0 +1,94 @@
+"""How many times its data the baseline would need to reach a method's error, against N, both logarithmic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from analysis.figures.material import BASELINE, SWEEP, Material, methods_of
+from analysis.figures.saving import Drawing, MissingRunsError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.figures.style import Look
+
+APART = 1.03  # horizontal factor between the points of two labels at the same N
+COLUMNS = ["label", "method", "size", "value", "bound", "low", "high", "low_open", "high_open", "infinite"]
+
+
+def draw(material: Material) -> Drawing:
+    """Points: label, method, size, value, bound (exact, at least, at most), low, high, low_open, high_open, infinite
+    (below the floor of the baseline's law).
+
+    Raises:
+        MissingRunsError: no rows of figure "size", or no law of the baseline to measure against.
+        InputError: two runs of one seed at one point.
+    """
+    from analysis.figures.style import (
+        LINE,
+        REFERENCE,
+        add_legend,
+        log_ticks,
+        looks,
+        name_axes,
+        name_ticks,
+        new_figure,
+    )
+
+    material.cells  # noqa: B018 (raises where there are no rows at all)
+    if not material.multipliers:
+        raise MissingRunsError(f"{BASELINE} has no law that falls with N, or nothing beside it: run {SWEEP}")
+    methods = methods_of(material.results.rows)
+    lines = [
+        (m.label, methods[m.label], m.size, m.value, m.bound, m.low, m.high, m.low_open, m.high_open, m.infinite)
+        for m in material.multipliers
+    ]
+    table = pd.DataFrame(lines, columns=COLUMNS)
+    figure, axes = new_figure()
+    axes.set_xscale("log")
+    axes.axhline(1, color=REFERENCE.colour, linestyle=REFERENCE.line, linewidth=LINE, zorder=1.5)
+    styles = looks(table)
+    for place, (label, look) in enumerate(styles.items()):
+        _plot(axes, table[table["label"] == label], look, APART ** (place - (len(styles) - 1) / 2))
+    name_ticks(axes, sorted(set(table["size"])))
+    seen = table[["value", "low", "high"]].to_numpy(dtype=float)
+    log_ticks(axes, seen.min() / 1.15, seen.max() * 1.3, suffix="x")
+    name_axes(axes, "training problems N", rf"$M(N) = N_\mathrm{{{BASELINE}}}(\mathrm{{error}})\,/\,N$")
+    add_legend(
+        figure, [(REFERENCE, f"{BASELINE} itself"), *((look, label) for label, look in styles.items())], columns=3
+    )
+    caption = (
+        f"Data multiplier against {BASELINE}, by its fitted law, with 95 % intervals. Open arrows: bounds and interval "
+        f"ends where {BASELINE}'s runs stop; the truth may lie beyond."
+    )
+    return Drawing(figure, table, caption)
+
+
+def _plot(axes: Axes, points: pd.DataFrame, look: Look, apart: float) -> None:
+    """One label: exact values on a line, bounds off it with an arrow towards where the truth may lie."""
+    from analysis.figures.style import THIN, percents, plot_intervals
+
+    x = points["size"] * apart
+    axes.plot(
+        x, points["value"].where(points["bound"] == "exact"), color=look.colour, linestyle=look.line, linewidth=THIN
+    )
+    plot_intervals(axes, x, percents(points, "value") / 100, look)
+    style = {
+        "arrowstyle": "<-",
+        "color": look.colour,
+        "linewidth": THIN,
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "mutation_scale": 7,
+    }
+    ends = [
+        (points["bound"] == "at least", "value", 11),
+        (points["bound"] == "at most", "value", -11),
+        (points["high_open"] & (points["bound"] != "at least"), "high", 6),
+        (points["low_open"] & (points["bound"] != "at most"), "low", -6),
+    ]
+    for there, column, length in ends:
+        for place, value in zip(x[there], points.loc[there, column], strict=True):
+            axes.annotate("", (place, value), (0, length), textcoords="offset points", arrowprops=style)

@@ -1,0 +1,126 @@
+"""Test error over positives P and negatives M, with contours of the joint law `A (P + kappa M)^-alpha`, where kappa is
+what a negative is worth in positives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.bootstrap import percentile_interval, resample
+from analysis.figures.material import BASELINE, Material, missing, numbers, rows_of
+from analysis.figures.saving import Drawing
+from analysis.scans import Grid, grid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+
+KEY = ["label", "problems", "negatives"]
+KAPPA = ["kappa", "kappa_low", "kappa_high"]
+
+
+def draw(material: Material) -> Drawing:
+    """Points: panel, label, problems, negatives (asked for, a problem), P, M (means over seeds), seeds, tested, error,
+    low, high, kappa, kappa_low, kappa_high; a panel a method.
+
+    P and M are those of `scans.grid`: "size" rows of the method stand in for points that the grid did not run, and
+    SFT's are every panel's points without negatives. kappa is empty where the law cannot be fitted.
+
+    Raises:
+        MissingRunsError: no rows of figure "grid", or too few for the joint law.
+        InputError: two runs of one seed at one point.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LogNorm
+
+    from analysis.figures.style import FONT, empty_figure, finish_axes, log_ticks, name_axes, name_ticks
+
+    methods = sorted(set(rows_of(material.results, "grid")["method"]))
+    grids = {method: own for method in methods if (own := grid(material.results, method, BASELINE)) is not None}
+    if not grids:
+        raise missing("grid", " over two N and two amounts of negatives")
+    laws = {method: _fit(own) for method, own in grids.items()}
+    table = pd.concat([_points(method, own, laws[method]) for method, own in grids.items()], ignore_index=True)
+    seen = 100 * table["error"].clip(lower=1e-3)
+    colours = ScalarMappable(LogNorm(seen.min(), seen.max()), "cividis_r")
+    figure = empty_figure(3.1)
+    panels = figure.subplots(1, len(grids), sharex=True, sharey=True, squeeze=False)[0]
+    for (method, points), axes in zip(table.groupby("panel"), panels, strict=True):
+        finish_axes(axes)
+        _set_scales(axes, table)
+        title = f"{method}\n"
+        fitted = laws[str(method)]
+        if fitted is not None:
+            law, interval = fitted
+            title += rf"$\kappa$ = {law.kappa:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+            _draw_contours(axes, law, table)
+        axes.set_title(title, fontsize=FONT, loc="left")
+        _draw_points(axes, points, colours)
+        name_axes(axes, "positives P", "negatives M" if axes is panels[0] else "")
+        name_ticks(axes, sorted(set(table["problems"])))
+    bar = figure.colorbar(colours, ax=list(panels), pad=0.02, aspect=30)
+    log_ticks(bar.ax, seen.min(), seen.max())
+    bar.ax.tick_params(labelsize=FONT)
+    bar.set_label("test error in %", fontsize=FONT + 1)
+    caption = (
+        "Test error over positives P and negatives M, the measured points in colour; lines are where the joint law "
+        "A (P + kappa M)^-alpha has the same error, in %. kappa is what a negative is worth in positives."
+    )
+    return Drawing(figure, table, caption)
+
+
+def _points(method: str, own: Grid, fitted: tuple[Any, tuple[float, float]] | None) -> pd.DataFrame:
+    table = numbers(own.points, resample(own.points), KEY)
+    keys = pd.MultiIndex.from_tuples(list(own.points))
+    amounts = pd.DataFrame({"P": own.problems, "M": own.negatives}, index=keys)
+    amounts = amounts.reindex(pd.MultiIndex.from_frame(table[KEY])).reset_index(drop=True)
+    table = pd.concat([table[KEY], amounts, table.drop(columns=KEY)], axis=1)
+    table.insert(0, "panel", method)
+    table[KAPPA] = (fitted[0].kappa, *fitted[1]) if fitted else (np.nan, np.nan, np.nan)
+    return table
+
+
+def _fit(own: Grid) -> tuple[Any, tuple[float, float]] | None:
+    """The joint law of a method's points with kappa's 95 % interval; None where it cannot be fitted."""
+    from analysis.joint import fit_joint, fit_joint_draws
+
+    cells = list(own.points.values())
+    tested = [cell.tested for cell in cells]
+    wrong = [int(cell.wrong.sum()) for cell in cells]
+    try:
+        law = fit_joint("effective", own.problems, own.negatives, wrong, tested).law
+        draws = resample(own.points).resampled
+        resampled = np.stack([draws[key] for key in own.points], axis=1)  # (B, K)
+        drawn = fit_joint_draws("effective", own.problems, own.negatives, resampled, tested)
+    except ValueError:  # nothing wrong at all
+        return None
+    return law, percentile_interval(drawn[:, -1])
+
+
+def _set_scales(axes: Axes, points: pd.DataFrame) -> None:
+    """P logarithmic; M logarithmic above the fewest negatives there are, linear below, so that 0 has a place."""
+    least, most = points.loc[points["M"] > 0, "M"].min(), points["M"].max()
+    axes.set_xscale("log")
+    axes.set_xlim(points["P"].min() / 1.25, points["P"].max() * 1.25)
+    axes.set_yscale("symlog", linthresh=least, linscale=0.6)
+    axes.set_ylim(-0.12 * least, most * 1.4)
+
+
+def _draw_contours(axes: Axes, law: Any, points: pd.DataFrame) -> None:
+    from analysis.figures.style import FONT
+
+    p = np.geomspace(*axes.get_xlim(), 80)
+    least = points.loc[points["M"] > 0, "M"].min()
+    m = np.concatenate([np.linspace(0, least, 20), np.geomspace(least, axes.get_ylim()[1], 60)[1:]])
+    error = 100 * law.predict(*np.meshgrid(p, m))
+    marks = np.array([step * 10.0**decade for decade in range(-2, 3) for step in (1, 1.5, 2, 3, 5, 7)])
+    marks = marks[(marks > np.nanmin(error)) & (marks < np.nanmax(error))]  # none where P + kappa M is negative
+    lines = axes.contour(p, m, error, levels=marks, colors="0.45", linewidths=0.8)
+    axes.clabel(lines, fmt="%g", fontsize=FONT - 2)
+
+
+def _draw_points(axes: Axes, points: pd.DataFrame, colours: ScalarMappable) -> None:
+    shades = colours.to_rgba(100 * points["error"].clip(lower=1e-3).to_numpy())
+    axes.scatter(points["P"], points["M"], c=shades, s=34, edgecolors="black", linewidths=0.6, zorder=3)

@@ -1,0 +1,73 @@
+"""The star graph (arXiv 2403.06963): test error of every method against guessing the first hop."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis.figures.material import STAR_GRAPH, Material, interval_table, methods_of, setting
+from analysis.figures.saving import Drawing, MissingRunsError
+from analysis.rows import Results
+
+SWEEP = "sweeps/star_graph.yaml"
+PANELS = 3  # at most
+
+
+def draw(material: Material) -> Drawing:
+    """Points: degree, guess (its error), size, label, method, seeds, tested, error, low, high, in a panel each N.
+
+    Sizes at which one label alone was run are left out where there are others, and of many the largest are kept. A
+    row of figure "rollout_policy" is named by its label and the epochs of the roll-out policy.
+
+    Raises:
+        MissingRunsError: no rows of the task star_graph that say its degree.
+        InputError: two runs of one seed under one label at one N.
+    """
+    from analysis.figures.style import (
+        Look,
+        add_legend,
+        empty_figure,
+        finish_axes,
+        looks,
+        name_axes,
+        name_ticks,
+        plot_dots,
+    )
+
+    if material.star_graph is None:
+        raise MissingRunsError(f"no rows of task {STAR_GRAPH}: run {SWEEP}")
+    rows = _rows(material.star_graph)
+    table = interval_table(material.star_graph, rows, ["problems", "label"]).rename(columns={"problems": "size"})
+    degree = int(rows["degree"].iloc[0])
+    table.insert(0, "degree", degree)
+    table.insert(1, "guess", 1 - 1 / degree)
+    table.insert(4, "method", table["label"].map(methods_of(rows)))
+    styles = looks(table)
+    figure = empty_figure(0.9 + 0.2 * len(styles))
+    sizes = sorted(set(table["size"]))
+    panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
+    guess = Look("#D55E00", "none", ":")
+    for size, axes in zip(sizes, panels, strict=True):
+        finish_axes(axes, f"N = {size}")
+        plot_dots(axes, table[table["size"] == size], styles)
+        axes.axvline(100 * (1 - 1 / degree), color=guess.colour, linestyle=guess.line, linewidth=1.3, zorder=1.5)
+        axes.set_xlim(0, 103)
+        name_ticks(axes, [0, 50, 100])
+        name_axes(axes, "error in %", "")
+    add_legend(figure, [(guess, f"guessing the first hop: error 1 - 1/{degree}")])
+    at = ", ".join(map(str, sizes))
+    caption = f"Star graph of degree {degree} at N = {at} problems; a guess of the first hop is right in 1 of {degree}."
+    return Drawing(figure, table, caption)
+
+
+def _rows(results: Results) -> pd.DataFrame:
+    rows = results.rows
+    rows = rows.assign(degree=setting(rows, "task.degree"), epochs=setting(rows, "rollout_policy.epochs"))
+    rows = rows[rows["degree"].notna() & rows["figure"].isin(["size", "rollout_policy"])]
+    if rows.empty:
+        raise MissingRunsError(f"no rows of task {STAR_GRAPH} that say its degree: run {SWEEP}")
+    rows = rows[rows["degree"] == rows["degree"].mode().iloc[0]]
+    trained = rows["label"] + ", pi_sft of " + rows["epochs"].map("{:g} epochs".format, na_action="ignore").fillna("?")
+    rows = rows.assign(label=rows["label"].where(rows["figure"] != "rollout_policy", trained))
+    labels = rows.groupby("problems")["label"].nunique()
+    shown = sorted(labels.index[labels > 1] if (labels > 1).any() else labels.index)[-PANELS:]
+    return rows[rows["problems"].isin(shown)]

@@ -1,0 +1,190 @@
+"""Joint laws of error over positives P and negatives M, fitted to counts or to values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.fit import aicc, counts, parameters, size_range
+from analysis.joint_laws import AdditiveLaw, EffectiveLaw
+from analysis.laws import Floats
+from analysis.losses import HUBER_DELTA
+from analysis.shapes import Shape
+from analysis.solving import (
+    Solution,
+    refit_counts,
+    refit_values,
+    resample_counts,
+    resample_values,
+    solve_counts,
+    solve_values,
+)
+from analysis.terms import Constant, Effective, Power
+from analysis.values import positive
+
+JointName = Literal["effective", "additive"]
+
+
+@dataclass(frozen=True)
+class JointFit:
+    """A joint law with what it was fitted to; `Fit` says what the attributes mean that it shares.
+
+    Attributes:
+        positives, negatives: the ranges fitted, (smallest, largest).
+        bounded: an exponent or kappa lies on a bound: a limit, not an estimate.
+    """
+
+    law: Any  # EffectiveLaw or AdditiveLaw, by what was asked for
+    log_likelihood: float
+    positives: tuple[float, float]
+    negatives: tuple[float, float]
+    bounded: bool
+    free: int
+    residuals: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...] | None
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The law's parameters by name."""
+        return parameters(self.law)
+
+    @property
+    def aicc(self) -> float:
+        """Akaike's criterion corrected for few points; infinite where there are too few to tell."""
+        return aicc(self.log_likelihood, self.free, len(self.residuals))
+
+    def predict(self, positives: npt.ArrayLike, negatives: npt.ArrayLike) -> Floats:
+        """The law's error at P and M."""
+        predicted: Floats = self.law.predict(positives, negatives)
+        return predicted
+
+
+def fit_joint(
+    law: JointName,
+    positives: npt.ArrayLike,
+    negatives: npt.ArrayLike,
+    wrong: npt.ArrayLike,
+    tested: npt.ArrayLike,
+    floor: bool = False,
+) -> JointFit:
+    """Fit a joint law to `wrong` of `tested`, arrays (K,); without `floor` its floor is 0.
+
+    Raises:
+        ValueError: shapes that differ, counts that are no counts, no errors at all, positives that are not positive,
+            negatives below 0 (or at 0, for the additive law), fewer distinct points than parameters, or points that
+            cannot tell the two apart.
+    """
+    p, m, k, t = counts(positives, negatives, wrong, tested)
+    return _as_fit(law, p, m, solve_counts(joint_shape(law, p, m, floor), k, t), floor)
+
+
+def fit_joint_draws(
+    law: JointName,
+    positives: npt.ArrayLike,
+    negatives: npt.ArrayLike,
+    errors: npt.ArrayLike,
+    tested: npt.ArrayLike,
+    floor: bool = False,
+) -> Floats:
+    """The same fit for B draws at once, of errors as fractions (B, K): parameters (B, P) in the law's order.
+
+    Raises ValueError as `fit_joint` does.
+    """
+    drawn = np.asarray(errors, dtype=float) * np.asarray(tested, dtype=float)
+    p, m, mean, t = counts(positives, negatives, drawn.mean(axis=0), tested)
+    solution = solve_counts(joint_shape(law, p, m, floor), mean, t)
+    return _with_floor(refit_counts(solution, drawn, t), floor)
+
+
+def joint_count_draws(
+    law: JointName,
+    positives: npt.ArrayLike,
+    negatives: npt.ArrayLike,
+    wrong: npt.ArrayLike,
+    tested: npt.ArrayLike,
+    floor: bool = False,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Floats:
+    """Parameters (B, P) of fits to B = `draws` binomial samples from the fitted law, spread by the over-dispersion."""
+    p, m, k, t = counts(positives, negatives, wrong, tested)
+    solution = solve_counts(joint_shape(law, p, m, floor), k, t)
+    return _with_floor(refit_counts(solution, resample_counts(solution, t, draws, seed), t), floor)
+
+
+def fit_joint_values(
+    law: JointName,
+    positives: npt.ArrayLike,
+    negatives: npt.ArrayLike,
+    values: npt.ArrayLike,
+    floor: bool = True,
+    delta: float = HUBER_DELTA,
+) -> JointFit:
+    """Fit a joint law to positive values (K,) such as losses. Raises ValueError as `fit_joint` does."""
+    p, y = positive(positives, values)
+    m = np.asarray(negatives, dtype=float)
+    return _as_fit(law, p, m, solve_values(joint_shape(law, p, m, floor), y, delta), floor)
+
+
+def joint_value_draws(
+    law: JointName,
+    positives: npt.ArrayLike,
+    negatives: npt.ArrayLike,
+    values: npt.ArrayLike,
+    floor: bool = True,
+    delta: float = HUBER_DELTA,
+    draws: int = 1000,
+    seed: int = 0,
+) -> Floats:
+    """Parameters (B, P) of fits to B = `draws` bootstrap samples of the residuals of values."""
+    p, y = positive(positives, values)
+    solution = solve_values(joint_shape(law, p, np.asarray(negatives, dtype=float), floor), y, delta)
+    return _with_floor(refit_values(solution, resample_values(solution, delta, draws, seed), delta), floor)
+
+
+def joint_shape(law: JointName, positives: Floats, negatives: Floats, floor: bool) -> Shape:
+    """What the optimiser sees of a joint law over P and M, each (K,). Raises ValueError as `fit_joint` does."""
+    if law not in ("effective", "additive"):
+        raise ValueError(f"unknown law {law!r}; there are effective, additive")
+    if positives.shape != negatives.shape:
+        raise ValueError(f"positives and negatives differ in shape: {positives.shape}, {negatives.shape}")
+    if not (np.all(np.isfinite(negatives)) and np.all(negatives >= 0)):
+        raise ValueError("negatives must be finite and at least 0")
+    parameters, distinct = 3 + (law == "additive") + floor, len(np.unique([positives, negatives], axis=1).T)
+    if distinct < parameters:
+        raise ValueError(f"the {law} law has {parameters} parameters and needs as many points or more, not {distinct}")
+    constant = [Constant(positives)] if floor else []
+    if law == "effective":
+        if len(np.unique(np.round(negatives / positives, 12))) < 2:
+            raise ValueError("the negatives are the same multiple of the positives everywhere: kappa cannot be told")
+        return Shape(*constant, Effective(positives, negatives, (0.5, 2, 5)))
+    if np.any(negatives == 0):
+        raise ValueError("the additive law has no value at 0 negatives: leave those points out")
+    if np.ptp(positives) == 0 or np.ptp(negatives) == 0:
+        raise ValueError("the additive law needs two sizes or more of the positives and of the negatives")
+    return Shape(*constant, Power(positives, (0.5, 2, 6)), Power(negatives, (0.5, 2, 6)))
+
+
+def _as_fit(law: JointName, positives: Floats, negatives: Floats, solution: Solution, floor: bool) -> JointFit:
+    kind = EffectiveLaw if law == "effective" else AdditiveLaw
+    covariance = solution.covariance
+    if covariance is not None and not floor:  # the floor is known
+        covariance = ((0.0,) * (len(covariance) + 1), *((0.0, *row) for row in covariance))
+    return JointFit(
+        kind(*map(float, _with_floor(solution.parameters[None], floor)[0])),
+        solution.log_likelihood,
+        size_range(positives),
+        size_range(negatives),
+        solution.bounded,
+        solution.free,
+        solution.residuals,
+        covariance,
+    )
+
+
+def _with_floor(parameters: Floats, floor: bool) -> Floats:
+    """Parameters (B, P) of a law, with a floor of 0 put first where it was fitted without one."""
+    return parameters if floor else np.column_stack([np.zeros(len(parameters)), parameters])

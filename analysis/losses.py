@@ -1,0 +1,130 @@
+"""Losses of a law against data, as functions of the log of what the law predicts.
+
+Both kinds of data share one optimiser (analysis/optimum.py) this way: it needs a loss per point and its derivatives
+in g = log prediction, and nothing else. Arrays are (B, K): B fits at once of K points each.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+
+from analysis.laws import Floats
+
+HUBER_DELTA = 1e-3  # customary since Hoffmann et al. 2022 (arXiv 2203.15556)
+
+
+class Slopes(NamedTuple):
+    """A loss at g, elementwise: value, first and second derivative in g, and a curvature that is safe to divide by.
+
+    `safe` is never negative and takes the place of the second derivative where that says nothing about how far to
+    step, as in the linear part of a robust loss.
+    """
+
+    value: Floats
+    first: Floats
+    second: Floats
+    safe: Floats
+
+
+class Loss(Protocol):
+    """What the optimiser minimises, summed over points."""
+
+    def __call__(self, log_prediction: Floats) -> Slopes:
+        """The loss at log predictions (B, K)."""
+
+    def rows(self, keep: npt.NDArray[np.intp]) -> Loss:
+        """The loss of some of the B fits alone."""
+
+
+@dataclass(frozen=True)
+class HuberLoss:
+    """Huber's loss of log residuals r = log y - g: r^2 / 2 up to |r| = delta, delta (|r| - delta / 2) beyond.
+
+    An infinite delta makes it least squares.
+
+    Attributes:
+        log_values: (B, K), or (1, K) for the same data in every fit.
+    """
+
+    log_values: Floats
+    delta: float = HUBER_DELTA
+
+    def __call__(self, log_prediction: Floats) -> Slopes:
+        residual = self.log_values - log_prediction
+        size = np.abs(residual)
+        inside = size <= self.delta
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.where(inside, residual**2 / 2, self.delta * (size - self.delta / 2))
+            safe = np.where(inside, 1.0, self.delta / size)
+        return Slopes(value, -np.clip(residual, -self.delta, self.delta), inside.astype(float), safe)
+
+    def rows(self, keep: npt.NDArray[np.intp]) -> HuberLoss:
+        return self if len(self.log_values) == 1 else HuberLoss(self.log_values[keep], self.delta)
+
+
+@dataclass(frozen=True)
+class BinomialLoss:
+    """Minus the binomial log-likelihood of `wrong` out of `tested`, without the binomial coefficient.
+
+    A rate beyond what `tested` answers could tell from 1 is met by a parabola instead of a wall, so that an optimiser
+    may start or step there and is led back.
+
+    Attributes:
+        wrong: (B, K) or (1, K), may be fractional.
+        tested: (K,).
+        level: what is added to a log prediction to make it a log rate.
+    """
+
+    wrong: Floats
+    tested: Floats
+    level: float = 0.0
+
+    def __call__(self, log_prediction: Floats) -> Slopes:
+        right = self.tested - self.wrong
+        rate = log_prediction + self.level
+        cap = np.log1p(-0.01 / self.tested)  # log rate from which on the parabola holds
+        miss = -np.expm1(np.minimum(rate, cap))  # 1 - p
+        odds = (1 - miss) / miss
+        beyond = np.maximum(rate - cap, 0.0)
+        slope, curvature = right * odds, right * odds / miss
+        # Where nothing was right the likelihood rises up to p = 1 and beyond: a stiff spring holds it there.
+        spring = np.where(right > 0, curvature, 1e6 * self.tested)
+        value = -self.wrong * rate - right * np.log(miss) + slope * beyond + spring * beyond**2 / 2
+        second = np.where(beyond > 0, spring, curvature)
+        expected = np.where(beyond > 0, spring, self.tested * odds)
+        return Slopes(value, -self.wrong + slope + spring * beyond, second, expected)
+
+    def rows(self, keep: npt.NDArray[np.intp]) -> BinomialLoss:
+        return self if len(self.wrong) == 1 else BinomialLoss(self.wrong[keep], self.tested, self.level)
+
+
+def huber_log_likelihood(residuals: Floats, delta: float) -> float:
+    """The log-likelihood of log residuals (K,) that Huber's loss stands for, at its most likely scale.
+
+    The density is exp(-huber(r) / s) / Z(s): normal in the middle with Laplace tails (Huber's least favourable one;
+    normal throughout where delta is infinite), and at any s its maximum is the minimum of the loss. The scale s is
+    one more parameter.
+    """
+    # Data without noise have no most likely scale; a residual as small as rounding makes them is the end of it.
+    mean = max(float(HuberLoss(residuals, delta)(np.zeros_like(residuals)).value.mean()), 1e-26)
+    if math.isinf(delta):
+        return -len(residuals) / 2 * (math.log(4 * math.pi * mean) + 1)
+
+    def log_normaliser(scale: float) -> float:
+        root = math.sqrt(2 * scale)
+        edge = delta / root
+        return math.log(root * (math.sqrt(math.pi) * math.erf(edge) + math.exp(-(edge**2)) / edge))
+
+    def cost(log_scale: float) -> float:  # minus the log-likelihood a point
+        return log_normaliser(math.exp(log_scale)) + mean * math.exp(-log_scale)
+
+    # The normal's answer is 2 mean, the Laplace's mean, and others lie between.
+    bounds = math.log(mean) - 2, math.log(mean) + 2
+    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    return -len(residuals) * float(found.fun)

@@ -1,0 +1,178 @@
+"""What can be bought: for every label the N that reaches a target error, or the error that a budget reaches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.bootstrap import LEVEL
+from analysis.curves import Curve
+from analysis.laws import Floats
+from analysis.planner.costs import CostLaw
+
+REACH = 4  # times the largest run: as far as a law is taken without being asked
+PAST = f"past {REACH}x its largest run"
+FLAT = "its error does not fall with N"
+FAR = 1e15  # a law that gets there at a larger N than this does not get there
+ROUNDING = 1e-9  # of an N: a law inverted at its own error gives back the whole number
+
+
+@dataclass(frozen=True)
+class Option:
+    """One way to spend.
+
+    Attributes:
+        method: the label.
+        problems: N.
+        positives, negatives: self-generated ones in all, where the joint law chose the mix; None where the label's own
+            settings stand.
+        error, error_low, error_high: test error predicted at that N, a fraction, with 95 % interval.
+        flops, flops_low, flops_high: its cost; for a target the interval is over the N that the draws' laws need (an
+            end is None where some draws never reach the target), for a budget the cost of that N is known.
+        best: share of bootstrap draws in which no other option was cheaper (for a target) or better (for a budget).
+        extrapolated: N (or M) lies past 4x the largest run.
+        note: what else there is to know.
+    """
+
+    method: str
+    problems: int
+    positives: int | None
+    negatives: int | None
+    error: float
+    error_low: float
+    error_high: float
+    flops: float
+    flops_low: float | None
+    flops_high: float | None
+    best: float
+    extrapolated: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A label that is no option, and why."""
+
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An option with what ranks it, lower being better: FLOPs for a target, error for a budget.
+
+    Attributes:
+        value: as the fitted law has it.
+        draws: (B,) as each draw's law has it; infinite where it does not get there.
+    """
+
+    option: Option
+    value: float
+    draws: Floats
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The options, best first, and the labels that are none."""
+
+    options: tuple[Option, ...]
+    refused: tuple[Refusal, ...]
+
+
+def rank(found: Sequence[Candidate | Refusal]) -> Plan:
+    """Candidates by value, each with the share of draws that it wins; a draw that is infinite for all has no winner."""
+    candidates = sorted((one for one in found if isinstance(one, Candidate)), key=lambda one: one.value)
+    refused = tuple(one for one in found if isinstance(one, Refusal))
+    if not candidates:
+        return Plan((), refused)
+    draws = np.stack([one.draws for one in candidates])  # (options, B)
+    winner = np.where(np.isfinite(draws).any(axis=0), draws.argmin(axis=0), -1)
+    shares = [float(np.mean(winner == place)) for place in range(len(candidates))]
+    return Plan(tuple(replace(one.option, best=share) for one, share in zip(candidates, shares, strict=True)), refused)
+
+
+def for_target(curve: Curve, cost: CostLaw, target: float, extrapolate: bool = False) -> Candidate | Refusal:
+    """The smallest N at which the label's law reaches a target error, from its smallest run on."""
+    law, smallest, largest = curve.yardstick.law, curve.sizes[0], curve.sizes[-1]
+    size, note = smallest, "its smallest run is there already"
+    if float(law.predict(smallest)) > target:
+        try:
+            needed, note = float(law.invert(target)), ""
+        except ValueError:
+            return Refusal(curve.label, FLAT)
+        if needed > FAR:
+            return Refusal(curve.label, f"its law never gets there (at N = {number(FAR)}: {law.predict(FAR):.3g})")
+        if needed > REACH * largest and not extrapolate:
+            return Refusal(curve.label, f"needs N = {number(needed)}, {PAST} (N = {largest})")
+        size = math.ceil(needed * (1 - ROUNDING))
+    sizes = np.maximum(_sizes_for(curve, target), smallest)
+    sizes = np.where(sizes > (FAR if extrapolate else REACH * largest), np.inf, sizes)
+    spent, flops = cost.total(sizes), float(cost.total(size))
+    low, high = interval(spent)
+    return Candidate(_option(curve, size, (flops, low, high), note), flops, spent)
+
+
+def for_budget(curve: Curve, cost: CostLaw, budget: float, extrapolate: bool = False) -> Candidate | Refusal:
+    """The N at which the label's error is lowest among those that a budget of FLOPs affords."""
+    law, smallest, largest = curve.yardstick.law, curve.sizes[0], curve.sizes[-1]
+    least = float(cost.total(smallest))
+    if least > budget * (1 + ROUNDING):
+        return Refusal(curve.label, f"its smallest run (N = {smallest}) costs {least:.3g} FLOPs, more than the budget")
+    affords, note = cost.affords(budget * (1 + ROUNDING), FAR), ""
+    size = math.floor(affords * (1 + ROUNDING))
+    if float(law.predict(2 * smallest)) >= float(law.predict(smallest)):
+        size, note = smallest, f"{FLAT}: its smallest run"
+    elif size > REACH * largest and not extrapolate:
+        size, note = REACH * largest, f"the budget affords N = {number(affords)}; held at {REACH}x its largest run"
+    flops = float(cost.total(size))
+    option = _option(curve, size, (flops, flops, flops), note)
+    return Candidate(option, option.error, _errors_at(curve, size))
+
+
+def interval(draws: Floats) -> tuple[float | None, float | None]:
+    """95 % interval of draws (B,) that may be infinite; None for an end that is."""
+    tail = (1 - LEVEL) / 2
+    # Without interpolation, for which infinite values have no place between them and finite ones.
+    low, high = np.quantile(draws, tail, method="lower"), np.quantile(draws, 1 - tail, method="higher")
+    return (float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None)
+
+
+def number(size: float) -> str:
+    """E.g. 12,800; 3.2e+09 where nobody would count the digits."""
+    return f"{size:,.0f}" if size < 1e7 else f"{size:.1e}"
+
+
+def _option(curve: Curve, size: int, flops: tuple[float, float | None, float | None], note: str) -> Option:
+    """The option of N problems, at (FLOPs, low, high)."""
+    low, high = np.quantile(_errors_at(curve, size), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Option(
+        curve.label,
+        size,
+        None,
+        None,
+        min(float(curve.yardstick.law.predict(size)), 1.0),
+        min(float(low), 1.0),
+        min(float(high), 1.0),
+        *flops,
+        0.0,
+        size > REACH * curve.sizes[-1],
+        note,
+    )
+
+
+def _errors_at(curve: Curve, size: int) -> Floats:
+    """Error at N by the law of each draw, (B,)."""
+    law = curve.yardstick
+    return np.asarray(law.floors + np.exp(law.log_amplitudes - law.exponents * np.log(size)))
+
+
+def _sizes_for(curve: Curve, target: float) -> Floats:
+    """The N at which the law of each draw reaches an error, (B,); infinite where it does not."""
+    there = _errors_at(curve, curve.sizes[0]) <= target  # from the start, whichever way it goes on
+    logs = curve.yardstick.log_reached(np.full(len(there), target))
+    # A law that does not fall is "there" at no N of its own but the start's.
+    reached = np.where(curve.yardstick.exponents > 0, np.exp(logs), np.inf)
+    return np.asarray(np.where(there, curve.sizes[0], reached))

@@ -1,0 +1,59 @@
+"""The laws of one size by name, with what the optimiser sees of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from analysis.laws import Floats, FloorLaw, Law, PowerLaw, RectifiedLaw, TurningLaw
+from analysis.shapes import Shape
+from analysis.terms import Constant, Power, Rising, Saturating
+
+LawName = Literal["power", "floor", "rectified", "turning"]
+
+
+def _power(sizes: Floats) -> Shape:
+    return Shape(Power(sizes, (-2, 0.5, 3)))
+
+
+def _floor(sizes: Floats) -> Shape:
+    return Shape(Constant(sizes), Power(sizes, (-6, -1, 0.5, 2, 6, 20)))
+
+
+def _rectified(sizes: Floats) -> Shape:
+    return Shape(Constant(sizes), Saturating(sizes, (1, 3, 8, 20)))
+
+
+def _turning(sizes: Floats) -> Shape:
+    return Shape(Power(sizes, (0.5, 2, 6), rises=False), Rising(sizes, (0.5, 2, 6)))
+
+
+LAWS: dict[LawName, tuple[type[Any], Callable[[Floats], Shape]]] = {
+    "power": (PowerLaw, _power),
+    "floor": (FloorLaw, _floor),
+    "rectified": (RectifiedLaw, _rectified),
+    "turning": (TurningLaw, _turning),
+}
+
+
+def size_shape(law: LawName, sizes: Floats) -> Shape:
+    """What the optimiser sees of a law over sizes (K,).
+
+    Raises:
+        ValueError: an unknown law, or fewer distinct sizes than it has parameters.
+    """
+    if law not in LAWS:
+        raise ValueError(f"unknown law {law!r}; there are {', '.join(LAWS)}")
+    shape, distinct = LAWS[law][1](sizes) if np.ptp(sizes) > 0 else None, len(np.unique(sizes))
+    needed = len(LAWS[law][0].__dataclass_fields__)
+    if shape is None or distinct < needed:
+        raise ValueError(f"the {law} law has {needed} parameters and needs as many sizes or more, not {distinct}")
+    return shape
+
+
+def make(law: LawName, values: Floats) -> Law:
+    """A law from its parameters (P,) in its order."""
+    made: Law = LAWS[law][0](*map(float, values))
+    return made

@@ -1,0 +1,24 @@
+"""What the runs of a study spent, in FLOPs."""
+
+from __future__ import annotations
+
+from analysis.cells import SizeKey
+from analysis.rows import Results
+
+SPENT = ("flops_training", "flops_sampling")
+
+
+def flops_by_cell(results: Results) -> dict[SizeKey, float]:
+    """Mean FLOPs of a run, training and sampling together, by (label, N), over the rows of figure "size".
+
+    Pretraining and evaluation are not in them. Cells with a run that does not tell its FLOPs, or spent none, are left
+    out.
+    """
+    rows = results.rows[results.rows["figure"] == "size"]
+    if not set(SPENT) <= set(rows):
+        return {}
+    total = rows[list(SPENT)].astype(float).sum(axis=1, skipna=False)
+    spent: dict[SizeKey, list[float]] = {}
+    for label, size, flops in zip(rows["label"], rows["problems"], total, strict=True):
+        spent.setdefault((str(label), int(size)), []).append(float(flops))
+    return {key: sum(every) / len(every) for key, every in spent.items() if sum(every) > 0}  # NaN is not above 0

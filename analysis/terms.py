@@ -1,0 +1,198 @@
+"""The terms that laws are sums of, in coordinates that suit an optimiser.
+
+Sizes enter as l = log N - mean log N, and a term's coefficient is what the term predicts at l = 0. So nothing depends
+on the units of N, coordinates are of order one whether N is 10 or 10^12, a coefficient and its exponent are nearly
+independent, and a term that does not help ends at a coefficient of exactly 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from scipy.special import expit
+
+from analysis.laws import Floats
+
+# The most that a term may change by over the range fitted, in powers of e; an exponent there is a limit, no estimate.
+STEEPEST = 60.0
+# The most that error may rise as a power of N. A rise that only the largest size sees says nothing of a law.
+STEEPEST_RISE = 2.0
+
+
+class Part(NamedTuple):
+    """What a term with coefficient 1 is at B points of its own coordinates but the coefficient, p - 1 of them.
+
+    Attributes:
+        logs: (B, K) its log, 0 at l = 0.
+        slopes: (B, K, p - 1) the derivatives of the log.
+        curvatures: (coordinate, coordinate, (B, K)) for the log's second derivatives that are not 0, each pair once.
+    """
+
+    logs: Floats
+    slopes: Floats
+    curvatures: tuple[tuple[int, int, Floats], ...] = ()
+
+
+class Term(Protocol):
+    """One term of a law over given data. The first of its p coordinates is its coefficient, at least 0.
+
+    Attributes:
+        lower, upper: (p - 1,) the box of the others.
+        starts: (S, p - 1) where a search begins in them.
+        logarithmic: (p,) which of its parameters `parameters` gives as logs.
+    """
+
+    lower: Floats
+    upper: Floats
+    starts: Floats
+    logarithmic: tuple[bool, ...]
+
+    def __call__(self, points: Floats) -> Part:
+        """The term at (B, p - 1)."""
+
+    def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
+        """The law's own parameters, p of (B,), for (B,) and (B, p - 1)."""
+
+    def visible(self, points: Floats) -> Floats:
+        """The points (B, p - 1), moved from where a coordinate has lost all effect to where it has a little."""
+
+
+class Constant:
+    """E, the same at each of K sizes."""
+
+    logarithmic: tuple[bool, ...] = (False,)  # few sizes barely tell it from 0, so it is told on its own scale
+
+    def __init__(self, sizes: Floats) -> None:
+        self.count = len(sizes)
+        self.lower = self.upper = np.zeros(0)
+        self.starts = np.zeros((1, 0))
+
+    def __call__(self, points: Floats) -> Part:
+        shape = (len(points), self.count)
+        return Part(np.zeros(shape), np.zeros((*shape, 0)))
+
+    def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
+        return [np.exp(log_coefficient)]
+
+    def visible(self, points: Floats) -> Floats:
+        return points
+
+
+class Power:
+    """A N^-a, from sizes (K,). `changes` are the starts: by how many powers of e it falls over the range."""
+
+    logarithmic: tuple[bool, ...] = (True, False)
+
+    def __init__(self, sizes: Floats, changes: Sequence[float], falls: bool = True, rises: bool = True) -> None:
+        logs = np.log(sizes)
+        self.centre, self.spread = float(logs.mean()), float(np.ptp(logs))
+        self.logs = logs - self.centre
+        steepest = STEEPEST / self.spread
+        self.lower = np.array([-steepest if rises else 0.0])
+        self.upper = np.array([steepest if falls else 0.0])
+        self.starts = np.array(changes)[:, None] / self.spread
+
+    def __call__(self, points: Floats) -> Part:
+        slopes = np.broadcast_to(-self.logs[:, None], (len(points), len(self.logs), 1))
+        return Part(-points * self.logs, slopes)
+
+    def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
+        return [log_coefficient + points[:, 0] * self.centre, points[:, 0]]
+
+    def visible(self, points: Floats) -> Floats:
+        return points
+
+
+class Rising(Power):
+    """B N^b: a power that never falls, whose exponent is told with its sign turned."""
+
+    def __init__(self, sizes: Floats, changes: Sequence[float]) -> None:
+        super().__init__(sizes, [-change for change in changes], falls=False)
+        self.lower = np.maximum(self.lower, -STEEPEST_RISE)
+        self.starts = np.maximum(self.starts, self.lower / 2)
+
+    def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
+        amplitude, exponent = super().parameters(log_coefficient, points)
+        return [amplitude, np.abs(exponent)]
+
+
+class Saturating:
+    """B / (D + N^b), from sizes (K,): coordinates (coefficient, log D in units of the central N^b, b)."""
+
+    logarithmic: tuple[bool, ...] = (True, True, False)
+
+    def __init__(self, sizes: Floats, changes: Sequence[float]) -> None:
+        logs = np.log(sizes)
+        self.centre = float(logs.mean())
+        self.logs = logs - self.centre
+        spread = float(np.ptp(logs))
+        self.lower = np.array([-2 * STEEPEST, 1e-3 / spread])
+        self.upper = np.array([2 * STEEPEST, STEEPEST / spread])
+        # The bend, where D = N^b, early, amid and late in the range.
+        bends = np.quantile(self.logs, [0.1, 0.5, 0.9])
+        self.starts = np.array([(bend * b, b) for b in np.array(changes) / spread for bend in bends])
+
+    def __call__(self, points: Floats) -> Part:
+        log_d, b = points[:, :1], points[:, 1:]
+        past = b * self.logs - log_d  # log of N^b / D
+        share, centre = expit(past), expit(-log_d)  # of N^b in D + N^b, at each size and at the centre
+        logs = np.logaddexp(log_d, 0.0) - np.logaddexp(log_d, b * self.logs)
+        slopes = np.stack([share - centre, -self.logs * share], axis=-1)
+        turn = share * expit(-past)
+        return Part(
+            logs,
+            slopes,
+            ((0, 0, centre * expit(log_d) - turn), (0, 1, self.logs * turn), (1, 1, -(self.logs**2) * turn)),
+        )
+
+    def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
+        log_d, b = points.T
+        amplitude = log_coefficient + np.logaddexp(log_d, 0.0) + b * self.centre
+        # A D that changes nothing even at the smallest size is 0.
+        unseen = log_d - b * self.logs.min() < np.log(1e-9)
+        return [amplitude, np.where(unseen, -np.inf, log_d + b * self.centre), b]
+
+    def visible(self, points: Floats) -> Floats:
+        log_d, b = points.T
+        return np.stack([np.maximum(log_d, b * self.logs.min() - 3.0), b], axis=1)  # D is 5 % of the smallest N^b
+
+
+class Effective:
+    """A (P + k M)^-a, from positives P and negatives M (K,), M partly above 0.
+
+    Coordinates (coefficient, a, z): with P and M in units of their means, k = k_least + exp(z), where at k_least the
+    effective data of some point is 0. k = 0 lies inside: a negative may hurt.
+    """
+
+    logarithmic: tuple[bool, ...] = (True, False, False)
+
+    def __init__(self, positives: Floats, negatives: Floats, changes: Sequence[float]) -> None:
+        self.units = float(positives.mean()), float(negatives.mean())
+        self.positives, self.negatives = positives / self.units[0], negatives / self.units[1]
+        some = self.negatives > 0
+        self.least = -float((self.positives[some] / self.negatives[some]).min())
+        spread = float(np.ptp(np.log(self.positives + self.negatives)))
+        steepest = STEEPEST / spread
+        self.lower = np.array([-steepest, np.log(-self.least * 1e-6)])
+        self.upper = np.array([steepest, np.log(1e6)])
+        rates = (0.5 * self.least, 0.0, 0.3, 3.0)
+        self.starts = np.array([(change / spread, np.log(k - self.least)) for change in changes for k in rates])
+
+    def __call__(self, points: Floats) -> Part:
+        a, above = points[:, :1], np.exp(points[:, 1:])
+        k = self.least + above
+        data = self.positives + k * self.negatives  # P + k M, of mean 1 + k
+        logs = np.log(data) - np.log1p(k)
+        share = above * (self.negatives / data - 1 / (1 + k))  # slope of `logs` in z
+        bend = share - above**2 * ((self.negatives / data) ** 2 - (1 + k) ** -2.0)
+        return Part(-a * logs, np.stack([-logs, -a * share], axis=-1), ((0, 1, -share), (1, 1, -a * bend)))
+
+    def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
+        a, k = points[:, 0], self.least + np.exp(points[:, 1])
+        positives, negatives = self.units
+        return [log_coefficient + a * (np.log(positives) + np.log1p(k)), a, k * positives / negatives]
+
+    def visible(self, points: Floats) -> Floats:
+        return points

@@ -1,0 +1,199 @@
+"""How often the 95 % intervals hold the truth: whole sweeps simulated from known laws and analysed like any other.
+
+    python -m benchmarks.coverage [--sweeps 500] [--draws 1000] [--only TEXT]
+
+A sweep has a baseline and a method at every N, each run on 1,000 test problems. A run gets a problem wrong where a
+normal number falls below a threshold; the number is the sum of the problem's own hardness (shared by all runs), of what
+the problem means to this seed (shared by its sizes and methods) and of chance. So the expected error of a run is its
+rate exactly, whatever the shares are. The rate is the law's error times a lognormal factor of the seed with mean 1, so
+that the expected error is the law's exactly, and A, alpha and M(N) are known in closed form. The shares are
+about those of results/maze, where answers to a problem by runs of other seeds correlate at 0.13 and by other methods of
+the same seed at 0.34, and so is the spread of the seeds, where it is not 0: `python -m analysis table results/maze`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from scipy.special import ndtr
+
+from analysis.bootstrap import DRAWS, resample
+from analysis.cells import Cell, SizeKey
+from analysis.comparison import difference
+from analysis.curves import fit_curve
+from analysis.multipliers import read
+from analysis.summaries import summarise
+
+PROBLEMS = 1000
+FIRST, ERROR = 100, 0.5  # the smallest N, and the baseline's expected error there
+BASELINE, METHOD = "sft", "method"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A law and how runs scatter about it.
+
+    Attributes:
+        seeds, sizes: how many; N doubles from `FIRST` on.
+        exponent: alpha of the baseline.
+        spread: standard deviation of a seed's log error rate about the law.
+        gain, growth: the method's error at N is the baseline's at gain * (N / FIRST) ** growth * N.
+        together: share of the spread's variance that a seed has in common over all sizes and methods.
+        hardness, taste: shares of the variance behind an answer that belong to its problem, and to its problem
+            and seed.
+    """
+
+    seeds: int
+    exponent: float
+    spread: float
+    sizes: int = 7
+    gain: float = 2.0
+    growth: float = 0.0
+    together: float = 0.0
+    hardness: float = 0.2
+    taste: float = 0.3
+    note: str = ""
+
+    def all_sizes(self) -> list[int]:
+        """The N of both labels."""
+        return [FIRST * 2**place for place in range(self.sizes)]
+
+    def multiplier(self, size: int) -> float:
+        """The method's true M(N)."""
+        return self.gain * (size / FIRST) ** self.growth
+
+    def error(self, label: str, size: int) -> float:
+        """Expected error."""
+        worth = self.multiplier(size) if label == METHOD else 1.0
+        return float(ERROR * (worth * size / FIRST) ** -self.exponent)
+
+    def sweep(self, rng: np.random.Generator) -> dict[SizeKey, Cell]:
+        """One sweep."""
+        problem = rng.standard_normal(PROBLEMS)
+        problem_and_seed = rng.standard_normal((self.seeds, PROBLEMS))
+        common = rng.standard_normal(self.seeds)
+        cells = {}
+        for label in (BASELINE, METHOD):
+            for size in self.all_sizes():
+                own = rng.standard_normal(self.seeds)
+                normal = np.sqrt(self.together) * common + np.sqrt(1 - self.together) * own
+                rates = self.error(label, size) * np.exp(self.spread * normal - self.spread**2 / 2)
+                chance = rng.standard_normal((self.seeds, PROBLEMS))
+                answer = np.sqrt(self.hardness) * problem + np.sqrt(self.taste) * problem_and_seed
+                answer = answer + np.sqrt(1 - self.hardness - self.taste) * chance
+                cells[label, size] = Cell(tuple(range(self.seeds)), ndtr(answer) < rates[:, None])
+        return cells
+
+
+FACTORIAL = [
+    Scenario(seeds, exponent, spread) for exponent in (0.15, 0.9) for spread in (0.0, 0.06, 0.12) for seeds in (3, 5)
+]
+OTHERS = [
+    Scenario(3, 0.9, 0.06, sizes=5, note="5 sizes"),
+    Scenario(5, 0.9, 0.06, sizes=5, note="5 sizes"),
+    Scenario(3, 0.9, 0.06, hardness=0.6, taste=0.2, note="problems differ more"),
+    Scenario(5, 0.9, 0.06, hardness=0.0, taste=0.0, note="problems do not differ"),
+    Scenario(3, 0.9, 0.06, together=0.3, note="seeds act partly together"),
+    Scenario(3, 0.9, 0.12, together=1.0, note="seeds act together"),
+    Scenario(5, 0.9, 0.12, together=1.0, note="seeds act together"),
+    Scenario(5, 0.9, 0.06, gain=1.5, growth=0.2, note="M grows with N"),
+    Scenario(2, 0.9, 0.06, note="two seeds"),
+]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Whether the intervals of one sweep hold the truth, and how wide they are.
+
+    Attributes:
+        alpha, multiplier, mean, paired: of the baseline's exponent, of M(N) at a middle N, of the geometric mean of
+            M(N) (None where there is none), and of the difference of error at that N.
+        alpha_width: high - low. multiplier_width: high / low, open ends at the end of the baseline's runs.
+        trend: whether M(N) is said to change with N.
+    """
+
+    alpha: bool
+    alpha_width: float
+    multiplier: bool
+    multiplier_width: float
+    mean: bool | None
+    paired: bool
+    trend: bool
+
+
+def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
+    """One sweep, simulated and analysed."""
+    cells = scenario.sweep(np.random.default_rng([seed, 1]))
+    drawn = resample(cells, draws, seed)
+    curve = fit_curve(cells, drawn, BASELINE)
+    low, high = curve.exponent_interval()
+    yardstick = curve.yardstick
+    found = read(drawn, yardstick, {key: float(key[1]) for key in cells})
+    size = scenario.all_sizes()[scenario.sizes // 2 - 1]
+    (one,) = (one for one in found if one.size == size)
+    truth = scenario.multiplier(size)
+    summaries = summarise(drawn, yardstick, {key: float(key[1]) for key in cells}, found)
+    mean, trend = None, False
+    if summaries:
+        (summary,) = summaries
+        logs = [np.log(scenario.multiplier(n)) for n in summary.sizes]
+        mean = _holds(summary.low, summary.high, summary.low_open, summary.high_open, float(np.exp(np.mean(logs))))
+        trend = summary.verdict in ("grows", "shrinks")
+    apart = difference(drawn, (METHOD, size), (BASELINE, size))
+    expected = scenario.error(METHOD, size) - scenario.error(BASELINE, size)
+    return Seen(
+        low <= scenario.exponent <= high,
+        high - low,
+        _holds(one.low, one.high, one.low_open, one.high_open, truth),
+        one.high / one.low,
+        mean,
+        apart.low <= expected <= apart.high,
+        trend,
+    )
+
+
+def _holds(low: float, high: float, low_open: bool, high_open: bool, truth: float) -> bool:
+    return (low_open or low <= truth) and (high_open or truth <= high)
+
+
+def table(sweeps: int, draws: int, only: str) -> Iterator[str]:
+    """The lines of a Markdown table, each when it is known."""
+    yield "| seeds | sizes | alpha | spread | | alpha | width | M(N) | high / low | mean M | difference | M changes |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for scenario in FACTORIAL + OTHERS:
+        setting = f"| {scenario.seeds} | {scenario.sizes} | {scenario.exponent} | {scenario.spread} | {scenario.note} "
+        if only not in setting:
+            continue
+        seen = [analyse(scenario, seed, draws) for seed in range(sweeps)]
+        means = [one.mean for one in seen if one.mean is not None]
+        ratio = np.exp(np.mean([np.log(one.multiplier_width) for one in seen]))
+        yield setting + (
+            f"| {_share([one.alpha for one in seen])} | {np.mean([one.alpha_width for one in seen]):.3f} "
+            f"| {_share([one.multiplier for one in seen])} | {ratio:.2f} | {_share(means)} "
+            f"| {_share([one.paired for one in seen])} | {_share([one.trend for one in seen])} |"
+        )
+
+
+def _share(hits: list[bool]) -> str:
+    return f"{100 * np.mean(hits):.1f}" if hits else "-"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sweeps", type=int, default=500, help="simulated a scenario (default %(default)s)")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws a sweep (default %(default)s)")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose line holds this text")
+    options = parser.parse_args()
+    for line in table(options.sweeps, options.draws, options.only):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
