@@ -26,9 +26,10 @@ class Fit(Generic[AnyLaw]):
         bounded: the maximum lies on a bound (a rate of 1, or of nothing), so the exponent is a limit, not an estimate.
         free: parameters that the likelihood was maximised over; a scale of the values counts as one.
         residuals: (K,) a point each: Pearson's for counts, log observed - log fitted for values.
-        covariance: of the law's parameters in their order, amplitudes by their logs. Counts: the inverse of the
-            observed information, widened by over-dispersion where there is any. None on a bound, where a parameter
-            is not told, and for robust losses: take bootstrap draws.
+        covariance: of the law's parameters in their order, but of the logs of `amplitude`, `rise`, `prelearned` and
+            `negative_amplitude`; a coefficient that is 0 is held there. For counts the inverse of the observed
+            information, times the over-dispersion; for least squares of values the usual one. None on a bound, where
+            a parameter is not told, and for robust losses: take bootstrap draws.
     """
 
     law: AnyLaw
@@ -94,7 +95,13 @@ def counts(*columns: npt.ArrayLike) -> tuple[Floats, ...]:
     if len({array.shape for array in arrays}) > 1 or wrong.ndim != 1:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise ValueError(f"sizes, wrong and tested differ in shape: {shapes}")
-    if not (np.all(sizes[0] > 0) and np.all(tested > 0) and np.all(wrong >= 0) and np.all(wrong <= tested)):
+    if not (
+        np.all(np.isfinite(arrays))
+        and np.all(sizes[0] > 0)
+        and np.all(tested > 0)
+        and np.all(wrong >= 0)
+        and np.all(wrong <= tested)
+    ):
         raise ValueError("sizes and tested must be positive, and wrong between 0 and tested")
     if not np.any(wrong):
         raise ValueError("nothing was wrong at any size: there is no error to fit")

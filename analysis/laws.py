@@ -47,9 +47,9 @@ class PowerLaw:
             ValueError: the exponent is not positive, so that no size stands for an error.
         """
         _must_fall(self.exponent)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             log_error = np.log(np.asarray(error, dtype=float))
-        return np.asarray(np.exp((np.log(self.amplitude) - log_error) / self.exponent))
+            return np.asarray(np.exp((np.log(self.amplitude) - log_error) / self.exponent))
 
 
 @dataclass(frozen=True)

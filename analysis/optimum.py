@@ -20,6 +20,7 @@ from analysis.shapes import Shape
 Mask = npt.NDArray[np.bool_]
 MAX_STEPS = 500
 EXACT = 1e-15  # of its loss, less than which a step may promise at a minimum: what rounding leaves
+DIRECT = 4  # starts that also go to a robust loss directly
 FAINT = 1e-3  # of the data's level, that a term is made where it should be seen again
 
 
@@ -40,18 +41,20 @@ def search(shape: Shape, losses: Sequence[Loss]) -> Optimum:
     """Where each of the law's default starts ends; the losses are taken one after the other, each from the last's end.
 
     A start is a choice of the coordinates that are not linear: its coefficients are first fitted alone. Where there are
-    several losses each start also takes the last ones directly, and ends where it is lower: the loss that comes first
-    leads out of poor regions, but now and then past the best minimum of the last.
+    several losses the most promising starts also take the last ones directly, and end where it is lower: the first
+    loss leads out of poor regions, but now and then past the best minimum of the last.
     """
     starts = shape.starts()
     linear = np.zeros(starts.shape[1], dtype=bool)
     linear[shape.coefficients] = True
-    starts = shape.with_terms(minimise(shape, losses[0], starts, linear).points, FAINT)
+    profiled = minimise(shape, losses[0], starts, linear)
+    starts = shape.with_terms(profiled.points, FAINT)
     found = descend(shape, losses, starts)
     if len(losses) > 1:
-        direct = descend(shape, losses[-2:], starts)
-        lower = direct.values < found.values
-        found.points[lower], found.values[lower] = direct.points[lower], direct.values[lower]
+        promising = np.argsort(profiled.values)[:DIRECT]
+        direct = descend(shape, losses[-2:], starts[promising])
+        lower = direct.values < found.values[promising]
+        found.points[promising[lower]], found.values[promising[lower]] = direct.points[lower], direct.values[lower]
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any, Literal
 
 import numpy as np
@@ -46,11 +47,11 @@ def size_shape(law: LawName, sizes: Floats) -> Shape:
     """
     if law not in LAWS:
         raise ValueError(f"unknown law {law!r}; there are {', '.join(LAWS)}")
-    shape, distinct = LAWS[law][1](sizes) if np.ptp(sizes) > 0 else None, len(np.unique(sizes))
-    needed = len(LAWS[law][0].__dataclass_fields__)
-    if shape is None or distinct < needed:
+    kind, build = LAWS[law]
+    needed, distinct = len(fields(kind)), len(np.unique(sizes))
+    if distinct < needed:
         raise ValueError(f"the {law} law has {needed} parameters and needs as many sizes or more, not {distinct}")
-    return shape
+    return build(sizes)
 
 
 def make(law: LawName, values: Floats) -> Law:

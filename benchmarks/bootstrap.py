@@ -35,7 +35,7 @@ def seconds(work: Callable[[], object], repeats: int) -> str:
         start = time.process_time()
         work()
         taken.append(time.process_time() - start)
-    return f"{min(taken):.2f} s (median {median(taken):.2f} s)"
+    return f"{min(taken):.3f} s (median {median(taken):.3f} s)"
 
 
 def main() -> None:

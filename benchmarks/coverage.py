@@ -1,22 +1,24 @@
 """How often the 95 % intervals hold the truth: whole sweeps simulated from known laws and analysed like any other.
 
     python -m benchmarks.coverage [--sweeps 500] [--draws 1000] [--only TEXT]
+    python -m benchmarks.coverage --like results/maze    # what the simulation takes from real rows
 
 A sweep has a baseline and a method at every N, each run on 1,000 test problems. A run gets a problem wrong where a
 normal number falls below a threshold; the number is the sum of the problem's own hardness (shared by all runs), of what
 the problem means to this seed (shared by its sizes and methods) and of chance. So the expected error of a run is its
 rate exactly, whatever the shares are. The rate is the law's error times a lognormal factor of the seed with mean 1, so
-that the expected error is the law's exactly, and A, alpha and M(N) are known in closed form. The shares are
-about those of results/maze, where answers to a problem by runs of other seeds correlate at 0.13 and by other methods of
-the same seed at 0.34, and so is the spread of the seeds, where it is not 0: `python -m analysis table results/maze`.
+that the expected error is the law's exactly, and A, alpha and M(N) are known in closed form. The shares, and the
+spread where it is not 0, are about those of results/maze.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -24,10 +26,13 @@ import numpy as np
 from scipy.special import ndtr
 
 from analysis.bootstrap import DRAWS, resample
-from analysis.cells import Cell, SizeKey
+from analysis.cells import Cell, SizeKey, size_cells
 from analysis.comparison import difference
 from analysis.curves import fit_curve
+from analysis.dispersion import dispersion
+from analysis.laws import Floats
 from analysis.multipliers import read
+from analysis.rows import load
 from analysis.summaries import summarise
 
 PROBLEMS = 1000
@@ -116,6 +121,7 @@ class Seen:
             M(N) (None where there is none), and of the difference of error at that N.
         alpha_width: high - low. multiplier_width: high / low, open ends at the end of the baseline's runs.
         trend: whether M(N) is said to change with N.
+        misses: whether the baseline's law is said to miss any of its points.
     """
 
     alpha: bool
@@ -125,6 +131,7 @@ class Seen:
     mean: bool | None
     paired: bool
     trend: bool
+    misses: bool
 
 
 def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
@@ -155,6 +162,7 @@ def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
         mean,
         apart.low <= expected <= apart.high,
         trend,
+        bool(curve.misses()),
     )
 
 
@@ -164,8 +172,10 @@ def _holds(low: float, high: float, low_open: bool, high_open: bool, truth: floa
 
 def table(sweeps: int, draws: int, only: str) -> Iterator[str]:
     """The lines of a Markdown table, each when it is known."""
-    yield "| seeds | sizes | alpha | spread | | alpha | width | M(N) | high / low | mean M | difference | M changes |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    columns = ["seeds", "sizes", "alpha", "spread", "", "alpha", "width", "M(N)", "high / low", "mean M", "difference"]
+    columns += ["M changes", "law misses"]
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
     for scenario in FACTORIAL + OTHERS:
         setting = f"| {scenario.seeds} | {scenario.sizes} | {scenario.exponent} | {scenario.spread} | {scenario.note} "
         if only not in setting:
@@ -176,7 +186,8 @@ def table(sweeps: int, draws: int, only: str) -> Iterator[str]:
         yield setting + (
             f"| {_share([one.alpha for one in seen])} | {np.mean([one.alpha_width for one in seen]):.3f} "
             f"| {_share([one.multiplier for one in seen])} | {ratio:.2f} | {_share(means)} "
-            f"| {_share([one.paired for one in seen])} | {_share([one.trend for one in seen])} |"
+            f"| {_share([one.paired for one in seen])} | {_share([one.trend for one in seen])} "
+            f"| {_share([one.misses for one in seen])} |"
         )
 
 
@@ -184,13 +195,44 @@ def _share(hits: list[bool]) -> str:
     return f"{100 * np.mean(hits):.1f}" if hits else "-"
 
 
+def likeness(cells: Mapping[SizeKey, Cell]) -> Iterator[str]:
+    """What the simulation takes from real rows: how alike answers and seeds are, and how far seeds lie apart."""
+    answers: dict[str, list[float]] = {"other seed, same cell": [], "same seed, other label": []}
+    products, squares = 0.0, 0.0
+    for (one, other), (first, second) in zip(combinations(cells, 2), combinations(cells.values(), 2), strict=True):
+        deviations = [_deviations(cell) for cell in (first, second)]
+        if first.seeds == second.seeds:
+            products += float(deviations[0] @ deviations[1])
+            squares += float(np.sqrt((deviations[0] ** 2).sum() * (deviations[1] ** 2).sum()))
+            if one[1] == other[1]:
+                alike = [float(np.corrcoef(*pair)[0, 1]) for pair in zip(first.wrong, second.wrong, strict=True)]
+                answers["same seed, other label"] += alike
+    for cell in cells.values():
+        answers["other seed, same cell"] += [float(np.corrcoef(*pair)[0, 1]) for pair in combinations(cell.wrong, 2)]
+    for name, found in answers.items():
+        yield f"answers to a problem, {name}: correlation {np.mean(found):.2f}"
+    yield f"deviations of seeds, other cell: correlation {products / squares:.2f}"
+    spread = dispersion(cells.values())
+    yield f"variance of seeds over chance {spread.ratio:.2f}, relative standard deviation {spread.relative_sd:.3f}"
+
+
+def _deviations(cell: Cell) -> Floats:
+    """(S,) in units of chance."""
+    by_seed = cell.wrong.mean(axis=1)
+    return np.asarray((by_seed - by_seed.mean()) / np.sqrt(max(cell.error * (1 - cell.error), 1e-12)))
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table, or what real rows are like."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sweeps", type=int, default=500, help="simulated a scenario (default %(default)s)")
     parser.add_argument("--draws", type=int, default=DRAWS, help="bootstrap draws a sweep (default %(default)s)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only scenarios whose line holds this text")
+    parser.add_argument("--like", type=Path, metavar="RESULTS", help="tell of these rows instead")
     options = parser.parse_args()
+    if options.like:
+        print("\n".join(likeness(size_cells(load(options.like)))))
+        return
     for line in table(options.sweeps, options.draws, options.only):
         print(line, flush=True)
 

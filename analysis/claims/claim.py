@@ -13,6 +13,7 @@ from analysis.bootstrap import LEVEL
 from analysis.components import Statistic
 from analysis.estimates import Estimate, Sample, estimate, more_data, narrowing
 
+MAIN_SWEEP, ABLATIONS = "sweeps/maze_full.yaml", "sweeps/maze_ablations.yaml"
 Verdict = Literal["holds", "contradicted", "not resolved", "not run"]
 
 
@@ -100,7 +101,7 @@ class Question:
     scale: Scale
     rule: Rule
     sweep: str
-    file: str = "sweeps/maze_full.yaml"
+    file: str = MAIN_SWEEP
 
     def not_run(self, task: str) -> Claim:
         """The answer where the rows are missing."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from analysis.cells import Cell
-from analysis.claims.claim import PLAIN, Claim, Question, Rule
+from analysis.claims.claim import ABLATIONS, PLAIN, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence
 from analysis.estimates import Sample, estimate
 from analysis.laws import Floats
@@ -34,7 +34,7 @@ def _question(claim: str, where: str, sweep: str) -> Question:
         f"gain of {METHOD} over {BASELINE} {where}, over the gain with the setting of the study; "
         f"holds: below {KEPT}; contradicted: above"
     )
-    return Question(claim, "ablations", PLAIN, Rule(text, (KEPT,), ("holds", "contradicted")), sweep)
+    return Question(claim, "ablations", PLAIN, Rule(text, (KEPT,), ("holds", "contradicted")), sweep, ABLATIONS)
 
 
 OVER_TRAINED = Spoiling(

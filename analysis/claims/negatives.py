@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.claims.claim import PLAIN, Claim, Question, Rule
+from analysis.claims.claim import ABLATIONS, PLAIN, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence, by_size
 from analysis.comparison import gain_share
 from analysis.estimates import Sample
@@ -49,6 +49,7 @@ def _rate(label: str, words: str) -> Question:
             ("contradicted", "holds"),
         ),
         GRID,
+        ABLATIONS,
     )
 
 
@@ -64,6 +65,7 @@ OWN_RATE = Question(
         ("contradicted", "holds"),
     ),
     GRID,
+    ABLATIONS,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.bootstrap import LEVEL
-from analysis.claims.claim import CHANGE, Claim, Question, Rule
+from analysis.claims.claim import ABLATIONS, CHANGE, Claim, Question, Rule
 from analysis.claims.evidence import Evidence, log_ratio
 from analysis.estimates import Sample
 from analysis.scans import scan
@@ -21,6 +21,7 @@ QUESTION = Question(
         ("contradicted", "holds"),
     ),
     'rft over data.positives at fixed N (rows with figure "positives")',
+    ABLATIONS,
 )
 
 

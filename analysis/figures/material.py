@@ -18,7 +18,8 @@ from analysis.rows import Results
 
 BASELINE = "sft"
 STAR_GRAPH = "star_graph"
-SWEEP = "sweeps/maze_full.yaml"  # has runs for every figure but the star graph's
+SWEEP = "sweeps/maze_full.yaml"  # error against N, which every figure but the star graph's needs
+ABLATIONS = "sweeps/maze_ablations.yaml"
 NUMBERS = ["seeds", "tested", "error", "low", "high"]
 
 
@@ -77,9 +78,9 @@ def material(results: Results, task: str | None = None) -> Material:
     return Material(results.select(task=task), star)
 
 
-def missing(figure: str, what: str = "", sweep: str = SWEEP) -> MissingRunsError:
+def missing(figure: str, what: str = "") -> MissingRunsError:
     """The error of a figure that has nothing to show: which rows it wants, and the sweep that makes them."""
-    return MissingRunsError(f'no rows with figure "{figure}"{what}: run {sweep}')
+    return MissingRunsError(f'no rows with figure "{figure}"{what}: run {SWEEP if figure == "size" else ABLATIONS}')
 
 
 def rows_of(results: Results, figure: str) -> pd.DataFrame:

@@ -77,6 +77,9 @@ def test_every_figure_is_one_column_wide_and_says_what_its_axes_are(drawn, name)
     assert drawing.csv().splitlines()[0] == ",".join(drawing.points.columns)
 
 
+SCANS = {"teacher_against_self", "error_against_positives", "positives_and_negatives", "pairing", "ablations"}
+
+
 def test_figures_without_runs_are_skipped_with_a_line_that_names_their_sweep(tmp_path, write_run):
     write_run(tmp_path, 0.4, problems=100)
     write_run(tmp_path, 0.3, problems=200)
@@ -85,8 +88,9 @@ def test_figures_without_runs_are_skipped_with_a_line_that_names_their_sweep(tmp
     assert [line.split(":")[0] for line in skipped] == list(FIGURES)[1:]
     for line in skipped:
         assert ": skipped, " in line and "\n" not in line
-        sweep = "sweeps/star_graph.yaml" if line.startswith("star_graph") else "sweeps/maze_full.yaml"
-        assert line.endswith(f": run {sweep}")
+        name, sweep = line.split(":")[0], line.rsplit(": run ", 1)[1]
+        file = "star_graph" if name == "star_graph" else "maze_ablations" if name in SCANS else "maze_full"
+        assert sweep == f"sweeps/{file}.yaml"
     assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"error_against_n"}
 
 

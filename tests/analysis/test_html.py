@@ -131,7 +131,7 @@ def test_text_from_rows_is_escaped(tmp_path, write_run):
 def test_what_has_no_runs_is_named_with_its_sweep(tmp_path, write_run):
     write_run(tmp_path, 0.3, method="rft")
     found = page(load(tmp_path))
-    assert "pairing: no rows with figure &#34;pairing&#34;: run sweeps/maze_full.yaml" in found
+    assert "pairing: no rows with figure &#34;pairing&#34;: run sweeps/maze_ablations.yaml" in found
     tables = {"table-runs", "table-claims-maze", "table-claims-star_graph"}
     assert set(Page(found).tables) == tables  # without sft there is nothing to fit against
     assert not [link for link in Page(found).links if link.startswith("#figure-") and link != "#figure-error_against_n"]

@@ -59,18 +59,21 @@ def test_the_vanilla_law_and_loss_of_the_paper(flan):
 
 
 @pytest.mark.parametrize("law", ["floor", "rectified"])
-def test_every_start_on_flan_ends_at_the_best_of_a_grid(flan, law):
+@pytest.mark.parametrize("delta", [HUBER_DELTA, math.inf])
+def test_the_best_of_a_grid_of_starts_is_found_on_flan(flan, law, delta):
     sizes, losses = flan
+    some = losses[[0, 6, 20]]  # 6: Huber's loss has two minima, 2 % apart
     plain, starts = grids(sizes, losses)[law]
-    for delta in (math.inf, HUBER_DELTA):
-        for (found, _), values in zip(fit_all(size_shape(law, sizes), losses[::10], delta), losses[::10], strict=True):
+    for (found, _), values in zip(fit_all(size_shape(law, sizes), some, delta), some, strict=True):
+        best = brute_force(plain, starts[::3], np.log(values), delta)
+        assert found.values.min() <= best * (1 + 1e-9)
+        assert found.values.min() >= best * (1 - 0.05)  # the same minimum: scipy stops short of Huber's kinks
+        assert np.mean(found.values <= 1.001 * found.values.min()) > 0.3
+        if math.isinf(delta):
             assert found.values.max() <= 1.001 * found.values.min()
-            best = brute_force(plain, starts[::5], np.log(values), delta)
-            assert found.values.min() <= best * (1 + 1e-9)
-            assert found.values.min() >= best * (1 - 0.05)  # the same minimum: scipy stops short of Huber's kinks
 
 
-@settings(max_examples=25)
+@settings(max_examples=20)
 @given(
     first=st.floats(1, 5),
     decades=st.floats(3, 7),
@@ -206,12 +209,12 @@ def test_draws_are_fits_from_every_start():
 def test_intervals_of_residual_draws_hold_the_truth():
     sizes = np.repeat(SIZES, 2)
     held = 0
-    for seed in range(100):
+    for seed in range(60):
         low, high = np.quantile(
             value_draws("power", sizes, noisy(PLANTED["power"], seed, sizes=sizes), draws=200)[:, 1], [0.025, 0.975]
         )
         held += low <= 0.4 <= high
-    assert 88 <= held <= 100
+    assert 52 <= held <= 60
 
 
 @pytest.mark.parametrize(
