@@ -10,8 +10,8 @@ import numpy as np
 
 from analysis.bootstrap import Draws, percentile_interval
 from analysis.cells import Cell, SizeKey, sizes_of
-from analysis.fit import Fit
-from analysis.fitting import fit_draws, fit_power_law
+from analysis.fits.fit import Fit
+from analysis.fits.power import fit_draws, fit_power_law
 from analysis.laws import Floats, PowerLaw
 from analysis.yardstick import Yardstick, floored
 

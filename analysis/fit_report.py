@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from analysis.bootstrap import percentile_interval
-from analysis.choice import LEFT_OUT, Choice, choose_for_counts, choose_for_values, quasi_aicc
-from analysis.counts import count_draws, fit_counts
-from analysis.fit import Fit, over_dispersion
-from analysis.joint import JointFit, fit_joint, fit_joint_values, joint_count_draws, joint_value_draws
+from analysis.fits.choice import LEFT_OUT, Choice, choose_for_counts, choose_for_values, quasi_aicc
+from analysis.fits.counts import count_draws, fit_counts
+from analysis.fits.fit import Fit, over_dispersion
+from analysis.fits.joint import JointFit, fit_joint, fit_joint_values, joint_count_draws, joint_value_draws
+from analysis.fits.values import fit_values, value_draws
 from analysis.laws import Floats
-from analysis.values import fit_values, value_draws
 
 EQUATIONS = {
     "power": "amplitude N^-exponent",

@@ -11,7 +11,7 @@ from rich.table import Table
 from analysis.comparison import Difference
 from analysis.curves import Curve
 from analysis.dispersion import Dispersion
-from analysis.fit import parameters
+from analysis.fits.fit import parameters
 from analysis.laws import FloorLaw
 from analysis.study import Study, Worth
 from analysis.summaries import Summary

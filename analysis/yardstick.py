@@ -10,10 +10,10 @@ import numpy as np
 from analysis.bootstrap import LEVEL
 from analysis.cells import Cell
 from analysis.dispersion import dispersion
-from analysis.fit import aicc
+from analysis.fits.fit import aicc
+from analysis.fits.size_laws import make, size_shape
+from analysis.fits.solving import refit_counts, solve_counts
 from analysis.laws import Floats, Law
-from analysis.size_laws import make, size_shape
-from analysis.solving import refit_counts, solve_counts
 
 FAR = 700.0  # of a log: where a number ends
 

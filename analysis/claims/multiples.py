@@ -14,7 +14,7 @@ from analysis.claims.evidence import BASELINE, Evidence, by_size
 from analysis.components import Statistic
 from analysis.curves import fit_curve
 from analysis.estimates import Estimate, Points, more_data, narrowing
-from analysis.fitting import fit_draws
+from analysis.fits.power import fit_draws
 from analysis.laws import Floats
 from analysis.multipliers import Multiplier, multiplier
 from analysis.summaries import Summary, summarise

@@ -13,7 +13,7 @@ from analysis.claims.claim import ABLATIONS, PLAIN, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence, by_size
 from analysis.comparison import gain_share
 from analysis.estimates import Sample
-from analysis.joint import fit_joint_draws
+from analysis.fits.joint import fit_joint_draws
 from analysis.laws import Floats
 from analysis.scans import Grid, grid
 

@@ -12,7 +12,7 @@ from analysis.claims.claim import PLAIN, POINTS, Claim, Question, Rule, Scale
 from analysis.claims.evidence import BASELINE, Evidence
 from analysis.comparison import compare_sizes
 from analysis.components import Statistic
-from analysis.fitting import fit_draws
+from analysis.fits.power import fit_draws
 from analysis.laws import Floats
 
 MOST_BEND = 0.25  # of the exponent

@@ -84,7 +84,7 @@ def _points(method: str, own: Grid, fitted: tuple[Any, tuple[float, float]] | No
 
 def _fit(own: Grid) -> tuple[Any, tuple[float, float]] | None:
     """The joint law of a method's points with kappa's 95 % interval; None where it cannot be fitted."""
-    from analysis.joint import fit_joint, fit_joint_draws
+    from analysis.fits.joint import fit_joint, fit_joint_draws
 
     cells = list(own.points.values())
     tested = [cell.tested for cell in cells]

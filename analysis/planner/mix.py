@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.bootstrap import resample
-from analysis.joint import fit_joint, fit_joint_draws
+from analysis.fits.joint import fit_joint, fit_joint_draws
 from analysis.laws import Floats
 from analysis.layouts import InputError
 from analysis.planner.options import FAR, PAST, REACH, ROUNDING, Candidate, Option, Refusal, interval, number

@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.cells import Cell, SizeKey, sizes_of
 from analysis.components import Components, components
-from analysis.fitting import fit_draws
+from analysis.fits.power import fit_draws
 from analysis.laws import Floats
 from analysis.layouts import InputError
 

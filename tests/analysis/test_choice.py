@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from analysis.choice import choose_for_counts, choose_for_values, quasi_aicc
-from analysis.counts import fit_counts
+from analysis.fits.choice import choose_for_counts, choose_for_values, quasi_aicc
+from analysis.fits.counts import fit_counts
 from analysis.laws import FloorLaw, PowerLaw, RectifiedLaw, TurningLaw
 
 SIZES = 100.0 * 2 ** np.arange(9)

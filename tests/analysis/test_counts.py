@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from analysis.counts import count_draws, fit_counts
-from analysis.fitting import fit_power_law
+from analysis.fits.counts import count_draws, fit_counts
+from analysis.fits.power import fit_power_law
+from analysis.fits.size_laws import LAWS, size_shape
+from analysis.fits.solving import refit_counts, resample_counts, solve_counts
 from analysis.laws import FloorLaw, PowerLaw, RectifiedLaw, TurningLaw
-from analysis.size_laws import LAWS, size_shape
-from analysis.solving import refit_counts, resample_counts, solve_counts
 
 SIZES = np.array([100.0, 200, 400, 800, 1600, 3200, 6400])
 TESTED = np.full(7, 2000)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from analysis.__main__ import main
-from analysis.counts import fit_counts
+from analysis.fits.counts import fit_counts
+from analysis.fits.values import fit_values
 from analysis.joint_laws import AdditiveLaw, EffectiveLaw
 from analysis.laws import FloorLaw, PowerLaw
-from analysis.values import fit_values
 
 SIZES = 100 * 2 ** np.arange(8)
 LOSS = FloorLaw(1.5, 40, 0.5).predict(SIZES) * np.exp(np.random.default_rng(0).normal(0, 0.005, 8))

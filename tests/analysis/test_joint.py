@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from analysis.joint import (
+from analysis.fits.joint import (
     AdditiveLaw,
     EffectiveLaw,
     fit_joint,
@@ -18,9 +18,9 @@ from analysis.joint import (
     joint_shape,
     joint_value_draws,
 )
-from analysis.losses import HUBER_DELTA
-from analysis.optimum import search
-from analysis.solving import value_losses
+from analysis.fits.losses import HUBER_DELTA
+from analysis.fits.optimum import search
+from analysis.fits.solving import value_losses
 
 POSITIVES, NEGATIVES = (
     grid.ravel().astype(float) for grid in np.meshgrid([100, 200, 400, 800, 1600], [0, 100, 400, 1600])

@@ -11,10 +11,10 @@ from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, norm
 
-from analysis.joint import joint_shape
-from analysis.losses import BinomialLoss, HuberLoss, huber_log_likelihood
-from analysis.optimum import derivatives, minimise, search
-from analysis.size_laws import LAWS, size_shape
+from analysis.fits.joint import joint_shape
+from analysis.fits.losses import BinomialLoss, HuberLoss, huber_log_likelihood
+from analysis.fits.optimum import derivatives, minimise, search
+from analysis.fits.size_laws import LAWS, size_shape
 
 SIZES = np.array([100.0, 200, 400, 800, 1600, 3200])
 NEGATIVES = np.array([0.0, 50, 400, 100, 1600, 200])

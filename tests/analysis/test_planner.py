@@ -14,7 +14,7 @@ from analysis.__main__ import main
 from analysis.bootstrap import resample
 from analysis.cells import Cell, SizeKey, size_cells
 from analysis.components import components
-from analysis.fitting import fit_power_law
+from analysis.fits.power import fit_power_law
 from analysis.layouts import InputError
 from analysis.planner import Plan, Rates, next_runs, plan_for_budget, plan_for_target
 from analysis.planner.costs import CostLaw, fit_cost

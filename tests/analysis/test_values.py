@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares, minimize
 
+from analysis.fits.losses import HUBER_DELTA
+from analysis.fits.shapes import Shape
+from analysis.fits.size_laws import LAWS, size_shape
+from analysis.fits.solving import refit_values, resample_values, solve_values
+from analysis.fits.values import fit_values, value_draws
 from analysis.laws import FloorLaw, PowerLaw, RectifiedLaw, TurningLaw
-from analysis.losses import HUBER_DELTA
-from analysis.shapes import Shape
-from analysis.size_laws import LAWS, size_shape
-from analysis.solving import refit_values, resample_values, solve_values
-from analysis.values import fit_values, value_draws
 from benchmarks.fits import RECTIFIED, VANILLA, Vanilla, brute_force, curves, fit_all, grids
 
 SHARED = Path(__file__).parents[3] / "shared"

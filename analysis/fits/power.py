@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.binomial import log_likelihood
-from analysis.fit import Fit, counts, over_dispersion, pearson, rows, size_range
+from analysis.fits.fit import Fit, counts, over_dispersion, pearson, rows, size_range
 from analysis.laws import Floats, PowerLaw
 
 # A fitted end that expects fewer errors than this among all that was tested there cannot be told from none;

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from analysis.fits.shapes import Shape
+from analysis.fits.terms import Constant, Power, Rising, Saturating
 from analysis.laws import Floats, FloorLaw, Law, PowerLaw, RectifiedLaw, TurningLaw
-from analysis.shapes import Shape
-from analysis.terms import Constant, Power, Rising, Saturating
 
 LawName = Literal["power", "floor", "rectified", "turning"]
 

@@ -1,6 +1,6 @@
 """Losses of a law against data, as functions of the log of what the law predicts.
 
-Both kinds of data share one optimiser (analysis/optimum.py) this way: it needs a loss per point and its derivatives
+Both kinds of data share one optimiser (optimum.py) this way: it needs a loss per point and its derivatives
 in g = log prediction, and nothing else. Arrays are (B, K): B fits at once of K points each.
 """
 

@@ -1,15 +1,15 @@
-"""Binomial maximum-likelihood fits of any law to error counts; the power law's own are in analysis/fitting.py."""
+"""Binomial maximum-likelihood fits of any law to error counts; the power law's own are in analysis/fits/power.py."""
 
 from __future__ import annotations
 
 import numpy.typing as npt
 
-from analysis.fit import Fit, counts
-from analysis.fitting import fit_power_law
+from analysis.fits.fit import Fit, counts
+from analysis.fits.power import fit_power_law
+from analysis.fits.size_laws import LawName, size_shape
+from analysis.fits.solving import refit_counts, resample_counts, solve_counts
+from analysis.fits.values import as_fit
 from analysis.laws import Floats, Law
-from analysis.size_laws import LawName, size_shape
-from analysis.solving import refit_counts, resample_counts, solve_counts
-from analysis.values import as_fit
 
 
 def fit_counts(law: LawName, sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike) -> Fit[Law]:

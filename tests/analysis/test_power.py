@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.stats import binom
 
 from analysis.binomial import log_likelihood, wilson
-from analysis.fitting import LEAST_EXPECTED_ERRORS, fit_draws, fit_power_law
+from analysis.fits.power import LEAST_EXPECTED_ERRORS, fit_draws, fit_power_law
 from analysis.laws import PowerLaw
 
 SIZES = np.array([100, 200, 400, 800, 1600])

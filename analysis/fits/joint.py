@@ -8,12 +8,10 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.fit import aicc, counts, parameters, size_range
-from analysis.joint_laws import AdditiveLaw, EffectiveLaw
-from analysis.laws import Floats
-from analysis.losses import HUBER_DELTA
-from analysis.shapes import Shape
-from analysis.solving import (
+from analysis.fits.fit import aicc, counts, parameters, size_range
+from analysis.fits.losses import HUBER_DELTA
+from analysis.fits.shapes import Shape
+from analysis.fits.solving import (
     Solution,
     refit_counts,
     refit_values,
@@ -22,8 +20,10 @@ from analysis.solving import (
     solve_counts,
     solve_values,
 )
-from analysis.terms import Constant, Effective, Power
-from analysis.values import positive
+from analysis.fits.terms import Constant, Effective, Power
+from analysis.fits.values import positive
+from analysis.joint_laws import AdditiveLaw, EffectiveLaw
+from analysis.laws import Floats
 
 JointName = Literal["effective", "additive"]
 

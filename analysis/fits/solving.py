@@ -1,7 +1,7 @@
 """From a law's shape and data to its parameters: one fit from every default start, or many refits from one.
 
 Two kinds of data: positive values such as losses (Huber's loss of log residuals, summed, not averaged), and counts of
-k wrong among n tested (binomial). What to call is in `analysis/values.py`, `analysis/counts.py`, `analysis/joint.py`.
+k wrong among n tested (binomial). What to call is in `values.py`, `counts.py`, `joint.py`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from analysis.fit import over_dispersion, pearson, rows
+from analysis.fits.fit import over_dispersion, pearson, rows
+from analysis.fits.losses import BinomialLoss, HuberLoss, Loss, huber_log_likelihood
+from analysis.fits.optimum import FAINT, covariance, descend, search
+from analysis.fits.shapes import Shape
 from analysis.laws import Floats
-from analysis.losses import BinomialLoss, HuberLoss, Loss, huber_log_likelihood
-from analysis.optimum import FAINT, covariance, descend, search
-from analysis.shapes import Shape
 
 # A robust loss is approached from least squares through wider ones: it has kinks to be caught in.
 APPROACH = (math.inf, 100.0, 30.0, 10.0, 3.0, 1.0)

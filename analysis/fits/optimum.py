@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from analysis.fits.losses import Loss
+from analysis.fits.shapes import Shape
 from analysis.laws import Floats
-from analysis.losses import Loss
-from analysis.shapes import Shape
 
 Mask = npt.NDArray[np.bool_]
 MAX_STEPS = 500
