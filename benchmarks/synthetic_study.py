@@ -42,11 +42,12 @@ PAIRINGS = {
     "step_dpo, rest of the wrong one": ("step_dpo", 2.0),
     "dpo, NLL": ("dpo", 1.1),
 }
+FILTERS = {"rft_filtered, tokens": ("rft_filtered", 1.8), "rft_filtered, 16 rollouts": ("rft_filtered", 2.5)}
 STAR_GRAPH = {"step_dpo, pi_sft of 1 epoch": ("step_dpo", 8.0)}
 
 
 def write_study(folder: Path, seeds: int = 5, problems: int = 1000, sizes: tuple[int, ...] = SIZES) -> int:
-    """Write rows.jsonl and correct.parquet of 127 runs a seed, with all six sizes; returns how many."""
+    """Write rows.jsonl and correct.parquet of 129 runs a seed, with all six sizes; returns how many."""
     folder.mkdir(parents=True, exist_ok=True)
     difficulty = np.random.default_rng(0).normal(size=problems)
     names = [f"test/{index:05d}" for index in range(problems)]
@@ -92,6 +93,8 @@ def _runs(sizes: tuple[int, ...]) -> Iterator[tuple[dict[str, Any], float]]:
                 yield {"figure": "grid", "method": method, "problems": size, "negatives": negatives}, rate
     for label, (method, worth) in PAIRINGS.items():
         yield scan | {"figure": "pairing", "method": method, "label": label}, error_rate(worth * FIXED)
+    for label, (method, worth) in FILTERS.items():
+        yield scan | {"figure": "filter", "method": method, "label": label}, error_rate(worth * FIXED)
     for epochs in (1, 10, 20, 40):
         worth = 1 + 6 * KAPPA["step_dpo"] * math.exp(-epochs / 15)
         yield scan | {"figure": "rollout_policy", "method": "step_dpo", "epochs": epochs}, error_rate(worth * FIXED)

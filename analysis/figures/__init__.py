@@ -10,6 +10,7 @@ from analysis.figures import (
     error_against_flops,
     error_against_n,
     error_against_positives,
+    filtering,
     gain_by_difficulty,
     multipliers,
     pairing,
@@ -34,6 +35,7 @@ FIGURES: dict[str, Callable[[Material], Drawing]] = {
     "error_against_flops": error_against_flops.draw,
     "multipliers": multipliers.draw,
     "ablations": ablations.draw,
+    "filtering": filtering.draw,
 }
 
 

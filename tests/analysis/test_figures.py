@@ -15,7 +15,7 @@ from analysis.figures.saving import Drawing, MissingRunsError
 from analysis.figures.style import METHODS, looks
 from analysis.layouts import InputError
 from analysis.rows import Results, load
-from benchmarks.synthetic_study import FIXED, KAPPA, PAIRINGS, WORTH, write_study
+from benchmarks.synthetic_study import FILTERS, FIXED, KAPPA, PAIRINGS, WORTH, write_study
 
 SEEDS, PROBLEMS, SIZES = 3, 300, (100, 200, 400, 800)
 
@@ -77,7 +77,14 @@ def test_every_figure_is_one_column_wide_and_says_what_its_axes_are(drawn, name)
     assert drawing.csv().splitlines()[0] == ",".join(drawing.points.columns)
 
 
-SCANS = {"teacher_against_self", "error_against_positives", "positives_and_negatives", "pairing", "ablations"}
+SCANS = {
+    "teacher_against_self",
+    "error_against_positives",
+    "positives_and_negatives",
+    "pairing",
+    "ablations",
+    "filtering",
+}
 
 
 def test_figures_without_runs_are_skipped_with_a_line_that_names_their_sweep(tmp_path, write_run):
@@ -218,6 +225,13 @@ def test_pairings_stand_beside_the_size_rows_at_their_size(study, drawn):
     np.testing.assert_allclose(table.loc[list(rows.index), "error"], rows)
     (axes,) = drawn["pairing"].figure.axes
     assert "sft" not in [text.get_text() for text in axes.get_yticklabels()]  # it is the line
+
+
+def test_filters_stand_beside_rft_at_their_size(study, drawn):
+    table = drawn["filtering"].points.set_index("label")
+    assert set(table.index) == {"sft", "rft", "rft_filtered"} | set(FILTERS) and set(table["size"]) == {FIXED}
+    rows = figure_rows(study, "filter").groupby("label")["error"].mean()
+    np.testing.assert_allclose(table.loc[list(rows.index), "error"], rows)
 
 
 def test_step_values_are_means_over_seeds_with_student_intervals(study, drawn):

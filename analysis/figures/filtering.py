@@ -1,0 +1,15 @@
+"""RFT without right responses that have spurious steps: test error by how such steps are told, at one N."""
+
+from __future__ import annotations
+
+from analysis.figures.material import Material
+from analysis.figures.saving import Drawing
+from analysis.figures.variants import draw_variants
+
+METHODS = ("rft", "rft_filtered")
+CAPTION = "Rejection fine-tuning without spurious steps, at N = {size} problems, with 95 % intervals."
+
+
+def draw(material: Material) -> Drawing:
+    """Points and errors as of `draw_variants`, for the rows of figure "filter" and of RFT, filtered and not."""
+    return draw_variants(material, "filter", METHODS, CAPTION)
