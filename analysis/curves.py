@@ -13,7 +13,7 @@ from analysis.cells import Cell, SizeKey, sizes_of
 from analysis.fits.fit import Fit
 from analysis.fits.power import fit_draws, fit_power_law
 from analysis.laws import Floats, PowerLaw
-from analysis.yardstick import Yardstick, floored
+from analysis.yardstick import Yardstick, best_law
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Curve:
 
     @cached_property
     def yardstick(self) -> Yardstick:
-        """The curve read backwards: by a law with a floor where the cells ask for one, else by the power law."""
-        return floored(self._power, self.cells, self.resampled, self.fit.log_likelihood) or self._power
+        """The curve read backwards: by the law that describes the cells best, often the power law."""
+        return best_law(self._power, self.cells, self.resampled, self.fit.log_likelihood)
 
     def misses(self) -> tuple[int, ...]:
         """The N at which the power law misses the measured error by more than noise."""
@@ -60,7 +60,10 @@ class Curve:
     @cached_property
     def _power(self) -> Yardstick:
         errors, none = tuple(cell.error for cell in self.cells), np.zeros_like(self.exponents)
-        return Yardstick(self.label, self.spent, errors, self.fit.law, self.log_amplitudes, self.exponents, none)
+        absent = np.full_like(none, -np.inf)
+        return Yardstick(
+            self.label, self.spent, errors, self.fit.law, self.log_amplitudes, self.exponents, none, absent
+        )
 
 
 def fit_curve(

@@ -15,7 +15,7 @@ import numpy as np
 from analysis.bootstrap import Draws, percentile_interval
 from analysis.cells import Cell, SizeKey, sizes_of
 from analysis.curves import Curve
-from analysis.laws import FloorLaw
+from analysis.laws import FloorLaw, RectifiedLaw
 from analysis.layouts import InputError
 from analysis.yardstick import Yardstick
 
@@ -105,7 +105,7 @@ def _multiplier(draws: Draws[SizeKey], yardstick: Yardstick, label: str, size: i
     error = draws.error[label, size]
     smallest, largest = yardstick.smallest, yardstick.largest
     reached = float(yardstick.law.invert(error))
-    infinite = isinstance(yardstick.law, FloorLaw) and error <= yardstick.law.floor
+    infinite = isinstance(yardstick.law, FloorLaw | RectifiedLaw) and error <= yardstick.law.floor
     bound: Bound = "exact"
     if error < min(yardstick.errors) or reached > largest:
         bound, reached = "at least", min(reached, largest)

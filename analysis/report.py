@@ -12,7 +12,7 @@ from analysis.comparison import Difference
 from analysis.curves import Curve
 from analysis.dispersion import Dispersion
 from analysis.fits.fit import parameters
-from analysis.laws import FloorLaw
+from analysis.laws import FloorLaw, RectifiedLaw
 from analysis.study import Study, Worth
 from analysis.summaries import Summary
 
@@ -196,13 +196,21 @@ def _laws(study: Study) -> str:
     """Which laws of the baseline the multipliers are read off, and why a unit has none."""
     units = {"problems": study.data, "FLOPs": study.cost}
     missing = [f"None in {unit}: {worth.reason}." for unit, worth in units.items() if worth.reason]
-    floors = [
-        f"{unit} ({100 * worth.law.floor:.2g} %)" for unit, worth in units.items() if isinstance(worth.law, FloorLaw)
+    bent = [
+        f"{_law(worth.law)} in {unit}"
+        for unit, worth in units.items()
+        if isinstance(worth.law, FloorLaw | RectifiedLaw)
     ]
-    law = f"law with a floor in {' and '.join(floors)}, which AICc prefers" if floors else "power law"
+    law = f"{' and '.join(bent)}, which AICc prefers" if bent else "power law"
     missed = sorted({size for worth in units.values() for size in worth.misses})
     off = [f"It misses {study.baseline}'s own error at N = {', '.join(map(str, missed))}, and M there by as much."]
     return " ".join([f"Read off {study.baseline}'s {law}.", *(off if missed else []), *missing])
+
+
+def _law(law: FloorLaw | RectifiedLaw) -> str:
+    """E.g. "law with a floor (1.2 %)", "law A / (D + N^1.3)"."""
+    floor = f" with a floor ({100 * law.floor:.2g} %)" if law.floor > 0 else ""
+    return f"law{floor}" if isinstance(law, FloorLaw) else f"law A / (D + N^{law.exponent:.2f}){floor}"
 
 
 def _summary(found: Summary) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from analysis.bootstrap import percentile_interval
 from analysis.figures.material import BASELINE, Material, methods_of, numbers
 from analysis.figures.saving import Drawing
-from analysis.laws import FloorLaw
+from analysis.laws import FloorLaw, RectifiedLaw
 from analysis.multipliers import Multiplier
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def draw(material: Material) -> Drawing:
     name_axes(axes, "training problems N")
     add_legend(figure, entries)
     caption = (
-        "Test error against training problems N, with 95 % intervals; lines are fitted power laws, with a floor E "
-        "where the points ask for one, and their bands."
+        "Test error against training problems N, with 95 % intervals; lines are fitted laws and their bands: "
+        "A / N^alpha, with a floor E or as A / (D + N^beta) where the points ask for it (AICc)."
     )
     if arrows:
         caption += f" Arrows: how many times its data {BASELINE} needs to reach the same error, by its fitted law."
@@ -65,16 +65,16 @@ def _plot_law(axes: Axes, material: Material, label: str, look: Look) -> str:
     from analysis.figures.style import BAND, LINE
 
     curve = material.curves[label]
-    fitted = curve.yardstick  # a power law, or one with a floor where the points ask for it, as multipliers are read
-    sizes = np.geomspace(curve.fit.smallest, curve.fit.largest, 64)
-    axes.plot(sizes, 100 * fitted.law.predict(sizes), color=look.colour, linestyle=look.line, linewidth=LINE)
-    logs = fitted.log_amplitudes[:, None] - fitted.exponents[:, None] * np.log(sizes)  # (B, 64)
-    low, high = 100 * np.quantile(fitted.floors[:, None] + np.exp(logs), [0.025, 0.975], axis=0)
+    fitted = curve.yardstick  # the law that describes the points best, as multipliers are read off it
+    law, sizes = fitted.law, np.geomspace(curve.fit.smallest, curve.fit.largest, 64)
+    axes.plot(sizes, 100 * law.predict(sizes), color=look.colour, linestyle=look.line, linewidth=LINE)
+    low, high = 100 * np.quantile(fitted.predict(sizes), [0.025, 0.975], axis=0)
     axes.fill_between(sizes, low, high, color=look.colour, alpha=BAND, linewidth=0)
-    floor = f", E = {100 * fitted.law.floor:.2g} %" if isinstance(fitted.law, FloorLaw) else ""
-    exponent = fitted.law.exponent if isinstance(fitted.law, FloorLaw) else curve.fit.law.exponent
+    floor = f", E = {100 * law.floor:.2g} %" if isinstance(law, FloorLaw | RectifiedLaw) and law.floor > 0 else ""
+    exponent = law.exponent if isinstance(law, FloorLaw | RectifiedLaw) else curve.fit.law.exponent
     ends = percentile_interval(fitted.exponents)
-    return rf", $\alpha$ = {exponent:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]{floor}"
+    symbol = r"\beta" if isinstance(law, RectifiedLaw) else r"\alpha"
+    return rf", ${symbol}$ = {exponent:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]{floor}"
 
 
 def _arrows(material: Material) -> list[Multiplier]:

@@ -27,6 +27,11 @@ def _rectified(sizes: Floats) -> Shape:
     return Shape(Constant(sizes), Saturating(sizes, (1, 3, 8, 20)))
 
 
+def bent_shape(sizes: Floats) -> Shape:
+    """The rectified law without a floor, over sizes (K,): amplitude, prelearned, exponent."""
+    return Shape(Saturating(sizes, (1, 3, 8, 20)))
+
+
 def _turning(sizes: Floats) -> Shape:
     return Shape(Power(sizes, (0.5, 2, 6), rises=False), Rising(sizes, (0.5, 2, 6)))
 

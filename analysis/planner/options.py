@@ -165,8 +165,7 @@ def _option(curve: Curve, size: int, flops: tuple[float, float | None, float | N
 
 def _errors_at(curve: Curve, size: int) -> Floats:
     """Error at N by the law of each draw, (B,)."""
-    law = curve.yardstick
-    return np.asarray(law.floors + np.exp(law.log_amplitudes - law.exponents * np.log(size)))
+    return curve.yardstick.predict([size])[:, 0]
 
 
 def _sizes_for(curve: Curve, target: float) -> Floats:
@@ -174,5 +173,5 @@ def _sizes_for(curve: Curve, target: float) -> Floats:
     there = _errors_at(curve, curve.sizes[0]) <= target  # from the start, whichever way it goes on
     logs = curve.yardstick.log_reached(np.full(len(there), target))
     # A law that does not fall is "there" at no N of its own but the start's.
-    reached = np.where(curve.yardstick.exponents > 0, np.exp(logs), np.inf)
+    reached = np.where(curve.yardstick.falls, np.exp(logs), np.inf)
     return np.asarray(np.where(there, curve.sizes[0], reached))

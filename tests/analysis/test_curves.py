@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from analysis.bootstrap import Draws, resample
 from analysis.cells import Cell, SizeKey
 from analysis.curves import fit_curve, fit_curves
-from analysis.laws import FloorLaw, PowerLaw
+from analysis.laws import FloorLaw, Law, PowerLaw, RectifiedLaw
 from benchmarks.coverage import Scenario
 
 SIZES = (100, 200, 400, 800, 1600, 3200, 6400)
@@ -19,7 +19,7 @@ def _exact(error: float, problems: int = 4000) -> Cell:
     return Cell((0, 1, 2), np.tile(np.arange(problems) < round(error * problems), (3, 1)))
 
 
-def _following(law: PowerLaw | FloorLaw) -> tuple[dict[SizeKey, Cell], Draws[SizeKey]]:
+def _following(law: Law) -> tuple[dict[SizeKey, Cell], Draws[SizeKey]]:
     cells = {("sft", n): _exact(float(law.predict(n))) for n in SIZES}
     return cells, resample(cells, draws=200)
 
@@ -54,6 +54,7 @@ def test_a_power_law_is_read_backwards_as_such():
     curve = fit_curve(*_following(POWER), "sft")
     yardstick = curve.yardstick
     assert isinstance(yardstick.law, PowerLaw) and not yardstick.floors.any()
+    assert np.all(yardstick.log_offsets == -np.inf)
     assert (yardstick.smallest, yardstick.largest) == (100, 6400)
     expected = (curve.log_amplitudes - np.log(0.1)) / curve.exponents
     assert yardstick.log_reached(np.full(200, 0.1)) == pytest.approx(expected)
@@ -68,6 +69,21 @@ def test_a_floor_is_seen_and_nothing_reaches_below_it():
     assert np.all(yardstick.log_reached(np.full(200, 0.03)) > 100)  # beyond any number of problems
     # 0.05 + 45 / 500 = 0.14
     assert np.median(np.exp(yardstick.log_reached(np.full(200, 0.14)))) == pytest.approx(500, rel=0.02)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.04])
+def test_a_curve_that_begins_flat_is_read_backwards_by_the_rectified_law(floor):
+    law = RectifiedLaw(floor, 300.0, 400.0, 1.1)  # 0.54 at N = 100, of 0.75 with no data
+    curve = fit_curve(*_following(law), "sft")
+    yardstick = curve.yardstick
+    assert isinstance(yardstick.law, RectifiedLaw) and (yardstick.law.floor > 0) == (floor > 0)
+    np.testing.assert_allclose(yardstick.law.predict(SIZES), law.predict(SIZES), rtol=0.03)
+    np.testing.assert_allclose(np.median(yardstick.predict(SIZES), axis=0), law.predict(SIZES), rtol=0.03)
+    for n in (150.0, 1000.0, 5000.0):  # between the sizes that were run
+        reached = np.exp(yardstick.log_reached(np.full(200, float(law.predict(n)))))
+        assert np.median(reached) == pytest.approx(n, rel=0.05)
+    assert np.all(yardstick.log_reached(np.full(200, 0.9)) < -100)  # no data is better than that
+    assert curve.misses() and yardstick.misses(curve.resampled) == ()
 
 
 def test_few_sizes_never_have_a_floor():
