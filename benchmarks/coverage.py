@@ -25,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy.special import ndtr
 
-from analysis.bootstrap import DRAWS, resample
+from analysis.bootstrap import DRAWS, percentile_interval, resample
 from analysis.cells import Cell, SizeKey, size_cells
 from analysis.comparison import difference
 from analysis.curves import fit_curve
@@ -46,12 +46,13 @@ class Scenario:
 
     Attributes:
         seeds, sizes: how many; N doubles from `FIRST` on.
-        exponent: alpha of the baseline.
+        exponent: alpha of the baseline, or beta where its curve begins flat.
         spread: standard deviation of a seed's log error rate about the law.
         gain, growth: the method's error at N is the baseline's at gain * (N / FIRST) ** growth * N.
         together: share of the spread's variance that a seed has in common over all sizes and methods.
         hardness, taste: shares of the variance behind an answer that belong to its problem, and to its problem
             and seed.
+        flat: what having no data is worth, in units of `FIRST` ** exponent: above 0 the law is the rectified one.
     """
 
     seeds: int
@@ -63,6 +64,7 @@ class Scenario:
     together: float = 0.0
     hardness: float = 0.2
     taste: float = 0.3
+    flat: float = 0.0
     note: str = ""
 
     def all_sizes(self) -> list[int]:
@@ -76,7 +78,7 @@ class Scenario:
     def error(self, label: str, size: int) -> float:
         """Expected error."""
         worth = self.multiplier(size) if label == METHOD else 1.0
-        return float(ERROR * (worth * size / FIRST) ** -self.exponent)
+        return float(ERROR * (self.flat + 1) / (self.flat + (worth * size / FIRST) ** self.exponent))
 
     def sweep(self, rng: np.random.Generator) -> dict[SizeKey, Cell]:
         """One sweep."""
@@ -109,6 +111,8 @@ OTHERS = [
     Scenario(5, 0.9, 0.12, together=1.0, note="seeds act together"),
     Scenario(5, 0.9, 0.06, gain=1.5, growth=0.2, note="M grows with N"),
     Scenario(2, 0.9, 0.06, note="two seeds"),
+    Scenario(3, 1.3, 0.06, flat=2.0, note="begins flat"),
+    Scenario(5, 1.3, 0.06, flat=2.0, note="begins flat"),
 ]
 
 
@@ -139,8 +143,8 @@ def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
     cells = scenario.sweep(np.random.default_rng([seed, 1]))
     drawn = resample(cells, draws, seed)
     curve = fit_curve(cells, drawn, BASELINE)
-    low, high = curve.exponent_interval()
     yardstick = curve.yardstick
+    low, high = percentile_interval(yardstick.exponents) if scenario.flat else curve.exponent_interval()
     found = read(drawn, yardstick, {key: float(key[1]) for key in cells})
     size = scenario.all_sizes()[scenario.sizes // 2 - 1]
     (one,) = (one for one in found if one.size == size)
@@ -162,7 +166,7 @@ def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
         mean,
         apart.low <= expected <= apart.high,
         trend,
-        bool(curve.misses()),
+        bool(yardstick.misses(curve.resampled)),
     )
 
 
