@@ -5,7 +5,8 @@ ACCEL ?= cpu
 PYTHON ?= python3
 PY := .venv/bin/python
 STAMP := .venv/.installed-$(ACCEL)
-RESULTS ?= outputs/demo
+# The demo's rows where it has been run, else the committed studies'.
+RESULTS ?= $(if $(wildcard outputs/demo/runs),outputs/demo,results/maze_full results/star_graph)
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -19,7 +20,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test lint types mini study benchmarks wheel clean
+.PHONY: help setup demo figures table report claims test lint types mini study study-full benchmarks wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -47,9 +48,9 @@ demo: $(STAMP)  ## the whole study, small: 15 minutes on two cores; then tables 
 	@echo "W&B recorded offline unless a key was set; to see it: .venv/bin/wandb sync outputs/demo/runs/*/wandb/offline-run-*"
 
 table: $(STAMP)  ## test error, power laws and multipliers from the rows in RESULTS
-	$(PY) -m analysis table $(RESULTS)
+	$(PY) -m analysis table $(firstword $(RESULTS))
 
-figures: $(STAMP)  ## redraw every figure from the rows in RESULTS (default outputs/demo)
+figures: $(STAMP)  ## redraw every figure from the rows in RESULTS (the demo's, else the committed ones)
 	$(PY) -m analysis figures $(RESULTS)
 
 report: $(STAMP)  ## one HTML page of figures, tables, claims and runs from the rows in RESULTS
@@ -71,9 +72,14 @@ types: $(STAMP)  ## mypy
 mini: $(STAMP)  ## every method once, small, in an empty store; its rows are checked
 	$(PY) -m pytest -q -s -m sweep tests/test_mini_sweep.py
 
-study: $(STAMP)  ## the committed results: three seeds, more methods than the demo (about an hour)
+study: $(STAMP)  ## results/maze again: three seeds, more methods than the demo (40 minutes)
 	$(PY) -m synth_scaling --config-name maze
 	$(PY) -m analysis collect outputs/maze results/maze
+
+study-full: $(STAMP)  ## results/maze_full again: five seeds, every method, and the ablations (two and a half hours)
+	$(PY) -m synth_scaling --config-name maze_full
+	$(PY) -m synth_scaling --config-name maze_ablations
+	$(PY) -m analysis collect outputs/maze_full outputs/maze_ablations results/maze_full
 
 benchmarks: $(STAMP)  ## speed against bare loops and raw engines, side by side
 	$(PY) -m benchmarks.training

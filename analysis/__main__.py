@@ -50,7 +50,7 @@ def _compare(options: argparse.Namespace) -> None:
 
 
 def _collect(options: argparse.Namespace) -> None:
-    count = collect(options.source, options.destination)
+    count = collect(options.sources, options.destination)
     print(f"{count} rows written to {options.destination}")
 
 
@@ -103,8 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     pull.add_parser(commands, reads)
     fit_commands.add_parser(commands)
 
-    collected = commands.add_parser("collect", help="write live runs as rows.jsonl and correct.parquet")
-    collected.add_argument("source", type=Path, metavar="SOURCE")
+    collected = commands.add_parser(
+        "collect", help="write all runs as one rows.jsonl and correct.parquet"
+    )
+    collected.add_argument("sources", type=Path, nargs="+", metavar="SOURCE")
     collected.add_argument("destination", type=Path, metavar="DESTINATION")
     collected.set_defaults(command=_collect)
     return parser

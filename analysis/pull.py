@@ -111,7 +111,7 @@ def write(records: Sequence[Record], out: Path) -> int:
             place.mkdir(parents=True)
             (place / "row.json").write_text(json.dumps(row), encoding="utf-8")
             pq.write_table(answers, place / "correct.parquet")
-        return collect(Path(folder), out)  # checks them as rows of this machine are checked
+        return collect([Path(folder)], out)  # checks them as rows of this machine are checked
 
 
 def _pull(options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.layouts import InputError, read, write_collected
+from analysis.layouts import InputError, Run, read, write_collected
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,22 @@ def load(results: Path) -> Results:
         InputError: a missing folder, no rows, malformed input or a missing field (naming file and line),
             a run that appears twice, or runs of one task that were tested on different problems.
     """
-    runs = read(results)
+    return _results(read(results))
+
+
+def collect(sources: Sequence[Path], destination: Path) -> int:
+    """Write the rows of all `sources` to `destination` in the collected layout, the same bytes for the same rows.
+
+    Returns the number of rows. Raises InputError as `load` does.
+    """
+    runs = [run for source in sources for run in read(source)]
+    _results(runs)  # for its checks across runs: nothing unsound is ever written
+    write_collected(runs, destination)
+    return len(runs)
+
+
+def _results(runs: Sequence[Run]) -> Results:
+    """Runs as a table; raises InputError as `load` does."""
     problems: dict[str, tuple[str, ...]] = {}
     first: dict[str, str] = {}
     correct: dict[str, npt.NDArray[np.bool_]] = {}
@@ -70,14 +85,3 @@ def load(results: Path) -> Results:
         if rates:
             pass_rate[run] = np.array([rates[problem] for problem in ids], dtype=float)
     return Results(pd.DataFrame([run.row for run in runs]).sort_index(axis=1), correct, problems, pass_rate)
-
-
-def collect(source: Path, destination: Path) -> int:
-    """Write the rows of `source` to `destination` in the collected layout, the same bytes for the same rows.
-
-    Returns the number of rows. Raises InputError as `load` does.
-    """
-    load(source)  # for its checks across runs: nothing unsound is ever written
-    runs = read(source)
-    write_collected(runs, destination)
-    return len(runs)

@@ -22,14 +22,24 @@ def test_answers_are_aligned_on_the_sorted_problems(tmp_path, write_run):
 
 
 def test_collected_layout_reads_back_the_same_and_is_the_same_bytes_again(simulated, tmp_path):
-    count = collect(simulated, tmp_path / "once")
+    count = collect([simulated], tmp_path / "once")
     live, collected = load(simulated), load(tmp_path / "once")
     assert count == len(live.rows) == 99
     pd.testing.assert_frame_equal(live.rows, collected.rows)
     assert all((live.correct[run] == collected.correct[run]).all() for run in live.correct)
-    collect(tmp_path / "once", tmp_path / "again")
+    collect([tmp_path / "once"], tmp_path / "again")
     for name in ("rows.jsonl", "correct.parquet"):
         assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_two_sweeps_are_collected_as_one_study_but_no_run_twice(tmp_path, write_run):
+    write_run(tmp_path / "one", 0.3, tested=8)
+    write_run(tmp_path / "other", 0.3, tested=8, seed=1)
+    assert collect([tmp_path / "one", tmp_path / "other"], tmp_path / "both") == 2
+    assert set(load(tmp_path / "both").rows["seed"]) == {0, 1}
+    with pytest.raises(InputError, match="appears twice"):
+        collect([tmp_path / "one", tmp_path / "both"], tmp_path / "twice")
+    assert not (tmp_path / "twice").exists()
 
 
 def test_pass_rates_are_aligned_kept_when_collected_and_checked(tmp_path, write_run):
@@ -38,7 +48,7 @@ def test_pass_rates_are_aligned_kept_when_collected_and_checked(tmp_path, write_
     answers = pd.read_parquet(file)
     answers["pass_rate"] = answers["problem"].str.removeprefix("test/").astype(int) / 8
     answers.to_parquet(file, index=False)
-    collect(tmp_path / "live", tmp_path / "collected")
+    collect([tmp_path / "live"], tmp_path / "collected")
     for folder in ("live", "collected"):
         results = load(tmp_path / folder)
         assert set(results.pass_rate) == {row["run"]} and other["run"] in results.correct
@@ -104,7 +114,7 @@ def test_bad_runs_are_named(tmp_path, write_run, harm, message):
 def test_a_bad_line_of_the_collected_layout_is_named(tmp_path, write_run):
     write_run(tmp_path / "live", 0.3, seed=0)
     write_run(tmp_path / "live", 0.3, seed=1)
-    collect(tmp_path / "live", tmp_path / "rows")
+    collect([tmp_path / "live"], tmp_path / "rows")
     path = tmp_path / "rows" / "rows.jsonl"
     first, second = path.read_text().splitlines()
     path.write_text(first + "\n" + second.replace('"method"', '"metod"') + "\n")

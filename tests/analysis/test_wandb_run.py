@@ -118,7 +118,7 @@ def test_a_label_without_a_law_says_why(write_run, tmp_path):
 
 
 def test_the_same_rows_have_the_same_id_in_either_layout(simulated, tmp_path):
-    collect(simulated, tmp_path)
+    collect([simulated], tmp_path)
     live = load(simulated)
     assert run_id(live) == run_id(load(tmp_path)) == run_id(load(simulated))
     assert run_id(live.select(sweep="grid")) != run_id(live) != run_id(load(MAZE))
