@@ -103,9 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     pull.add_parser(commands, reads)
     fit_commands.add_parser(commands)
 
-    collected = commands.add_parser(
-        "collect", help="write all runs as one rows.jsonl and correct.parquet"
-    )
+    collected = commands.add_parser("collect", help="write all runs as one rows.jsonl and correct.parquet")
     collected.add_argument("sources", type=Path, nargs="+", metavar="SOURCE")
     collected.add_argument("destination", type=Path, metavar="DESTINATION")
     collected.set_defaults(command=_collect)
