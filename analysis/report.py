@@ -181,7 +181,9 @@ def _notes(curve: Curve) -> list[str]:
     """What there is to know before a law is believed."""
     missed = ", ".join(map(str, curve.misses()))
     notes = {"on a bound: alpha is a limit": curve.fit.bounded, f"misses N = {missed}": bool(missed)}
-    return [note for note, holds in notes.items() if holds]
+    better = curve.yardstick.law
+    bent = [f"AICc prefers {_law(better)}"] if isinstance(better, FloorLaw | RectifiedLaw) else []
+    return [note for note, holds in notes.items() if holds] + bent
 
 
 def _spread(found: Dispersion) -> str:
@@ -208,9 +210,9 @@ def _laws(study: Study) -> str:
 
 
 def _law(law: FloorLaw | RectifiedLaw) -> str:
-    """E.g. "law with a floor (1.2 %)", "law A / (D + N^1.3)"."""
-    floor = f" with a floor ({100 * law.floor:.2g} %)" if law.floor > 0 else ""
-    return f"law{floor}" if isinstance(law, FloorLaw) else f"law A / (D + N^{law.exponent:.2f}){floor}"
+    """E.g. "1.2 % + A / N^0.90", "A / (D + N^1.27)"."""
+    floor = f"{100 * law.floor:.2g} % + " if law.floor > 0 else ""
+    return floor + (f"A / N^{law.exponent:.2f}" if isinstance(law, FloorLaw) else f"A / (D + N^{law.exponent:.2f})")
 
 
 def _summary(found: Summary) -> tuple[str, ...]:
