@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,18 @@ def test_gsm8k_validation_moves_with_the_world_seed_alone(gsm8k_folder: Path) ->
         for s in (0, 0, 1)
     ]
     assert prompts[0] == prompts[1] != prompts[2]
+
+
+def test_the_hub_is_read_like_files(gsm8k_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets` reads a folder as it reads the hub."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(gsm8k_folder / "cache"))
+    options = GSM8KOptions(hub=str(gsm8k_folder), subsets=[], n_validation=5)
+    theirs, ours = GSM8K(options), GSM8K(GSM8KOptions(path=str(gsm8k_folder), n_validation=5))
+    assert theirs.problems("test", None, 0) == ours.problems("test", None, 0)
+    assert theirs.problems("train", 30, 1) == ours.problems("train", 30, 1)
+    with pytest.raises(ValueError, match=r"task\.hub=.*: default/none at .* could not be loaded .*; download https://"):
+        GSM8K(replace(options, test_parts=["none"]))
 
 
 @pytest.mark.parametrize(
