@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from synth_scaling.methods import METHODS, PreferenceOptions
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.store import content_hash
-from synth_scaling.tasks import TASKS, make_task
+from synth_scaling.tasks import EMBEDDED, TASKS, make_task
 
 
 class ConfigError(ValueError):
@@ -222,7 +222,8 @@ def check(config: Config) -> None:
     _at_least("threads", c.threads, 1)
     _between("seed", c.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
     _between("model.seed", c.model.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
-    _between("task.world_seed", c.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+    if hasattr(c.task, "world_seed"):
+        _between("task.world_seed", c.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
     _above_zero("model.pretrain_learning_rate", c.model.pretrain_learning_rate)
     _one_of("trainer.schedule", c.trainer.schedule, _SCHEDULES)
     for key in ("weight_decay", "max_grad_norm"):
@@ -237,6 +238,11 @@ def check(config: Config) -> None:
 
 def check_task(config: Config) -> None:
     """Refuse options that the task refuses, and more problems than it has. Raises ConfigError."""
+    if config.model.name == "tiny" and config.task.name not in EMBEDDED:
+        raise ConfigError(
+            f"model=tiny: a base model is pretrained for task={', '.join(EMBEDDED)} only; "
+            f"task={config.task.name} has no corpus for it and takes a pretrained model"
+        )
     try:
         task = make_task(config.task)
     except ValueError as error:

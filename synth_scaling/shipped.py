@@ -16,7 +16,7 @@ from typing import Any
 from synth_scaling.config import ModelOptions
 from synth_scaling.models import TinyLlama
 from synth_scaling.store import SHIPPED
-from synth_scaling.tasks import TASKS, make_task
+from synth_scaling.tasks import TASKS, embedded, make_task
 from synth_scaling.training.options import TrainerOptions
 
 
@@ -39,7 +39,7 @@ def remade(folder: Path) -> bool:
 
     record: dict[str, Any] = json.loads((folder / "stage.json").read_text())
     key, model = record["key"], ModelOptions(**record["key"]["model"])
-    task = make_task(TASKS[key["task"]["name"]][1](**key["task"]))
+    task = embedded(make_task(TASKS[key["task"]["name"]][1](**key["task"])))
     with tempfile.TemporaryDirectory() as again:
         pretrain(
             task,

@@ -23,7 +23,7 @@ from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, R
 from synth_scaling.sampling import Engine, engine_for
 from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
 from synth_scaling.store import Cost, StageResult, Store
-from synth_scaling.tasks import EmbeddedTask
+from synth_scaling.tasks import Task, embedded
 from synth_scaling.tracking import NoTracker
 
 Made = tuple[Cost, Mapping[str, Any]]
@@ -35,7 +35,7 @@ CODE = {"base": 1, "policy": 1, "responses": 1, "step_values": 1}
 class Stages:
     """Makers of the stages of one run. `done` holds what each came to, by its name in this run."""
 
-    def __init__(self, config: Config, store: Store, tracker: NoTracker, task: EmbeddedTask) -> None:
+    def __init__(self, config: Config, store: Store, tracker: NoTracker, task: Task) -> None:
         self.config, self.store, self.tracker, self.task = config, store, tracker, task
         self.done: dict[str, StageResult] = {}
 
@@ -53,7 +53,7 @@ class Stages:
             from synth_scaling.training.pretrain import pretrain  # torch: imported only when something is trained
 
             cost = pretrain(
-                self.task,
+                embedded(self.task),
                 TinyLlama(m.width, m.layers, m.heads, m.feedforward),
                 folder,
                 documents=m.pretrain_documents,

@@ -5,18 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from synth_scaling.tasks.chain import Chain, ChainOptions
+from synth_scaling.tasks.gsm8k import GSM8K, GSM8KOptions
+from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
+from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.tasks.star_graph import StarGraph, StarGraphOptions
-from synth_scaling.tasks.task import EmbeddedTask, Split, Task
+from synth_scaling.tasks.task import EmbeddedTask, Split, Task, embedded, grade_all
+from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 
 TASKS: dict[str, tuple[type, type]] = {
     "maze": (Maze, MazeOptions),
     "chain": (Chain, ChainOptions),
     "star_graph": (StarGraph, StarGraphOptions),
+    "word_sums": (WordSums, WordSumsOptions),
+    "gsm8k": (GSM8K, GSM8KOptions),
+    "math": (MATH, MATHOptions),
+    "gsm_symbolic": (GSMSymbolic, GSMSymbolicOptions),
 }
 
+EMBEDDED = tuple(name for name, (task, _) in TASKS.items() if hasattr(task, "corpus"))  # tasks that make a base model
 
-def make_task(options: Any) -> EmbeddedTask:
+
+def make_task(options: Any) -> Task:
     """The task that `options` (one of the options dataclasses) describes. Raises ValueError on impossible options."""
     key = repr(options)
     if key not in _made:  # checking a sweep asks for the same task once a job
@@ -24,7 +34,7 @@ def make_task(options: Any) -> EmbeddedTask:
     return _made[key]
 
 
-_made: dict[str, EmbeddedTask] = {}
+_made: dict[str, Task] = {}
 
 
-__all__ = ["TASKS", "EmbeddedTask", "Split", "Task", "make_task"]
+__all__ = ["EMBEDDED", "TASKS", "EmbeddedTask", "Split", "Task", "embedded", "grade_all", "make_task"]

@@ -7,10 +7,11 @@ is the regular expression that cuts any text into them, so that joining the piec
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from synth_scaling.grading.rewards import Grades
 from synth_scaling.records import Problem
 
 Split = Literal["train", "validation", "test"]
@@ -43,17 +44,6 @@ class Task(Protocol):
         """The response cut into steps; joining them gives it back. At least one step, even for ''."""
         ...
 
-
-class EmbeddedTask(Task, Protocol):
-    """A procedural task that also makes its own base model: a vocabulary and a pretraining corpus."""
-
-    vocabulary: Sequence[str]  # no special tokens; every text of the task is made of these
-    token_pattern: str
-
-    def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
-        """An endless stream of (prompt, continuation) documents; never a validation or test problem."""
-        ...
-
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
         """Why a wrong response is wrong, as one of the task's own short names."""
         ...
@@ -65,3 +55,38 @@ class EmbeddedTask(Task, Protocol):
     def true_pit(self, problem: Problem, response: str) -> int | None:
         """The 1-based step after which a wrong response cannot become right any more, where that is known."""
         ...
+
+
+@runtime_checkable
+class EmbeddedTask(Task, Protocol):
+    """A procedural task that also makes its own base model: a vocabulary and a pretraining corpus."""
+
+    vocabulary: Sequence[str]  # no special tokens; every text of the task is made of these
+    token_pattern: str
+
+    def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
+        """An endless stream of (prompt, continuation) documents; never a validation or test problem."""
+        ...
+
+
+@runtime_checkable
+class GradesMany(Protocol):
+    """A task whose responses are graded faster, or more safely, many at once."""
+
+    def grade_all(self, pairs: Sequence[tuple[Problem, str]]) -> Grades:
+        """:meth:`Task.grade` of each pair, in order, with how many of them hit the task's bound on time."""
+        ...
+
+
+def grade_all(task: Task, pairs: Sequence[tuple[Problem, str]]) -> Grades:
+    """The rewards of (problem, response) pairs: one by one here, unless the task has a way of its own."""
+    if isinstance(task, GradesMany):
+        return task.grade_all(pairs)
+    return Grades([task.grade(problem, response) for problem, response in pairs])
+
+
+def embedded(task: Task) -> EmbeddedTask:
+    """`task`, which a base model is to be pretrained for. Raises ValueError if it has no corpus and vocabulary."""
+    if not isinstance(task, EmbeddedTask):
+        raise ValueError(f"task={task.name} has no vocabulary and corpus to pretrain a model on")
+    return task

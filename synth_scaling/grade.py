@@ -1,0 +1,149 @@
+r"""Grade a file of responses: accuracy with its 95 % Wilson interval.
+
+    python -m synth_scaling.grade task=gsm8k input=FILE.jsonl [output=GRADED.jsonl]
+        [response_field=response] [answer_field=answer] [last_number=false] [bound=5]
+
+`task` is gsm8k, gsm_symbolic, word_sums (numbers) or math (LaTeX). FILE is JSON Lines, also .gz, or Parquet. A field
+may reach into a field, as in `response_field=6b_finetuning.solution`. The answer field holds the gold answer alone or a
+solution that ends with it (`#### n`, `A: n`, `\boxed{}`). OUTPUT has each row with `reward`, `given` (the answer that
+was read) and `over_bound`. Exit code 2 and one line naming file, line and field for what cannot be read.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from tqdm import tqdm
+
+from synth_scaling.evaluation import wilson_interval
+from synth_scaling.grading.answers import boxes, final_answer
+from synth_scaling.grading.numbers import canonical, rational
+from synth_scaling.grading.rewards import BOUND, Kind, each
+from synth_scaling.jsonl import read_rows, text_at, write_rows
+
+KINDS: dict[str, Kind] = {"gsm8k": "number", "gsm_symbolic": "number", "word_sums": "number", "math": "latex"}
+assert set(KINDS.values()) == set(get_args(Kind))
+
+
+@dataclass(frozen=True)
+class Options:
+    task: str
+    input: Path
+    output: Path | None = None
+    response_field: str = "response"
+    answer_field: str = "answer"
+    last_number: bool = False
+    bound: float = BOUND
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else 2
+    try:
+        options = read_options(arguments)
+        rows, pairs = read_pairs(options)
+        rewards = list(
+            tqdm(
+                each(KINDS[options.task], pairs, options.last_number, options.bound),
+                total=len(pairs),
+                unit=" responses",
+                disable=None,  # where nobody watches
+            )
+        )
+        if options.output:
+            write_rows(options.output, graded(options, rows, pairs, rewards))
+    except ValueError as error:
+        print(f"refused: {error}", file=sys.stderr)
+        return 2
+    print(summary(rewards))
+    return 0
+
+
+def read_options(arguments: Sequence[str]) -> Options:
+    """Raises ValueError naming the key, its value and what is allowed."""
+    given: dict[str, Any] = {}
+    for argument in arguments:
+        key, sign, value = argument.partition("=")
+        if not sign or key not in Options.__dataclass_fields__:
+            raise ValueError(f"{argument}: allowed are {'=, '.join(Options.__dataclass_fields__)}=")
+        given[key] = value
+    for key in ("task", "input"):
+        if not given.get(key):
+            raise ValueError(f"{key}= is needed")
+    if given["task"] not in KINDS:
+        raise ValueError(f"task={given['task']}: allowed are {', '.join(KINDS)}")
+    given["input"] = Path(given["input"])
+    given["output"] = Path(given["output"]) if given.get("output") else None
+    if "last_number" in given:
+        if given["last_number"].lower() not in ("true", "false"):
+            raise ValueError(f"last_number={given['last_number']}: allowed are true, false")
+        given["last_number"] = given["last_number"].lower() == "true"
+    if "bound" in given:
+        try:
+            seconds = float(given["bound"])
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= 600:
+            raise ValueError(f"bound={given['bound']}: allowed are seconds above 0, up to 600")
+        given["bound"] = seconds
+    return Options(**given)
+
+
+def read_pairs(options: Options) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
+    """The file's rows, and (gold answer, response) of each. Raises ValueError naming file, line and field."""
+    rows, pairs, path = [], [], options.input
+    for number, row in read_rows(path):
+        response = text_at(path, number, row, options.response_field)
+        written = text_at(path, number, row, options.answer_field)
+        gold = gold_answer(KINDS[options.task], written)
+        if gold is None:
+            raise ValueError(f"{path}:{number}: {options.answer_field}: no answer in {written[-60:]!r}")
+        rows.append(row)
+        pairs.append((gold, response))
+    if not rows:
+        raise ValueError(f"{path}: no responses in it")
+    return rows, pairs
+
+
+def gold_answer(kind: Kind, written: str) -> str | None:
+    """The gold answer from a solution that ends with it, or from the answer alone; None if it cannot be read."""
+    if kind == "latex":
+        found = boxes(written)
+        return (found[-1] if found else final_answer(written) or written).strip() or None
+    value = rational(final_answer(written) or written)
+    return None if value is None else canonical(value)
+
+
+def graded(
+    options: Options, rows: list[dict[str, Any]], pairs: list[tuple[str, str]], rewards: list[bool | None]
+) -> list[dict[str, Any]]:
+    """The rows with what was found."""
+    return [
+        {
+            **row,
+            "reward": int(bool(reward)),
+            "given": final_answer(response, options.last_number),
+            "over_bound": reward is None,
+        }
+        for row, (_, response), reward in zip(rows, pairs, rewards, strict=True)
+    ]
+
+
+def summary(rewards: Sequence[bool | None]) -> str:
+    """Accuracy with its interval, and how many responses hit the bound."""
+    right, all_ = sum(map(bool, rewards)), len(rewards)
+    low, high = wilson_interval(right, all_)
+    interval = f"95 % Wilson interval {100 * low:.2f} to {100 * high:.2f} %"
+    line = f"accuracy {100 * right / all_:.2f} % ({right} of {all_}), {interval}"
+    over = rewards.count(None)
+    return f"{line}; {over} hit the bound on grading and count as wrong" if over else line
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,79 @@
+"""Files of questions or responses: JSON Lines, also gzipped, and Parquet. Errors name file, line and field."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line number from 1, row) of each row; blank lines are passed over.
+
+    Raises ValueError with one line that names the file, and the line where there is one.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file")
+    if path.suffix == ".parquet":
+        yield from _read_parquet(path)
+        return
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, _read_line(path, number, line)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: cannot be read ({error})") from None
+
+
+def text_at(path: Path, number: int, row: dict[str, Any], field: str) -> str:
+    """The text of `field`, which reaches into rows in a row by dots. Raises ValueError naming file, line and field."""
+    value: Any = row
+    for key in [field] if field in row else field.split("."):
+        if not isinstance(value, dict) or key not in value:
+            there = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
+            raise ValueError(f"{path}:{number}: {field}: no such field; there is {there or 'nothing'}"[:400])
+        value = value[key]
+    if not isinstance(value, str):
+        raise ValueError(f"{path}:{number}: {field}: expected text, found {type(value).__name__}")
+    return value
+
+
+def _read_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1})") from None
+    except RecursionError:
+        raise ValueError(f"{path}:{number}: not JSON that can be read (nested too deeply)") from None
+    except ValueError as error:
+        raise ValueError(f"{path}:{number}: not JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
+    return row
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ValueError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]})") from None
+    yield from enumerate(rows, start=1)
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write `rows` as JSON Lines, gzipped if the name ends so. Raises ValueError if the file cannot be written."""
+    try:
+        with gzip.open(path, "wt") if path.suffix == ".gz" else open(path, "w") as file:
+            for row in rows:
+                file.write(json.dumps(row) + "\n")  # ASCII, so that any text can be written, lone surrogates too
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror})") from None

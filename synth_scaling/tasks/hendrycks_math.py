@@ -1,0 +1,89 @@
+r"""`math`: competition problems whose solutions box their answer (Hendrycks et al. 2021, arXiv 2103.03874).
+
+From files of your own or the hub: nothing of it comes with this package. The usual split of 12,000 train and 500 test
+problems (MATH-500) is `task.train_parts=[train,test] task.test_parts=[math500]`: what is tested is left out of train.
+Known dirt: two train rows with an empty `\boxed{}` have no answer and are left out, two with `Level ?` get level 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from synth_scaling.grading.answers import boxes
+from synth_scaling.jsonl import text_at
+from synth_scaling.tasks.gsm8k import held_back
+from synth_scaling.tasks.options import check_common
+from synth_scaling.tasks.questions import Question, QuestionTask, Wording, distinct, shuffled
+from synth_scaling.tasks.sources import Row, Source
+from synth_scaling.tasks.steps import sentences
+
+DOWNLOAD = "https://huggingface.co/datasets/EleutherAI/hendrycks_math (and HuggingFaceH4/MATH-500 for its 500)"
+SUBJECTS = (
+    *("algebra", "counting_and_probability", "geometry", "intermediate_algebra"),
+    *("number_theory", "prealgebra", "precalculus"),
+)
+
+
+@dataclass
+class MATHOptions:
+    path: str | None = None  # a folder with train and test as .jsonl, .jsonl.gz or .parquet
+    hub: str | None = None  # instead of path: EleutherAI/hendrycks_math, loaded by `datasets`
+    revision: str | None = "21a5633873b6a120296cce3e2df9d5550074f4a3"  # of EleutherAI/hendrycks_math
+    subsets: list[str] = field(default_factory=lambda: list(SUBJECTS))  # the hub's configurations
+    train_parts: list[str] = field(default_factory=lambda: ["train"])  # files below path, or the hub's splits
+    test_parts: list[str] = field(default_factory=lambda: ["test"])
+    n_validation: int = 500  # cut from train
+    max_steps: int = 12  # more are merged
+    last_number: bool = False  # a response without a marked answer answers by its last number
+    grading_bound: float = 5.0  # seconds a response may take to grade
+    max_prompt_tokens: int = 1024
+    max_response_tokens: int = 1024
+    world_seed: int = 0  # draws the validation problems
+    name: str = "math"
+
+
+class MATH(QuestionTask):
+    """Attributes: `repeated` train questions left out as others say the same, `unanswered` rows without an answer."""
+
+    def __init__(self, options: MATHOptions) -> None:
+        self.options = o = options
+        check_common(o)
+        source = Source("math", o.path, o.hub, o.revision, o.subsets, DOWNLOAD)
+        seen: set[str] = set()
+        test_rows, train_rows = list(source.rows(o.test_parts)), list(source.rows(o.train_parts))
+        all_test, all_train = _questions(test_rows), _questions(train_rows)
+        test = distinct(all_test, seen)
+        train, validation = held_back(distinct(all_train, seen), o.n_validation, o.world_seed)
+        self.unanswered = len(test_rows) + len(train_rows) - len(all_test) - len(all_train)
+        self.repeated = len(all_train) - len(train) - len(validation)
+        super().__init__(
+            o.name,
+            Wording("latex", partial(sentences, most=o.max_steps), o.last_number, o.grading_bound),
+            {"test": test, "validation": validation},
+            shuffled(train),
+            o.max_prompt_tokens,
+            o.max_response_tokens,
+        )
+
+
+def _questions(rows: Iterable[Row]) -> list[Question]:
+    return [question for row in rows if (question := _question(row)) is not None]
+
+
+def _question(row: Row) -> Question | None:
+    """None where the solution's last box is empty. Raises ValueError where it has no box at all."""
+    text, solution = text_at(*row, "problem").strip(), text_at(*row, "solution").strip()
+    found = boxes(solution)
+    if not found:
+        raise ValueError(f"{row[0]}:{row[1]}: solution: has no \\boxed{{}} that closes: {solution[-60:]!r}")
+    answer = found[-1].strip()
+    return Question(text, answer, solution, _level(row)) if answer else None
+
+
+def _level(row: Row) -> int:
+    """1 to 5 from `Level 3` or 3; 0 where it is not given, as in `Level ?`."""
+    digits = re.search(r"[1-5]", str(row[2].get("level", "")))
+    return int(digits[0]) if digits else 0
