@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -81,14 +82,19 @@ class Codec:
     def step_ends_by_prefixes(self, steps: Sequence[str], tokens: Sequence[int], text: str) -> tuple[int, ...]:
         """:func:`step_ends` for tokens whose texts do not join to the whole: parts of a character, stripped spaces.
 
-        A token starts where what is decoded before it leaves off agreeing with `text`.
+        A token starts where what is decoded before it leaves off agreeing with `text`. A prefix that ends within a
+        character may agree with less than a shorter one; a character has at most four tokens.
         """
         if "".join(steps) != text:
             raise ValueError("the steps do not join to the response")
 
-        def start(i: int) -> int:
+        @functools.cache
+        def agrees(i: int) -> int:
             pairs = zip(self.decode(tokens[:i]), text, strict=False)
             return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+        def start(i: int) -> int:
+            return max(agrees(j) for j in range(max(0, i - 3), i + 1))
 
         ends, low = {len(tokens)}, 0
         for boundary in list(itertools.accumulate(map(len, steps)))[:-1]:
