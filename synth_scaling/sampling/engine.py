@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from synth_scaling.store import ADDED
 
 
 @dataclass
@@ -13,13 +15,16 @@ class EngineOptions:
     """conf/engine/*.yaml. `memory_gib` is the KV cache on CPU; on GPUs `gpu_memory_share` of the device is taken."""
 
     name: str = "vllm"
-    dtype: str = "float32"
+    dtype: str = "float32"  # or "bfloat16", "float16", or "auto": bfloat16 where CUDA has it
     max_num_seqs: int = 1024
     max_batched_tokens: int = 8192
     memory_gib: int = 1
     gpu_memory_share: float = 0.5
     tensor_parallel_size: int = 1
     eager: bool = True
+    max_model_len: int | None = field(
+        default=None, metadata=ADDED
+    )  # tokens of prompt and response; null: as many as the task allows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +38,12 @@ class Completion:
 class Engine(Protocol):
     """Samples from one checkpoint at a time; loading another one swaps the weights."""
 
-    def load(self, checkpoint: Path) -> None:
-        """Sample from `checkpoint` (a Hugging Face folder with safetensors) from now on."""
+    def load(self, checkpoint: Path, context: int | None = None) -> None:
+        """Sample from `checkpoint` (a Hugging Face folder with safetensors) from now on.
+
+        `context`: the most tokens that a prompt has with its response and end token; None: as many as the model takes.
+        Raises ValueError if the checkpoint lacks tensors of the one before it.
+        """
         ...
 
     def sample(

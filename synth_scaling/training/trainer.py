@@ -18,6 +18,7 @@ import transformers
 from transformers import AutoModelForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
 from synth_scaling.models import load_tokenizer
+from synth_scaling.training.lora import merged
 from synth_scaling.training.options import TrainerOptions
 
 log = logging.getLogger("synth_scaling")
@@ -38,10 +39,11 @@ class Training:
 
 
 def load_model(training: Training) -> PreTrainedModel:
-    """The start checkpoint, ready to train."""
+    """The start checkpoint, ready to train. torch's generator, which an adapter draws from, begins at the seed."""
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(training.threads)
+    transformers.set_seed(training.seed)
     dtype = getattr(torch, training.options.dtype)
     return AutoModelForCausalLM.from_pretrained(
         training.start, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
@@ -63,6 +65,8 @@ def arguments(training: Training, folder: Path) -> dict[str, Any]:
         max_grad_norm=o.max_grad_norm,
         bf16=o.dtype == "bfloat16",
         gradient_checkpointing=o.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if o.gradient_checkpointing else None,
+        train_sampling_strategy="group_by_length" if o.length_grouped else "random",
         logging_steps=o.logging_steps,
         logging_nan_inf_filter=False,
         save_strategy="no",
@@ -104,7 +108,6 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     mean_loss = trainer.train().training_loss
     if not math.isfinite(mean_loss):  # also of steps between the logged ones
         raise FloatingPointError(f"training diverged: the mean loss is {mean_loss}")
-    model: Any = trainer.model
-    model.save_pretrained(folder)
+    merged(trainer.model).save_pretrained(folder)
     load_tokenizer(training.start).save_pretrained(folder)
     shutil.rmtree(folder / "trainer", ignore_errors=True)
