@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from synth_scaling.methods import METHODS, PreferenceOptions
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.store import content_hash
-from synth_scaling.tasks import EMBEDDED, TASKS, make_task
+from synth_scaling.tasks import EMBEDDED, TASKS, Task, make_task
+from synth_scaling.teacher_data import Fields, Teacher, content_digest, read_teacher_data
 
 
 class ConfigError(ValueError):
@@ -36,6 +37,16 @@ class DataOptions:
     negatives: int = 8  # j: distinct incorrect ones used a problem
     max_negatives: int | None = 4000  # at most this many in all
     temperature: float = 1.0
+
+
+@dataclass
+class JSONLDataOptions(DataOptions):
+    """conf/data/jsonl.yaml: D_syn from a file of teacher data."""
+
+    path: str = ""
+    question_field: str = "question"
+    solution_field: str = "solution"
+    answer_field: str | None = "answer"  # null: the solution's final answer
 
 
 @dataclass
@@ -130,6 +141,7 @@ def register_schemas() -> None:
         store.store(group="method", name=f"{name}_schema", node=method.options)
     store.store(group="model", name="schema", node=ModelOptions)
     store.store(group="data", name="schema", node=DataOptions)
+    store.store(group="data", name="jsonl_schema", node=JSONLDataOptions)
     store.store(group="engine", name="schema", node=EngineOptions)
     store.store(group="trainer", name="schema", node=TrainerOptions)
     store.store(group="tracking", name="schema", node=TrackingOptions)
@@ -146,7 +158,10 @@ def typed(config: DictConfig) -> Config:
 
 def run_hash(config: Config) -> str:
     """The name of a run: the hash of everything that determines its result."""
-    return content_hash({key: value for key, value in resolved(config).items() if key not in NOT_HASHED})
+    named = resolved(config)
+    if isinstance(config.data, JSONLDataOptions):  # what is in the file, not where it lies
+        named["data"]["path"] = content_digest(Path(config.data.path))
+    return content_hash({key: value for key, value in named.items() if key not in NOT_HASHED})
 
 
 def resolved(config: Config) -> dict[str, Any]:
@@ -247,14 +262,29 @@ def check_task(config: Config) -> None:
         task = make_task(config.task)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    for key, split, n in (
-        ("data.problems", "train", config.data.problems),
-        ("evaluation.problems", config.evaluation.split, config.evaluation.problems),
+    try:
+        teacher = teacher_of(config, task)
+    except ValueError as error:
+        raise ConfigError(f"data.path={error}") from None
+    for key, source, split, n in (
+        ("data.problems", teacher, "train", config.data.problems),
+        ("evaluation.problems", task, config.evaluation.split, config.evaluation.problems),
     ):
         try:
-            task.problems(split, n, config.seed)  # type: ignore[arg-type]
+            source.problems(split, n, config.seed)  # type: ignore[arg-type]
         except ValueError as error:
             raise ConfigError(f"{key}={n}: {error}") from None
+
+
+def teacher_of(config: Config, task: Task) -> Teacher:
+    """The task, or the file of `data=jsonl`. Raises ValueError naming file, line and field."""
+    data = config.data
+    if not isinstance(data, JSONLDataOptions):
+        return task
+    if not data.path:
+        raise ValueError(": needed is a JSONL file of teacher data")
+    fields = Fields(data.question_field, data.solution_field, data.answer_field)
+    return read_teacher_data(Path(data.path), fields, task)
 
 
 _CHOICES = {
