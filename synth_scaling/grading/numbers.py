@@ -11,7 +11,7 @@ from fractions import Fraction
 
 LONGEST = 200  # characters; also keeps Python's limit on digits far away
 
-_NUMERAL = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
+_NUMERAL = r"(?=\.?[0-9])(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]*)?"
 _NUMBER = re.compile(
     rf"(?P<sign>[-+]?)\s*(?:[$€£¥]\s*)?(?P<minus>-?)"
     rf"(?:(?P<whole>[0-9]+)[ ])?(?P<top>{_NUMERAL})(?:\s*/\s*(?P<bottom>{_NUMERAL}))?"
@@ -38,7 +38,7 @@ def rational(text: str) -> Fraction | None:
     if _NOT_UNITS.search(unit):
         return None
     top, bottom = _numeral(match["top"]), _numeral(match["bottom"] or "1")
-    if top is None or not bottom:
+    if not bottom:
         return None
     if match["whole"] and (not match["bottom"] or "." in match["top"] + match["bottom"]):
         return None  # "3 1/2" is a number, "3 5" is two
@@ -57,8 +57,8 @@ def canonical(value: Fraction) -> str:
     return f"{'-' if value < 0 else ''}{digits[:-places]}.{digits[-places:]}"
 
 
-def _numeral(text: str) -> Fraction | None:
-    return Fraction(text.replace(",", "")) if any(c.isdigit() for c in text) else None
+def _numeral(text: str) -> Fraction:
+    return Fraction(text.replace(",", ""))
 
 
 def _bare(text: str) -> str:
@@ -70,7 +70,7 @@ def _bare(text: str) -> str:
     text = _UNIT_POWER.sub("", text)
     before = None
     while before != text:
-        before, text = text, text.strip().rstrip(".,;:!").strip()
+        before, text = text, text.strip().rstrip(".,;:").strip()
         for left, right in _WRAPPED:
             if len(text) >= len(left) + len(right) and text.startswith(left) and text.endswith(right):
                 text = text[len(left) : len(text) - len(right)]

@@ -15,6 +15,7 @@ from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.numbers import rational
 
 Kind = Literal["number", "latex"]
+Call = tuple[Kind, str, str, bool, bool]  # of in_worker
 BOUND = 5.0  # seconds
 SHORT = 50_000  # characters that are scanned in this process; takes milliseconds
 
@@ -37,27 +38,44 @@ def each(
     kind: Kind, pairs: Sequence[tuple[str, str]], last_number: bool = False, bound: float = BOUND
 ) -> Iterator[bool | None]:
     """Like :func:`grade`, one by one as they are known; None for a response that hit the bound."""
-    here = [_quick(kind, gold, response, last_number) if len(response) <= SHORT else None for gold, response in pairs]
-    calls = [(kind, *pair, last_number) for pair, known in zip(pairs, here, strict=True) if known is None]
-    later = workers.run(reward, calls, bound) if calls else iter(())
-    for known in here:
-        yield next(later) if known is None else known
+    calls: dict[Call, int] = {}  # each to be made once: samples of one problem repeat their answers
+    found = [_here(kind, gold, response, last_number, calls) for gold, response in pairs]
+    later = workers.run(in_worker, list(calls), bound) if calls else iter(())
+    results: list[bool | None] = []
+    for known in found:
+        if isinstance(known, bool):
+            yield known
+            continue
+        while len(results) <= calls[known]:
+            results.append(next(later))
+        yield results[calls[known]]
 
 
-def reward(kind: Kind, gold: str, response: str, last_number: bool = False) -> bool:
-    """The reward without any bound: for worker processes."""
-    known = _quick(kind, gold, response, last_number)
-    if known is None:
-        given = final_answer(response, last_number)
-        known = given is not None and latex.same(gold, given)
-    return known
-
-
-def _quick(kind: Kind, gold: str, response: str, last_number: bool) -> bool | None:
-    """The reward, or None where algebra has to tell."""
-    given = final_answer(response, last_number)
+def in_worker(kind: Kind, gold: str, text: str, last_number: bool, extracted: bool) -> bool:
+    """The reward without any bound, of a response, or of the LaTeX answer that was `extracted` from one."""
+    given = text if extracted else final_answer(text, last_number)
     if given is None:
         return False
+    known = _told(kind, gold, given)
+    return latex.same(gold, given) if known is None else known
+
+
+def _here(kind: Kind, gold: str, response: str, last_number: bool, calls: dict[Call, int]) -> bool | Call:
+    """The reward if it can be told in this process, else the call of :func:`in_worker` that tells it."""
+    if len(response) > SHORT:
+        call: Call = (kind, gold, response, last_number, False)
+    else:
+        given = final_answer(response, last_number)
+        known = False if given is None else _told(kind, gold, given)
+        if known is not None:
+            return known
+        call = (kind, gold, given or "", last_number, True)
+    calls.setdefault(call, len(calls))
+    return call
+
+
+def _told(kind: Kind, gold: str, given: str) -> bool | None:
+    """Whether an answer is right, or None where algebra has to tell."""
     if kind == "latex":
         return latex.settled(gold, given)
     value = rational(given)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from synth_scaling.grading.numbers import canonical, rational
-from synth_scaling.grading.rewards import reward
+from synth_scaling.grading.rewards import grade
 from synth_scaling.tasks.options import check_common
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording, normalised
 from synth_scaling.tasks.steps import lines
@@ -81,7 +81,7 @@ class GSMSymbolic(QuestionTask):
 def _question(item: dict) -> Question | None:
     """None where the worked solution does not come to the answer."""
     gold, solution = rational(item["answer"]), item["metadata"]["answer_cot"].strip()
-    if gold is None or not reward("number", canonical(gold), solution):
+    if gold is None or not grade("number", [(canonical(gold), solution)]).rewards[0]:
         return None
     text = item["question"].removesuffix(REQUEST).strip()
     return Question(text, canonical(gold), solution, max(1, len(lines(solution)) - 1))

@@ -1,0 +1,20 @@
+"""10,000 fuzzed and hostile responses: no crash, and nothing right that is not."""
+
+from __future__ import annotations
+
+import pytest
+from hostile import HEAVY, light, whole
+
+from synth_scaling.grading.rewards import grade
+
+GOLD = {"number": "18", "latex": r"\frac{18}{35}"}
+
+
+@pytest.mark.parametrize("kind", ["number", "latex"])
+def test_ten_thousand_hostile_responses(kind: str) -> None:
+    texts = [*light(9_990), *HEAVY]
+    texts += [f"{text}\n#### 18 \\boxed{{{GOLD[kind]}}}" for text in whole()[:7]]  # right all the same: a last mark
+    grades = grade(kind, [(GOLD[kind], text) for text in texts], bound=3.0)  # type: ignore[arg-type]
+    assert len(grades.rewards) == len(texts) == 10_000
+    assert sum(grades.rewards[:9_993]) == 0 and all(grades.rewards[9_993:])
+    assert kind == "latex" or grades.over_bound == 0
