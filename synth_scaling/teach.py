@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import logging
 import os
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 
-from synth_scaling.cli import configs, refuse, set_up_logging
+from synth_scaling.cli import configs, refuse
 from synth_scaling.config import ConfigError, register_schemas
 from synth_scaling.contamination import TestSet
 from synth_scaling.jsonl import write_rows
@@ -35,13 +34,9 @@ from synth_scaling.teaching.journal import Journal
 from synth_scaling.teaching.options import TeachConfig, register_teach_schemas, typed_teach
 from synth_scaling.teaching.recipe import REASONS, Row, Seed
 
-log = logging.getLogger("synth_scaling")
-
 
 def job(config: DictConfig) -> None:
     """The command, from Hydra's configuration to the exit code."""
-    set_up_logging()
-    log.setLevel(logging.INFO)
     try:
         teach_config = typed_teach(config)
         recipe = recipe_of(teach_config)
@@ -97,25 +92,20 @@ def write(output: Path, rows: list[Row]) -> None:
 
 
 def report(c: TeachConfig, collection: Collection, client: Client) -> None:
-    """What was asked, kept, dropped and spent, as lines of the log."""
-    rows, budget = len(collection.rows), client.budget
-    log.info("%s: %d of %d problems written, from %d attempts", c.output, rows, c.problems, len(collection.outcomes))
+    """Print what was asked, kept, dropped and spent."""
+    rows, spent = len(collection.rows), client.budget.spent
+    print(f"{c.output}: {rows} of {c.problems} problems written, from {len(collection.outcomes)} attempts")
     for reason, words in REASONS.items():
         if collection.dropped[reason]:
-            log.info("dropped %d: %s (%s)", collection.dropped[reason], reason, words)
-    log.info(
-        "asked %d requests, %d failed; the journal holds %d answers: %d + %d tokens, %.4f US dollars",
-        client.asked,
-        client.failed,
-        len(client.journal),
-        budget.spent.input,
-        budget.spent.output,
-        budget.usd,
+            print(f"dropped {collection.dropped[reason]}: {reason} ({words})")
+    print(
+        f"asked {client.asked} requests, {client.failed} failed; the journal holds {len(client.journal)} answers: "
+        f"{spent.input} + {spent.output} tokens, {client.budget.usd:.4f} US dollars"
     )
     if client.stopped:
-        log.info("stopped: %s", client.stopped)
+        print(f"stopped: {client.stopped}")
     elif rows < c.problems:
-        log.info("stopped: attempts=%d are made; more of them may give more rows", c.most_attempts)
+        print(f"stopped: attempts={c.most_attempts} are made; more of them may give more rows")
 
 
 def main() -> None:

@@ -70,9 +70,9 @@ class Budget:
     def _passed(self, usage: Usage) -> str | None:
         tokens, usd = self.limits.tokens, self.limits.usd
         if tokens is not None and usage.total > tokens:
-            return f"budget.tokens={tokens}: {self.spent.total} are spent, the next request could pass it"
+            return f"budget.tokens={tokens}: the next request could pass it"
         if usd is not None and self.prices.usd(usage) > usd:
-            return f"budget.usd={usd}: {self.usd:.4f} are spent, the next request could pass it"
+            return f"budget.usd={usd}: the next request could pass it"
         return None
 
 

@@ -59,7 +59,7 @@ def test_what_earlier_runs_spent_counts() -> None:
         await Budget(BudgetOptions(tokens=100), Prices(), Usage(60, 20)).reserve(Usage(most, 0))
 
     asyncio.run(reserve(20))
-    with pytest.raises(BudgetSpent, match=r"^budget\.tokens=100: 80 are spent, the next request could pass it$"):
+    with pytest.raises(BudgetSpent, match=r"^budget\.tokens=100: the next request could pass it$"):
         asyncio.run(reserve(21))
 
 
