@@ -50,7 +50,7 @@ def _read_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1})") from None
     except RecursionError:
-        raise ValueError(f"{path}:{number}: not a JSON object (nested too deeply)") from None
+        raise ValueError(f"{path}:{number}: not JSON that can be read (nested too deeply)") from None
     except ValueError as error:
         raise ValueError(f"{path}:{number}: not JSON ({error})") from None
     if not isinstance(row, dict):

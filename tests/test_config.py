@@ -18,12 +18,22 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from synth_scaling.config import Config, ConfigError, check_folders, register_schemas, run_hash, typed
+from synth_scaling.config import (
+    Config,
+    ConfigError,
+    check,
+    check_folders,
+    check_task,
+    register_schemas,
+    run_hash,
+    typed,
+)
 from synth_scaling.config_errors import one_line
 from synth_scaling.methods import METHODS
-from synth_scaling.tasks import TASKS
+from synth_scaling.tasks import EMBEDDED, TASKS
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,14 +52,42 @@ def config(*overrides: str) -> Config:
 # -- what composes ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EMBEDDED)
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_composes_on_every_task(task: str, method: str) -> None:
+def test_every_method_composes_on_every_embedded_task(task: str, method: str) -> None:
     c = config(f"task={task}", f"method={method}")
     assert type(c.task) is TASKS[task][1] and type(c.method) is METHODS[method].options
     assert c.task.name == task and c.method.name == c.label == method
     assert c.method == METHODS[method].options()  # type: ignore[call-arg]  # conf/ holds no second set of defaults
     assert c.output == "outputs/single"
+
+
+WORDED = [task for task in TASKS if task not in EMBEDDED]
+
+
+def with_words(*overrides: str) -> Config:
+    """A configuration with a task in words, and a model that is not pretrained on it; the task is not made."""
+    c = OmegaConf.to_object(compose("config", list(overrides)))
+    assert isinstance(c, Config)
+    c.model.name = "another"
+    check(c)
+    return c
+
+
+@pytest.mark.parametrize("task", WORDED)
+def test_tasks_in_words_compose(task: str) -> None:
+    c = with_words(f"task={task}")
+    assert type(c.task) is TASKS[task][1] and c.task == TASKS[task][1]()  # conf/ holds no second set of defaults
+    names = [run_hash(changed(c, ("task", *path))) for path in leaves(c.task)]
+    assert len({*names, run_hash(c)}) == len(names) + 1 > 5
+
+
+def test_word_sums_needs_no_files() -> None:
+    check_task(with_words("task=word_sums", "data.problems=50"))
+    with pytest.raises(
+        ConfigError, match=r"^evaluation\.problems=501: task=word_sums has 500 test problems, 501 asked for$"
+    ):
+        check_task(with_words("task=word_sums", "evaluation.problems=501"))
 
 
 def test_every_file_of_a_group_is_a_choice_and_every_choice_has_a_file() -> None:
@@ -191,6 +229,27 @@ def test_what_would_fail_late_is_refused_early(overrides: str, allowed: str) -> 
     test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(overrides, allowed)
 
 
+@pytest.mark.parametrize("task", WORDED)
+def test_a_model_is_pretrained_for_embedded_tasks_only(task: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^model=tiny: .* task=maze, chain, star_graph only; task={task} has no"):
+        config(f"task={task}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["task=gsm8k"], "task.path=null: task=gsm8k needs its files; download https://"),
+        (["task=math", "task.path=/nowhere"], "task.path=/nowhere: no test.jsonl, test.jsonl.gz or test.parquet there"),
+        (["task=word_sums", "task.n_validation=-1"], "task.n_validation=-1: allowed are values of at least 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_a_task_in_words_refuses_is_one_line(overrides: list[str], words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        check_task(with_words(*overrides))
+    assert str(error.value).startswith(words) and "\n" not in str(error.value)
+
+
 def test_each_of_several_k_is_checked() -> None:
     with pytest.raises(ConfigError, match=r"^evaluation\.pass_at_k=0: allowed are values of at least 1$"):
         config("evaluation.pass_at_k=[1,0]")
@@ -290,7 +349,7 @@ def changed(c: Config, path: tuple[str, ...]) -> Config:
     return c
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", EMBEDDED)
 def test_a_run_is_named_by_every_key_but_those_that_do_not_change_its_result(task: str) -> None:
     c = config(f"task={task}")
     hashes = {path: run_hash(changed(c, path)) for path in leaves(c)}

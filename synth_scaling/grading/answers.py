@@ -19,7 +19,7 @@ _MARK = re.compile(
     re.MULTILINE,
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
-_NUMERAL = re.compile(r"(?<![\w.])[-\u2212]?\$?[0-9][0-9,]*(?:\.[0-9]+)?(?![\w])")
+_NUMERAL = re.compile(r"(?<![\w.,])[-\u2212]?\$?[0-9][0-9,]{0,40}(?:\.[0-9]{1,40})?(?!\w)")
 _ANNOTATION = re.compile(r"<<[^<>\n]{0,200}>>")
 
 

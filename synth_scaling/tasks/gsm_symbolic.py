@@ -1,4 +1,4 @@
-"""`gsm_symbolic`: word problems from 84 templates with fresh names and numbers, any number of them, offline.
+"""`gsm_symbolic`: word problems from 85 templates with fresh names and numbers, any number of them, offline.
 
 The templates are reasoning-gym's, after GSM-Symbolic (Mirzadeh et al. 2024, arXiv 2410.05229), which took them from
 GSM8K's test questions: do not train on these and test on GSM8K (`python -m synth_scaling.contamination` shows it).

@@ -18,3 +18,9 @@ def test_ten_thousand_hostile_responses(kind: str) -> None:
     assert len(grades.rewards) == len(texts) == 10_000
     assert sum(grades.rewards[:9_993]) == 0 and all(grades.rewards[9_993:])
     assert kind == "latex" or grades.over_bound == 0
+
+
+def test_hostile_responses_by_their_last_number() -> None:
+    texts = light(2_000, seed=1)
+    rewards = grade("number", [("18.25", text) for text in texts], last_number=True).rewards
+    assert len(rewards) == 2_000 and not any(rewards)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,23 @@ def test_gsm8k_validation_moves_with_the_world_seed_alone(gsm8k_folder: Path) ->
         for s in (0, 0, 1)
     ]
     assert prompts[0] == prompts[1] != prompts[2]
+
+
+def test_the_hub_is_read_like_files(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets` reads a folder as it reads the hub."""
+    import datasets
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.mktemp("hub")  # `datasets` takes a folder called test for a split
+    write_rows(folder / "train.jsonl", gsm8k_rows(40))
+    write_rows(folder / "test.jsonl", gsm8k_rows(10, 35))
+    options = GSM8KOptions(hub=str(folder), subsets=[], n_validation=5)
+    theirs, ours = GSM8K(options), GSM8K(GSM8KOptions(path=str(folder), n_validation=5))
+    assert theirs.problems("test", None, 0) == ours.problems("test", None, 0)
+    assert theirs.problems("train", 30, 1) == ours.problems("train", 30, 1)
+    with pytest.raises(ValueError, match=r"task\.hub=.*: default/none at .* could not be loaded .*; download https://"):
+        GSM8K(replace(options, test_parts=["none"]))
 
 
 @pytest.mark.parametrize(
