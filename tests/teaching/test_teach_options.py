@@ -91,7 +91,7 @@ def test_a_template_that_cannot_serve_is_refused(template: str) -> None:
         (["engine.model=???"], ["engine.model", "missing"]),
         (["engine.modell=x"], ["engine.modell", "no such key"]),
         (["problems=many"], ["problems", "many"]),
-        (["engine=vllm"], ["engine"]),
+        (["engine=vllm"], ["engine: allowed are", "engine=openai for synth_scaling.teach"]),
         (["teacher=ours"], ["ours", "word_problems", "competition"]),
     ],
     ids=" ".join,
