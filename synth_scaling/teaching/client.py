@@ -26,7 +26,7 @@ class RequestFailed(Exception):
 class OpenAIOptions:
     """conf/engine/openai.yaml: an endpoint, and how it is asked. The key itself is in no configuration."""
 
-    model: str = "???"
+    model: str = ""  # as the endpoint names it
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str = "OPENAI_API_KEY"  # the environment variable with the key; may be unset for an http:// endpoint
     temperature: float | None = 1.0  # null: not sent, for models that take none
