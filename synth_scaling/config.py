@@ -19,7 +19,8 @@ from synth_scaling.methods import METHODS, PreferenceOptions
 from synth_scaling.model_options import MODELS, check_model, check_model_for
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.store import ADDED, content_hash, without_added
-from synth_scaling.tasks import EMBEDDED, TASKS, make_task
+from synth_scaling.tasks import EMBEDDED, TASKS, Task, make_task
+from synth_scaling.teacher_data import Fields, Teacher, content_digest, read_teacher_data
 
 __all__ = ["Config", "ConfigError", "check_folders", "register_schemas", "resolved", "run_hash", "typed"]
 
@@ -35,6 +36,16 @@ class DataOptions:
     negatives: int = 8  # j: distinct incorrect ones used a problem
     max_negatives: int | None = 4000  # at most this many in all
     temperature: float = 1.0
+
+
+@dataclass
+class JSONLDataOptions(DataOptions):
+    """conf/data/jsonl.yaml: D_syn from a file of teacher data."""
+
+    path: str = ""
+    question_field: str = "question"
+    solution_field: str = "solution"
+    answer_field: str | None = "answer"  # null: the solution's final answer
 
 
 @dataclass
@@ -115,6 +126,7 @@ def register_schemas() -> None:
     for name, kind in MODELS.items():
         store.store(group="model", name=f"{name}_schema", node=kind)
     store.store(group="data", name="schema", node=DataOptions)
+    store.store(group="data", name="jsonl_schema", node=JSONLDataOptions)
     store.store(group="engine", name="schema", node=EngineOptions)
     store.store(group="trainer", name="schema", node=TrainerOptions)
     store.store(group="tracking", name="schema", node=TrackingOptions)
@@ -142,6 +154,8 @@ def device_dtype() -> str:
 def run_hash(config: Config) -> str:
     """The name of a run: the hash of everything that determines its result."""
     named = without_added(resolved(config), config)
+    if isinstance(config.data, JSONLDataOptions):  # what is in the file, not where it lies
+        named["data"]["path"] = content_digest(Path(config.data.path))
     return content_hash({key: value for key, value in named.items() if key not in NOT_HASHED})
 
 
@@ -248,14 +262,29 @@ def check_task(config: Config) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     check_model_for(task, config.model)
-    for key, split, n in (
-        ("data.problems", "train", config.data.problems),
-        ("evaluation.problems", config.evaluation.split, config.evaluation.problems),
+    try:
+        teacher = teacher_of(config, task)
+    except ValueError as error:
+        raise ConfigError(f"data.path={error}") from None
+    for key, source, split, n in (
+        ("data.problems", teacher, "train", config.data.problems),
+        ("evaluation.problems", task, config.evaluation.split, config.evaluation.problems),
     ):
         try:
-            task.problems(split, n, config.seed)  # type: ignore[arg-type]
+            source.problems(split, n, config.seed)  # type: ignore[arg-type]
         except ValueError as error:
             raise ConfigError(f"{key}={n}: {error}") from None
+
+
+def teacher_of(config: Config, task: Task) -> Teacher:
+    """The task, or the file of `data=jsonl`. Raises ValueError naming file, line and field."""
+    data = config.data
+    if not isinstance(data, JSONLDataOptions):
+        return task
+    if not data.path:
+        raise ValueError(": needed is a JSONL file of teacher data")
+    fields = Fields(data.question_field, data.solution_field, data.answer_field)
+    return read_teacher_data(Path(data.path), fields, task)
 
 
 _CHOICES = {

@@ -12,6 +12,8 @@ def one_line(error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     if isinstance(cause, OmegaConfBaseException):
         return _of_omegaconf(cause)
+    if str(error).startswith("In 'engine/"):  # composed, but of another type than the command's
+        return "engine: allowed are engine=vllm for synth_scaling, and engine=openai for synth_scaling.teach"
     return _joined(str(error))
 
 

@@ -6,19 +6,23 @@ a sweep that agree up to a line share everything above it.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
 
 from synth_scaling import credit, selection
-from synth_scaling.config import Config
+from synth_scaling.config import Config, teacher_of
 from synth_scaling.methods import METHODS, Graded, MethodOptions
 from synth_scaling.methods.sft import SFTOptions
 from synth_scaling.records import NLLRow, PreferenceRow, Problem, Response, ResponseValues
 from synth_scaling.stages import Stages, seed_of
 from synth_scaling.store import StageResult, Store
 from synth_scaling.tasks import make_task
+from synth_scaling.teacher_data import Teacher, TeacherData
 from synth_scaling.tracking import NoTracker
+
+log = logging.getLogger("synth_scaling")
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,15 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     stages = Stages(config, store, tracker, task)
 
     # The data: N problems with their teacher solutions.
-    problems = task.problems("train", config.data.problems, config.seed)
+    teacher = teacher_of(config, task)
+    if isinstance(teacher, TeacherData):
+        log.info("%s", teacher)
+    problems = teacher.problems("train", config.data.problems, config.seed)
     tested = task.problems(config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
     base = stages.base()
-    demonstrations = [y for problem in problems for y in teach(stages, problem, config.data.traces, config.seed)]
+    demonstrations = [
+        y for problem in problems for y in teach(stages, teacher, problem, config.data.traces, config.seed)
+    ]
     graded = Graded({p.id: stages.codec.encode_prompt(p) for p in problems}, demonstrations)
 
     # The policy's own responses, right and wrong, and what each step of them is worth.
@@ -82,7 +91,7 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     return Outcome(problems, tested, responses, sampled, untrained, initial, graded, rows, policy, stages)
 
 
-def teach(stages: Stages, problem: Problem, traces: int, seed: int) -> list[Response]:
+def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed: int) -> list[Response]:
     """Up to `traces` distinct solutions of a problem by the teacher, the first ones of one fixed order.
 
     They depend on the problem and the seed alone. A teacher that repeats itself eight times over has no more.
@@ -90,7 +99,7 @@ def teach(stages: Stages, problem: Problem, traces: int, seed: int) -> list[Resp
     solutions: dict[str, None] = {}
     for draw in range(8 * traces if traces > 1 else 1):
         rng = np.random.default_rng([seed, seed_of(problem.id), *([draw] if draw else [])])
-        solutions.setdefault(stages.task.teacher(problem, rng))
+        solutions.setdefault(teacher.teacher(problem, rng))
         if len(solutions) == traces:
             break
     assert all(stages.task.grade(problem, solution) for solution in solutions), f"the teacher is wrong: {problem}"

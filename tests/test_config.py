@@ -300,6 +300,7 @@ def test_more_problems_than_the_task_has_are_refused(overrides: list[str], words
         ("data.problems=null", ["data.problems"]),
         ("trainer.gradient_checkpointing=perhaps", ["trainer.gradient_checkpointing", "perhaps", "bool"]),
         ("method=ours", ["method", "ours", *METHODS]),
+        ("engine=openai", ["engine", "engine=vllm for synth_scaling"]),
         ("task=ours", ["task", "ours", *TASKS]),
         ("method.beta=1", ["method.beta", "no such key", "epochs"]),
     ],

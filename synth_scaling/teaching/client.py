@@ -1,0 +1,150 @@
+"""Requests to an OpenAI-compatible endpoint: bounded in number and cost, retried, journalled."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import openai
+
+from synth_scaling.teaching.budget import Budget, BudgetSpent, Prices, most_usage
+from synth_scaling.teaching.journal import Answer, Journal, Request, Usage
+
+
+class Stopped(Exception):
+    """No request is started any more; :attr:`Client.stopped` says why."""
+
+
+class RequestFailed(Exception):
+    """One request came to nothing, after its retries; the others go on."""
+
+
+@dataclass
+class OpenAIOptions:
+    """conf/engine/openai.yaml: an endpoint, and how it is asked. The key itself is in no configuration."""
+
+    model: str = ""  # as the endpoint names it
+    base_url: str = "https://api.openai.com/v1"
+    api_key_env: str = "OPENAI_API_KEY"  # the environment variable with the key; may be unset for an http:// endpoint
+    temperature: float | None = 1.0  # null: not sent, for models that take none
+    top_p: float | None = None
+    max_tokens: int = 1024  # of an answer; what is cut there is dropped
+    max_tokens_key: str = "max_tokens"  # or max_completion_tokens, which newer OpenAI models want
+    seed: int | None = None  # sent plus the sample's index, for endpoints that repeat by seed
+    extra: dict[str, Any] = field(default_factory=dict)  # further fields of the body, as the endpoint has them
+    concurrency: int = 8  # requests at a time
+    retries: int = 6  # of a request, after 408, 409, 429, 5xx and lost connections, each after a longer wait
+    timeout: float = 600.0  # seconds for one try
+    give_up_after: int = 20  # failed requests in a row
+    usd_per_million_input: float | None = None
+    usd_per_million_output: float | None = None
+    name: str = "openai"
+
+
+def body_of(options: OpenAIOptions, messages: list[dict[str, str]], sample: int) -> dict[str, Any]:
+    """A chat completion's body."""
+    body = {
+        "model": options.model,
+        "messages": messages,
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        options.max_tokens_key: options.max_tokens,
+        "seed": None if options.seed is None else options.seed + sample,
+        **options.extra,
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def prices_of(options: OpenAIOptions) -> Prices:
+    return Prices(options.usd_per_million_input or 0.0, options.usd_per_million_output or 0.0)
+
+
+class Client:
+    """Asks what the journal does not hold. `on_answer` hears of every new answer and failure.
+
+    After a refusal that every request would meet (no key, no such model), `give_up_after` failures in a row, or at the
+    end of the budget it starts no further request, and those that run finish.
+    """
+
+    def __init__(
+        self, options: OpenAIOptions, journal: Journal, budget: Budget, on_answer: Callable[[], None] = lambda: None
+    ) -> None:
+        self.options, self.journal, self.budget, self.on_answer = options, journal, budget, on_answer
+        self.stopped: str | None = None
+        self.asked = self.failed = 0  # by this process; not those that the journal answers
+        self._failed_in_a_row = 0
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._asking: dict[str, asyncio.Task[Answer]] = {}
+        self._openai = openai.AsyncOpenAI(
+            api_key=os.environ.get(options.api_key_env) or "none",
+            base_url=options.base_url,
+            max_retries=options.retries,
+            timeout=options.timeout,
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._openai.close()
+
+    async def ask(self, request: Request) -> Answer:
+        """The journal's answer or the endpoint's. Raises Stopped, or RequestFailed for this request alone."""
+        if known := self.journal.get(request):
+            return known
+        if request.key not in self._asking:  # two problems may come out alike, and so their requests
+            self._asking[request.key] = asyncio.create_task(self._ask(request))
+        return await self._asking[request.key]
+
+    async def _ask(self, request: Request) -> Answer:
+        most = most_usage(request, self.options.max_tokens)
+        async with self._slots:
+            if self.stopped:
+                raise Stopped
+            try:
+                await self.budget.reserve(most)
+            except BudgetSpent as spent:
+                self.stopped = self.stopped or str(spent)
+                raise Stopped from None
+            used = Usage()
+            try:
+                self.asked += 1
+                answer = await self._complete(request, most)
+                used = answer.usage
+                self.journal.add(request, answer)
+                self._failed_in_a_row = 0
+            except openai.OpenAIError as error:
+                self._failure(request, error)
+                raise RequestFailed from None
+            finally:
+                await self.budget.settle(most, used)
+                self.on_answer()
+            return answer
+
+    async def _complete(self, request: Request, most: Usage) -> Answer:
+        extra = {key: request.body[key] for key in self.options.extra}
+        known = {key: value for key, value in request.body.items() if key not in extra}
+        try:
+            completion = await self._openai.chat.completions.create(**known, extra_body=extra or None)
+            choice, usage = completion.choices[0], completion.usage
+            return Answer(
+                (choice.message.content or "").encode(errors="replace").decode(),  # lone surrogates cannot be sent on
+                choice.finish_reason == "stop",
+                str(completion.model),
+                Usage(int(usage.prompt_tokens), int(usage.completion_tokens)) if usage else most,  # not told: the most
+            )
+        except (AttributeError, IndexError, TypeError, ValueError):
+            raise openai.OpenAIError("200, but not in the shape of a chat completion") from None
+
+    def _failure(self, request: Request, error: openai.OpenAIError) -> None:
+        reason = " ".join(f"{type(error).__name__}: {error}".replace(self._openai.api_key, "***").split())[:500]
+        self.failed += 1
+        self._failed_in_a_row += 1
+        self.journal.add_failure(request, reason)
+        hopeless = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
+        if isinstance(error, hopeless) or self._failed_in_a_row >= self.options.give_up_after:
+            in_a_row = "" if isinstance(error, hopeless) else f"{self._failed_in_a_row} requests in a row failed, last "
+            self.stopped = self.stopped or f"engine.base_url={self.options.base_url}: {in_a_row}{reason}"

@@ -1,0 +1,135 @@
+"""The recipe of arXiv 2406.14532 as pure functions: seed problem, new problem, its solutions, what of it is kept.
+
+The paper asks GPT-4 and Gemini for a new problem in the manner of a seed problem and for one solution to it. How its
+filters worked could not be checked (?); these, and the prompts in conf/teacher/, are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+
+from synth_scaling.grade import gold_answer
+from synth_scaling.grading.answers import final_answer
+from synth_scaling.records import Problem
+from synth_scaling.tasks.questions import QuestionTask
+from synth_scaling.teaching.client import OpenAIOptions, body_of
+from synth_scaling.teaching.journal import Answer, Request
+
+_TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
+
+
+@dataclass
+class TeacherOptions:
+    """conf/teacher/*.yaml: what an endpoint is told. `problem` and `solve` are Jinja templates."""
+
+    system: str = ""  # said before both; empty: nothing
+    problem: str = "???"  # asks for a new problem; knows seed.question, seed.solution and seed.answer
+    problem_mark: str = ""  # the new problem is what stands after the last of these; empty: the whole answer
+    solve: str = "???"  # asks for a solution; knows question
+    name: str = "???"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A problem of the task with its teacher's solution, in the manner of which new ones are written."""
+
+    id: str
+    question: str
+    solution: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of teacher data."""
+
+    question: str
+    solution: str
+    answer: str
+    seed_problem: str
+    model: str
+    samples: int  # solutions asked for
+    agreed: int  # of them with this answer
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A new problem that is not kept."""
+
+    reason: str  # one of REASONS
+
+
+REASONS = {
+    "request_failed": "an endpoint's error that stayed",
+    "no_problem": "no new problem in the answer, or cut at engine.max_tokens",
+    "seed_repeated": "a seed problem again",
+    "contaminated": "overlaps a held-out problem of the task",
+    "no_solution": "too few solutions that end and whose final answer reads",
+    "disagree": "too few solutions agree on the answer",
+    "duplicate": "the same problem as an earlier one",
+}
+
+
+def problem_request(engine: OpenAIOptions, teacher: TeacherOptions, seed: Seed, sample: int) -> Request:
+    """Asks for the `sample`-th new problem in the manner of `seed`."""
+    text = rendered(teacher.problem, seed=seed)
+    return Request(body_of(engine, _messages(teacher, text), sample), sample)
+
+
+def solution_request(engine: OpenAIOptions, teacher: TeacherOptions, question: str, sample: int) -> Request:
+    """Asks for the `sample`-th solution."""
+    text = rendered(teacher.solve, question=question)
+    return Request(body_of(engine, _messages(teacher, text), sample), sample)
+
+
+def rendered(template: str, **values: object) -> str:
+    """A prompt. Raises ValueError for a template that is wrong or names what is not there."""
+    try:
+        return _TEMPLATES.from_string(template).render(**values).strip()
+    except TemplateError as error:
+        raise ValueError(str(error)) from None
+
+
+def _messages(teacher: TeacherOptions, text: str) -> list[dict[str, str]]:
+    system = [{"role": "system", "content": teacher.system.strip()}] if teacher.system.strip() else []
+    return [*system, {"role": "user", "content": text}]
+
+
+def new_problem(answer: Answer, mark: str) -> str | None:
+    """The problem that an answer gives; None if it was cut, lacks the mark, or says nothing after it."""
+    if not answer.finished or mark not in answer.text:
+        return None
+    return (answer.text.rpartition(mark)[2] if mark else answer.text).strip() or None
+
+
+def agreement(task: QuestionTask, seed: Seed, question: str, answers: Sequence[Answer], agree: int) -> Row | Dropped:
+    """The first solution of the largest group with one answer, if the group has `agree` of them.
+
+    Answers are one if the task's grader says so. A solution counts if it ended by itself and the grader takes it for
+    right when its own final answer is the gold one: what it could not read as an answer is left out.
+    """
+    groups: list[tuple[Problem, list[Answer]]] = []
+    for answer in answers:
+        given = final_answer(answer.text, task.wording.last_number) if answer.finished else None
+        gold = gold_answer(task.wording.kind, given) if given else None
+        if gold is None:
+            continue
+        for problem, members in groups:
+            if task.grade(problem, answer.text.strip()):
+                members.append(answer)
+                break
+        else:
+            problem = Problem(seed.id, question, gold, 0)
+            if task.grade(problem, answer.text.strip()):
+                groups.append((problem, [answer]))
+    if sum(len(members) for _, members in groups) < agree:
+        return Dropped("no_solution")
+    problem, members = max(groups, key=lambda group: len(group[1]))  # the first of equals
+    if len(members) < agree:
+        return Dropped("disagree")
+    first = members[0]
+    return Row(question, first.text.strip(), problem.answer, seed.id, first.model, len(answers), len(members))
