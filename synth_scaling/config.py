@@ -217,11 +217,27 @@ def check(config: Config) -> None:
             f"trainer.gradient_accumulation={c.trainer.gradient_accumulation}: "
             f"allowed are divisors of trainer.batch_size={c.trainer.batch_size}"
         )
+    at_least("trainer.num_processes", c.trainer.num_processes, 1)
+    if c.trainer.batch_size % (c.trainer.num_processes * c.trainer.gradient_accumulation):
+        raise ConfigError(
+            f"trainer.num_processes={c.trainer.num_processes}: times trainer.gradient_accumulation="
+            f"{c.trainer.gradient_accumulation}, allowed are divisors of trainer.batch_size={c.trainer.batch_size}"
+        )
+    one_of("trainer.sharding", c.trainer.sharding, ("none", "fsdp"))
+    if c.trainer.sharding != "none" and c.trainer.num_processes == 1:
+        raise ConfigError(f"trainer.sharding={c.trainer.sharding}: needs trainer.num_processes above 1")
     one_of("trainer.dtype", c.trainer.dtype, ("float32", "bfloat16", "auto"))
     at_least("trainer.lora.rank", c.trainer.lora.rank, 0)
     above_zero("trainer.lora.alpha", c.trainer.lora.alpha)
     between("trainer.lora.dropout", c.trainer.lora.dropout, 0, 0.99, "0 to 0.99")
     one_of("engine.name", c.engine.name, ("vllm",))
+    at_least("engine.replicas", c.engine.replicas, 1)
+    if c.engine.shard is not None:
+        at_least("engine.shard", c.engine.shard, 1)
+    elif c.engine.replicas > 1:
+        raise ConfigError(
+            f"engine.replicas={c.engine.replicas}: set engine.shard, the prompts that one samples together"
+        )
     one_of("engine.dtype", c.engine.dtype, ("float32", "bfloat16", "float16", "auto"))
     for key in ("max_num_seqs", "max_batched_tokens", "memory_gib", "tensor_parallel_size"):
         at_least(f"engine.{key}", getattr(c.engine, key), 1)

@@ -18,13 +18,13 @@ from synth_scaling.codec import Codec
 from synth_scaling.config import Config
 from synth_scaling.costs import matmul_parameters
 from synth_scaling.credit import Prefix, next_prefixes
-from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
+from synth_scaling.methods import MethodOptions, PreferenceOptions
 from synth_scaling.model_options import PretrainedOptions, TinyOptions, check_context, check_targets
 from synth_scaling.models import TinyLlama
 from synth_scaling.pretrained import content_digest, context_of, resolve, tensor_names
 from synth_scaling.prompts import PromptFormat
 from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, read_table, write_table
-from synth_scaling.sampling import Engine, engine_for
+from synth_scaling.sampling import Engine, close_engines, engine_for
 from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
 from synth_scaling.smollm2 import WHEEL, convert, file_digest
 from synth_scaling.store import Cost, StageResult, Store, key_of
@@ -129,24 +129,14 @@ class Stages:
         }
 
         def make(folder: Path) -> Made:
-            from synth_scaling.training import nll, preference
+            from synth_scaling.training.launch import Preference, train
             from synth_scaling.training.trainer import Training
 
+            if c.engine.by_turns:
+                close_engines()
             training = Training(start.path, method.epochs, method.learning_rate, c.seed, c.trainer, c.threads)
-            curve = lambda point: self.tracker.curve(name, point)  # noqa: E731
-            if METHODS[method.name].objective == "nll":
-                write_table(folder / "rows.parquet", rows, NLLRow)
-                return nll.train_nll(rows, training, folder, curve), {"rows": len(rows)}  # type: ignore[arg-type]
-            assert isinstance(method, PreferenceOptions)
-            write_table(folder / "rows.parquet", rows, PreferenceRow)
-            cost = preference.train_preference(
-                rows,  # type: ignore[arg-type]
-                training,
-                folder,
-                beta=method.beta,
-                nll=method.nll,
-                curve=curve,
-            )
+            pairs = Preference(method.beta, method.nll) if isinstance(method, PreferenceOptions) else None
+            cost = train(rows, training, folder, pairs, lambda point: self.tracker.curve(name, point))
             return cost, {"rows": len(rows)}
 
         return self._stage(name, "policy", key, make)

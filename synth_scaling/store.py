@@ -57,6 +57,8 @@ def content_hash(key: Mapping[str, Any]) -> str:
 # Metadata of a field of options that came after results had been stored under hashes without it. At its default it is
 # left out of every hash, so what was stored before is still found.
 ADDED = {"added": True}
+# Metadata of a field that says how a result is made and not what it is: in no stage's hash.
+UNKEYED = {"added": True, "unkeyed": True}
 
 
 def key_of(options: Any) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def without_added(plain: Mapping[str, Any], options: Any) -> dict[str, Any]:
     for entry in fields(options):
         value = getattr(options, entry.name)
         default = entry.default if entry.default_factory is MISSING else entry.default_factory()
-        if entry.metadata.get("added") and value == default:
+        if entry.metadata.get("unkeyed") or (entry.metadata.get("added") and value == default):
             del kept[entry.name]
         elif is_dataclass(value):
             kept[entry.name] = without_added(kept[entry.name], value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from synth_scaling.store import ADDED
+from synth_scaling.store import ADDED, UNKEYED
 
 
 @dataclass
@@ -25,6 +25,9 @@ class EngineOptions:
     max_model_len: int | None = field(
         default=None, metadata=ADDED
     )  # tokens of prompt and response; null: as many as the task allows
+    shard: int | None = field(metadata=ADDED, default=None)  # prompts sampled together, with a seed of their own
+    replicas: int = field(metadata=UNKEYED, default=1)  # engines, one a device, that share the shards
+    by_turns: bool = field(metadata=UNKEYED, default=False)  # the engine ends before a training that needs its device
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,10 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End it and free its memory; it is loaded again before it samples again."""
+        ...
+
 
 _living: dict[str, Engine] = {}
 
@@ -72,8 +79,23 @@ def engine_for(options: EngineOptions) -> Engine:
     if key not in _living:
         if options.name != "vllm":
             raise ValueError(f"engine.name={options.name}: allowed is vllm")
+        close_engines()  # one engine at a time: the old one's memory goes first
+        _living[key] = _made(options)
+    return _living[key]
+
+
+def _made(options: EngineOptions) -> Engine:
+    if options.shard is None and not options.by_turns:
         from synth_scaling.sampling.vllm import VLLMEngine  # slow import, and only needed when sampling
 
-        _living.clear()  # one engine at a time: the old one's memory goes first
-        _living[key] = VLLMEngine(options)
-    return _living[key]
+        return VLLMEngine(options)
+    from synth_scaling.sampling.replicas import Replicas
+
+    return Replicas(options)
+
+
+def close_engines() -> None:
+    """End the engine of this process, if there is one."""
+    for engine in _living.values():
+        engine.close()
+    _living.clear()

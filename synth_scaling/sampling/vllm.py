@@ -66,8 +66,7 @@ class VLLMEngine:
         self._checkpoint, self._ends = checkpoint, ends
 
     def _start(self, checkpoint: Path, context: int | None) -> None:
-        self._stop()
-        self._architecture = None
+        self.close()
         # In this process: swapping weights in place needs no second copy of them, and torch's generator is ours.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(self.options.memory_gib)
@@ -93,12 +92,12 @@ class VLLMEngine:
                 seed=0,
             )
 
-    def _stop(self) -> None:
+    def close(self) -> None:
         if self._llm is None:
             return
         from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
 
-        self._llm = None
+        self._llm = self._architecture = self._checkpoint = None
         gc.collect()
         cleanup_dist_env_and_memory()
 

@@ -64,10 +64,15 @@ class NLLTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Sum of weight times NLL over the trained tokens of the batch, divided by their number."""
+        """Sum of weight times NLL over the trained tokens of the batch, divided by their number.
+
+        Among several processes the number is that of all of them, and their mean is taken: hence the factor.
+        """
         positions = {"position_ids": inputs["position_ids"]} if "position_ids" in inputs else {}
         outputs = model(input_ids=inputs["input_ids"], use_cache=False, **positions)
         loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch)
+        if num_items_in_batch is not None and self.accelerator.num_processes > 1:
+            loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
 

@@ -33,3 +33,5 @@ class TrainerOptions:
     lora: LoRAOptions = field(metadata=ADDED, default_factory=LoRAOptions)  # never of a base that is pretrained here
     length_grouped: bool = field(metadata=ADDED, default=False)  # rows of like length share batches
     packing: bool = field(metadata=ADDED, default=False)  # NLL: rows of a batch share sequences; the same loss
+    num_processes: int = field(metadata=ADDED, default=1)  # one a GPU; batch_size is shared out among them
+    sharding: str = field(metadata=ADDED, default="none")  # or "fsdp": weights, gradients and optimiser are cut up, too

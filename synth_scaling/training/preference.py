@@ -49,17 +49,18 @@ def train_preference(
     if training.options.length_grouped:
         for e in examples:
             e["length"] = len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"]))
+    told = DPOConfig(
+        **arguments(training, folder),
+        beta=beta,
+        loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
+        loss_weights=[1.0, nll] if nll else None,
+        max_length=None,
+        precompute_ref_log_probs=True,  # one pass over the pairs instead of one an epoch
+    )
     trainer = TokenDPOTrainer(
         load_model(training),
-        args=DPOConfig(
-            **arguments(training, folder),
-            beta=beta,
-            loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
-            loss_weights=[1.0, nll] if nll else None,
-            max_length=None,
-            precompute_ref_log_probs=True,  # one pass over the pairs instead of one an epoch
-        ),
-        train_dataset=Dataset.from_list(examples),
+        args=told,
+        train_dataset=_shared(Dataset.from_list(examples), told, folder),
         processing_class=tokenizer,
         peft_config=adapter(training.options.lora),  # then the reference is the model with its adapter disabled
         callbacks=[CurveRecorder(folder, curve)],
@@ -78,6 +79,17 @@ def example(row: PreferenceRow, eos: int) -> dict[str, Any]:
         "chosen_ids": [*row.chosen, *([eos] if row.chosen_ends else [])],
         "rejected_ids": [*row.rejected, *([eos] if row.rejected_ends else [])],
     }
+
+
+def _shared(pairs: Dataset, told: DPOConfig, folder: Path) -> Dataset:
+    """`pairs`, for several processes on disk: what TRL computes of the reference is passed on in a file beside them."""
+    if told.world_size == 1:
+        return pairs
+    place = str(folder / "trainer" / "pairs")
+    with told.main_process_first():
+        if told.process_index == 0:
+            pairs.save_to_disk(place)
+        return Dataset.load_from_disk(place)
 
 
 class TokenDPOTrainer(DPOTrainer):
