@@ -91,7 +91,8 @@ class Stages:
     def _own_base(self, m: TinyOptions) -> StageResult:
         """A small Llama pretrained on the task's corpus."""
         c = self.config
-        trainer = replace(c.trainer, lora=LoRAOptions())  # a random model has nothing that an adapter could keep
+        # A random model has nothing that an adapter could keep, and is too small to be shared out.
+        trainer = replace(c.trainer, lora=LoRAOptions(), num_processes=1, sharding="none")
         key = {"task": key_of(c.task), "model": key_of(m), "trainer": key_of(trainer), **self._trained_with()}
 
         def make(folder: Path) -> Made:
