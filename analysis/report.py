@@ -143,6 +143,7 @@ def as_json(study: Study) -> dict[str, Any]:
             {"label": label, **asdict(curve.fit)}
             | {"exponent_interval": list(curve.exponent_interval())}
             | {"amplitude_interval": list(curve.amplitude_interval())}
+            | {"preferred_law": parameters(curve.yardstick.law)}
             | {"misses": list(curve.misses())}
             | {"seeds": _spread_as_json(study.spreads[label])}
             for label, curve in study.curves.items()

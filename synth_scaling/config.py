@@ -6,7 +6,6 @@ there are. A wrong value is refused before anything is computed, in one line: th
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +14,15 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from synth_scaling.bounds import ConfigError, above_zero, at_least, between, finite, one_of
 from synth_scaling.methods import METHODS, PreferenceOptions
+from synth_scaling.model_options import MODELS, check_model, check_model_for
 from synth_scaling.sampling.engine import EngineOptions
-from synth_scaling.store import content_hash
+from synth_scaling.store import ADDED, content_hash, without_added
 from synth_scaling.tasks import EMBEDDED, TASKS, Task, make_task
 from synth_scaling.teacher_data import Fields, Teacher, content_digest, read_teacher_data
 
-
-class ConfigError(ValueError):
-    """A configuration that cannot run; the message is one line for its user."""
+__all__ = ["Config", "ConfigError", "check_folders", "register_schemas", "resolved", "run_hash", "typed"]
 
 
 @dataclass
@@ -47,22 +46,6 @@ class JSONLDataOptions(DataOptions):
     question_field: str = "question"
     solution_field: str = "solution"
     answer_field: str | None = "answer"  # null: the solution's final answer
-
-
-@dataclass
-class ModelOptions:
-    """conf/model/*.yaml: a from-scratch Llama and how its base is pretrained on the task's corpus."""
-
-    name: str = "tiny"
-    width: int = 64
-    layers: int = 4
-    heads: int = 2
-    feedforward: int = 128
-    pretrain_documents: int = 320_000
-    pretrain_batch_size: int = 64
-    pretrain_learning_rate: float = 3e-3
-    pretrain_prompts: bool = True  # the loss falls on the corpus' prompts, too, not on what follows them alone
-    seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep
 
 
 @dataclass
@@ -90,6 +73,7 @@ class EvaluationOptions:
     pass_at_k: list[int] = field(default_factory=list)  # sampled at `temperature`; empty: greedy only
     temperature: float = 1.0
     difficulty_rollouts: int = 0  # samples of pi_sft a test problem, for its initial pass rate
+    base: bool = field(default=False, metadata=ADDED)  # the base is tested, too, before any training
 
 
 @dataclass
@@ -107,7 +91,7 @@ class Config:
     """One run. `label` names the curve that it is a point of, `figure` what it was run for."""
 
     task: Any = None
-    model: ModelOptions = field(default_factory=ModelOptions)
+    model: Any = None
     method: Any = None
     data: DataOptions = field(default_factory=DataOptions)
     rollout_policy: RolloutPolicyOptions = field(default_factory=RolloutPolicyOptions)
@@ -139,7 +123,8 @@ def register_schemas() -> None:
         store.store(group="task", name=f"{name}_schema", node=options)
     for name, method in METHODS.items():
         store.store(group="method", name=f"{name}_schema", node=method.options)
-    store.store(group="model", name="schema", node=ModelOptions)
+    for name, kind in MODELS.items():
+        store.store(group="model", name=f"{name}_schema", node=kind)
     store.store(group="data", name="schema", node=DataOptions)
     store.store(group="data", name="jsonl_schema", node=JSONLDataOptions)
     store.store(group="engine", name="schema", node=EngineOptions)
@@ -151,14 +136,24 @@ def typed(config: DictConfig) -> Config:
     """The composed configuration as dataclasses, checked. Raises ConfigError."""
     plain = OmegaConf.to_object(config)
     assert isinstance(plain, Config), type(plain)
+    for options in (plain.trainer, plain.engine):
+        if options.dtype == "auto":  # settled here, so that a run is named by what it was computed in
+            options.dtype = device_dtype()
     check(plain)
     check_task(plain)
     return plain
 
 
+def device_dtype() -> str:
+    """bfloat16 where CUDA has it, else float32."""
+    import torch  # slow, and only needed for dtype=auto
+
+    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
+
+
 def run_hash(config: Config) -> str:
     """The name of a run: the hash of everything that determines its result."""
-    named = resolved(config)
+    named = without_added(resolved(config), config)
     if isinstance(config.data, JSONLDataOptions):  # what is in the file, not where it lies
         named["data"]["path"] = content_digest(Path(config.data.path))
     return content_hash({key: value for key, value in named.items() if key not in NOT_HASHED})
@@ -176,83 +171,103 @@ def check(config: Config) -> None:
     for group, known in (
         ("task", {n: o for n, (_, o) in TASKS.items()}),
         ("method", {n: m.options for n, m in METHODS.items()}),
+        ("model", MODELS),
     ):
         name, options = getattr(c, group).name, getattr(c, group)
         if type(options) is not known.get(name):
             names = [other for other, kind in known.items() if kind is type(options)]
             raise ConfigError(f"{group}.name={name}: allowed is {names[0]}; choose another by {group}={name}")
-    _at_least("data.problems", data.problems, 1)
-    _at_least("data.traces", data.traces, 1)
-    _at_least("data.rollouts", data.rollouts, 1)
+    at_least("data.problems", data.problems, 1)
+    at_least("data.traces", data.traces, 1)
+    at_least("data.rollouts", data.rollouts, 1)
     for key, value in (("data.positives", data.positives), ("data.negatives", data.negatives)):
-        _between(key, value, 0, data.rollouts, f"0 to data.rollouts={data.rollouts}")
+        between(key, value, 0, data.rollouts, f"0 to data.rollouts={data.rollouts}")
     if data.max_negatives is not None:
-        _at_least("data.max_negatives", data.max_negatives, 1)
-    _above_zero("data.temperature", data.temperature)
-    _above_zero("credit.temperature", c.credit.temperature)
-    _at_least("credit.rollouts", c.credit.rollouts, 1)
-    _at_least("credit.positive_rollouts", c.credit.positive_rollouts, 1)
-    _above_zero("rollout_policy.epochs", c.rollout_policy.epochs)
-    _above_zero("rollout_policy.learning_rate", c.rollout_policy.learning_rate)
-    _above_zero("method.epochs", method.epochs)
-    _above_zero("method.learning_rate", method.learning_rate)
-    _one_of("method.start", method.start, ("base", "pi_sft"))
+        at_least("data.max_negatives", data.max_negatives, 1)
+    above_zero("data.temperature", data.temperature)
+    above_zero("credit.temperature", c.credit.temperature)
+    at_least("credit.rollouts", c.credit.rollouts, 1)
+    at_least("credit.positive_rollouts", c.credit.positive_rollouts, 1)
+    above_zero("rollout_policy.epochs", c.rollout_policy.epochs)
+    above_zero("rollout_policy.learning_rate", c.rollout_policy.learning_rate)
+    above_zero("method.epochs", method.epochs)
+    above_zero("method.learning_rate", method.learning_rate)
+    one_of("method.start", method.start, ("base", "pi_sft"))
     for key, allowed in _CHOICES.items():
         if hasattr(method, key):
-            _one_of(f"method.{key}", getattr(method, key), allowed)
+            one_of(f"method.{key}", getattr(method, key), allowed)
     if hasattr(method, "best_of"):
-        _at_least("method.best_of", method.best_of, 1)
+        at_least("method.best_of", method.best_of, 1)
     if hasattr(method, "beta"):
-        _above_zero("method.beta", method.beta)
+        above_zero("method.beta", method.beta)
     if hasattr(method, "clip"):
-        _above_zero("method.clip", method.clip)
+        above_zero("method.clip", method.clip)
     if isinstance(method, PreferenceOptions):
-        _at_least("method.nll", method.nll, 0)
+        at_least("method.nll", method.nll, 0)
     uses = METHODS[method.name].uses
     for amount in ("positives", "negatives"):
         if amount in uses and getattr(data, amount) == 0:
             raise ConfigError(f"data.{amount}=0: method={method.name} needs at least 1")
-    _check_model(c.model)
-    _at_least("trainer.batch_size", c.trainer.batch_size, 1)
-    _at_least("trainer.gradient_accumulation", c.trainer.gradient_accumulation, 1)
-    _at_least("trainer.logging_steps", c.trainer.logging_steps, 1)
+    check_model(c.model)
+    at_least("trainer.batch_size", c.trainer.batch_size, 1)
+    at_least("trainer.gradient_accumulation", c.trainer.gradient_accumulation, 1)
+    at_least("trainer.logging_steps", c.trainer.logging_steps, 1)
     if c.trainer.batch_size % c.trainer.gradient_accumulation:
         raise ConfigError(
             f"trainer.gradient_accumulation={c.trainer.gradient_accumulation}: "
             f"allowed are divisors of trainer.batch_size={c.trainer.batch_size}"
         )
-    _one_of("trainer.dtype", c.trainer.dtype, ("float32", "bfloat16"))
-    _one_of("engine.name", c.engine.name, ("vllm",))
-    _one_of("engine.dtype", c.engine.dtype, ("float32", "bfloat16", "float16"))
+    at_least("trainer.num_processes", c.trainer.num_processes, 1)
+    if c.trainer.batch_size % (c.trainer.num_processes * c.trainer.gradient_accumulation):
+        raise ConfigError(
+            f"trainer.num_processes={c.trainer.num_processes}: times trainer.gradient_accumulation="
+            f"{c.trainer.gradient_accumulation}, allowed are divisors of trainer.batch_size={c.trainer.batch_size}"
+        )
+    one_of("trainer.sharding", c.trainer.sharding, ("none", "fsdp"))
+    if c.trainer.sharding != "none" and c.trainer.num_processes == 1:
+        raise ConfigError(f"trainer.sharding={c.trainer.sharding}: needs trainer.num_processes above 1")
+    one_of("trainer.dtype", c.trainer.dtype, ("float32", "bfloat16", "auto"))
+    at_least("trainer.lora.rank", c.trainer.lora.rank, 0)
+    above_zero("trainer.lora.alpha", c.trainer.lora.alpha)
+    between("trainer.lora.dropout", c.trainer.lora.dropout, 0, 0.99, "0 to 0.99")
+    one_of("engine.name", c.engine.name, ("vllm",))
+    at_least("engine.replicas", c.engine.replicas, 1)
+    if c.engine.shard is not None:
+        at_least("engine.shard", c.engine.shard, 1)
+    elif c.engine.replicas > 1:
+        raise ConfigError(
+            f"engine.replicas={c.engine.replicas}: set engine.shard, the prompts that one samples together"
+        )
+    one_of("engine.dtype", c.engine.dtype, ("float32", "bfloat16", "float16", "auto"))
     for key in ("max_num_seqs", "max_batched_tokens", "memory_gib", "tensor_parallel_size"):
-        _at_least(f"engine.{key}", getattr(c.engine, key), 1)
-    _one_of("evaluation.split", c.evaluation.split, ("validation", "test"))
+        at_least(f"engine.{key}", getattr(c.engine, key), 1)
+    if c.engine.max_model_len is not None:
+        at_least("engine.max_model_len", c.engine.max_model_len, 2)
+    one_of("evaluation.split", c.evaluation.split, ("validation", "test"))
     if c.evaluation.problems is not None:
-        _at_least("evaluation.problems", c.evaluation.problems, 1)
+        at_least("evaluation.problems", c.evaluation.problems, 1)
     for k in c.evaluation.pass_at_k:
-        _at_least("evaluation.pass_at_k", k, 1)
-    _at_least("evaluation.difficulty_rollouts", c.evaluation.difficulty_rollouts, 0)
-    _one_of("tracking.name", c.tracking.name, ("wandb", "none"))
-    _one_of("tracking.mode", c.tracking.mode, ("auto", "online", "offline"))
-    _at_least("threads", c.threads, 1)
-    _between("seed", c.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
-    _between("model.seed", c.model.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+        at_least("evaluation.pass_at_k", k, 1)
+    at_least("evaluation.difficulty_rollouts", c.evaluation.difficulty_rollouts, 0)
+    one_of("tracking.name", c.tracking.name, ("wandb", "none"))
+    one_of("tracking.mode", c.tracking.mode, ("auto", "online", "offline"))
+    at_least("threads", c.threads, 1)
+    between("seed", c.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
     if hasattr(c.task, "world_seed"):
-        _between("task.world_seed", c.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
-    _above_zero("model.pretrain_learning_rate", c.model.pretrain_learning_rate)
-    _one_of("trainer.schedule", c.trainer.schedule, _SCHEDULES)
+        between("task.world_seed", c.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+    one_of("trainer.schedule", c.trainer.schedule, _SCHEDULES)
     for key in ("weight_decay", "max_grad_norm"):
-        _at_least(f"trainer.{key}", getattr(c.trainer, key), 0)
-    _between("trainer.warmup_share", c.trainer.warmup_share, 0, 0.99, "0 to 0.99")
-    _above_zero("engine.gpu_memory_share", c.engine.gpu_memory_share)
-    _between("engine.gpu_memory_share", c.engine.gpu_memory_share, 0, 1, "shares up to 1")
-    _above_zero("evaluation.temperature", c.evaluation.temperature)
-    _at_least("tracking.sampled_rows", c.tracking.sampled_rows, 0)
-    _finite(resolved(c))
+        at_least(f"trainer.{key}", getattr(c.trainer, key), 0)
+    between("trainer.warmup_share", c.trainer.warmup_share, 0, 0.99, "0 to 0.99")
+    above_zero("engine.gpu_memory_share", c.engine.gpu_memory_share)
+    between("engine.gpu_memory_share", c.engine.gpu_memory_share, 0, 1, "shares up to 1")
+    above_zero("evaluation.temperature", c.evaluation.temperature)
+    at_least("tracking.sampled_rows", c.tracking.sampled_rows, 0)
+    finite(resolved(c))
 
 
 def check_task(config: Config) -> None:
-    """Refuse options that the task refuses, and more problems than it has. Raises ConfigError."""
+    """Refuse options that the task refuses, more problems than it has, a model it does not fit. Raises ConfigError."""
     if config.model.name == "tiny" and config.task.name not in EMBEDDED:
         raise ConfigError(
             f"model=tiny: a base model is pretrained for task={', '.join(EMBEDDED)} only; "
@@ -262,6 +277,7 @@ def check_task(config: Config) -> None:
         task = make_task(config.task)
     except ValueError as error:
         raise ConfigError(str(error)) from None
+    check_model_for(task, config.model)
     try:
         teacher = teacher_of(config, task)
     except ValueError as error:
@@ -298,17 +314,6 @@ _CHOICES = {
 
 _SCHEDULES = ("cosine", "linear", "constant", "constant_with_warmup")
 
-# vLLM's attention on CPU takes these head sizes only.
-_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
-
-
-def _check_model(model: ModelOptions) -> None:
-    for key in ("width", "layers", "heads", "feedforward", "pretrain_batch_size"):
-        _at_least(f"model.{key}", getattr(model, key), 1)
-    _at_least("model.pretrain_documents", model.pretrain_documents, 0)
-    if model.width % model.heads or model.width // model.heads not in _HEAD_SIZES:
-        raise ConfigError(f"model.heads={model.heads}: model.width / model.heads must be one of {_HEAD_SIZES}")
-
 
 def check_folders(config: Config) -> None:
     """Refuse folders that cannot be written before anything is computed. Raises ConfigError."""
@@ -321,31 +326,3 @@ def check_folders(config: Config) -> None:
             probe.unlink()
         except OSError as error:
             raise ConfigError(f"{key}={folder}: allowed is a folder that can be written ({error.strerror})") from None
-
-
-def _finite(values: dict[str, Any], above: str = "") -> None:
-    for key, value in values.items():
-        if isinstance(value, dict):
-            _finite(value, f"{above}{key}.")
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(f"{above}{key}={value}: allowed are finite numbers")
-
-
-def _at_least(key: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ConfigError(f"{key}={value}: allowed are values of at least {least}")
-
-
-def _above_zero(key: str, value: float) -> None:
-    if not value > 0:
-        raise ConfigError(f"{key}={value}: allowed are values above 0")
-
-
-def _between(key: str, value: float, low: float, high: float, words: str) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"{key}={value}: allowed are {words}")
-
-
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{key}={value}: allowed are {', '.join(allowed)}")

@@ -33,6 +33,7 @@ class Outcome:
     problems: list[Problem]  # tested on
     responses: list[Response]  # the policy's greedy ones, one a problem
     sampled: list[Response]  # for pass@k; empty unless asked for
+    untrained: list[Response]  # the base's greedy ones; empty unless asked for
     initial: list[Response]  # pi_sft's on the test problems, for their difficulty; empty unless asked for
     graded: Graded
     rows: list[NLLRow] | list[PreferenceRow]
@@ -56,7 +57,7 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     demonstrations = [
         y for problem in problems for y in teach(stages, teacher, problem, config.data.traces, config.seed)
     ]
-    graded = Graded({p.id: stages.codec.encode(p.prompt) for p in problems}, demonstrations)
+    graded = Graded({p.id: stages.codec.encode_prompt(p) for p in problems}, demonstrations)
 
     # The policy's own responses, right and wrong, and what each step of them is worth.
     few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
@@ -77,12 +78,17 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
         n = max(config.evaluation.pass_at_k)
         sampled = stages.responses("pass_at_k", policy, tested, n, config.evaluation.temperature)
 
+    # What the base does before any training: the same for every method of this seed.
+    untrained: list[Response] = []
+    if config.evaluation.base:
+        untrained = stages.responses("base_evaluation", base, tested, 1, 0.0)
+
     # How hard the test problems were before the method: the same for every method of this N and seed.
     initial: list[Response] = []
     if config.evaluation.difficulty_rollouts:
         before = stages.policy("initial_policy", base, few_epochs, few_rows)
         initial = stages.responses("initial_responses", before, tested, config.evaluation.difficulty_rollouts, 1.0)
-    return Outcome(problems, tested, responses, sampled, initial, graded, rows, policy, stages)
+    return Outcome(problems, tested, responses, sampled, untrained, initial, graded, rows, policy, stages)
 
 
 def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed: int) -> list[Response]:

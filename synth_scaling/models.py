@@ -42,15 +42,25 @@ def word_tokenizer(vocabulary: Sequence[str], token_pattern: str) -> PreTrainedT
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    """Token ids of `text`, no special tokens. Raises ValueError if they do not decode back to it."""
+    """Token ids of `text`, no special tokens: one that it spells out is read as characters.
+
+    Raises ValueError if they do not decode back to it.
+    """
     try:
-        ids = tokenizer.encode(text, add_special_tokens=False)
-        back = tokenizer.decode(ids)
+        ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        back = decode(tokenizer, ids)
     except Exception as error:  # tokenizers raises nothing narrower for an unknown word
         raise ValueError(f"the tokenizer does not know this text: {text!r} ({error})") from None
     if back != text:
         raise ValueError(f"the tokenizer does not give this text back: {text!r}")
     return tuple(ids)
+
+
+def decode(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int]) -> str:
+    """The text of `tokens` as it is: special tokens are shown, no space is cleaned up."""
+    text = tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    assert isinstance(text, str)
+    return text
 
 
 def create_tiny_llama(folder: Path, task: EmbeddedTask, shape: TinyLlama, seed: int) -> None:
@@ -77,4 +87,13 @@ def create_tiny_llama(folder: Path, task: EmbeddedTask, shape: TinyLlama, seed: 
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    """The tokenizer of a checkpoint; it never cuts or pads, whatever was saved with it.
+
+    Without a padding token the end token pads: what stands there is never trained on, nor seen by what is.
+    """
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer

@@ -29,7 +29,7 @@ from synth_scaling.tracking import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
 # Stages that make or measure, and are not part of a method's price.
-NOT_SPENT = ("base", "evaluation", "pass_at_k", "initial_policy", "initial_responses")
+NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_policy", "initial_responses")
 log.setLevel(logging.INFO)  # a run's own log.txt holds its lines, whoever started it
 
 
@@ -88,6 +88,7 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     pretraining and measuring are left out. `seconds` are of the making, whoever made it.
     """
     tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
+    base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
     low, high = wilson_interval(wrong, tested)
     done, task = outcome.stages.done, outcome.stages.task
     spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT]
@@ -120,6 +121,8 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "error": wrong / tested,
         "error_low": low,
         "error_high": high,
+        "base_wrong": base_wrong,
+        "base_error": None if base_wrong is None else base_wrong / tested,
         "error_kinds": shares(kinds),
         "spurious_share": spurious_share(outcome),
         "credit": credit_summary(outcome),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from synth_scaling.config import ModelOptions
+from synth_scaling.model_options import TinyOptions
 from synth_scaling.models import TinyLlama
 from synth_scaling.store import SHIPPED
 from synth_scaling.tasks import TASKS, embedded, make_task
@@ -38,7 +38,7 @@ def remade(folder: Path) -> bool:
     from synth_scaling.training.pretrain import pretrain
 
     record: dict[str, Any] = json.loads((folder / "stage.json").read_text())
-    key, model = record["key"], ModelOptions(**record["key"]["model"])
+    key, model = record["key"], TinyOptions(**record["key"]["model"])
     task = embedded(make_task(TASKS[key["task"]["name"]][1](**key["task"])))
     with tempfile.TemporaryDirectory() as again:
         pretrain(

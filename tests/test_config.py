@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import json
 import multiprocessing
 import os
 import re
@@ -12,10 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -33,7 +36,10 @@ from synth_scaling.config import (
 )
 from synth_scaling.config_errors import one_line
 from synth_scaling.methods import METHODS
-from synth_scaling.tasks import EMBEDDED, TASKS
+from synth_scaling.stages import Stages
+from synth_scaling.store import SHIPPED, Store
+from synth_scaling.tasks import EMBEDDED, TASKS, make_task
+from synth_scaling.tracking import NoTracker
 
 ROOT = Path(__file__).parent.parent
 
@@ -171,6 +177,10 @@ REFUSED = [
     ("trainer.logging_steps=0", LEAST_ONE),
     ("trainer.gradient_accumulation=3", "allowed are divisors of trainer.batch_size=32"),
     ("trainer.dtype=float16", "allowed are float32, bfloat16"),
+    ("trainer.lora.rank=-1", "allowed are values of at least 0"),
+    ("trainer.lora.alpha=0.0", ABOVE_ZERO),
+    ("trainer.lora.dropout=1.0", "allowed are 0 to 0.99"),
+    ("engine.max_model_len=1", "allowed are values of at least 2"),
     ("engine.name=hf", "allowed are vllm"),
     ("engine.dtype=float8", "allowed are float32, bfloat16, float16"),
     ("engine.max_num_seqs=0", LEAST_ONE),
@@ -370,6 +380,35 @@ def test_a_run_is_named_by_every_option_of_its_method(method: str) -> None:
 def test_a_runs_name_does_not_depend_on_how_it_was_written() -> None:
     same = ["tracking=none", "output=a", "store=b", "sweep=c", "label=rft", "method.epochs=8.0"]
     assert run_hash(config("method=rft", "method.epochs=8")) == run_hash(config(*same, "method=rft"))
+
+
+def test_options_added_later_leave_the_names_of_runs_and_stages_that_do_not_use_them() -> None:
+    """These were the names before trainer.lora, trainer.packing, evaluation.base, engine.max_model_len and so on."""
+    assert run_hash(config()) == "f7aa3b19beadcbe3"
+    assert run_hash(config("method=step_dpo")) == "50dc758710ba7da3"
+    assert run_hash(config("task=chain", "seed=3")) == "eb1d1bfe51468f02"
+    assert run_hash(config("trainer.lora.rank=4")) != run_hash(config("trainer.packing=true")) != run_hash(config())
+
+
+@pytest.mark.parametrize(
+    "overrides", [["trainer.lora.rank=8"], ["task.side=12", "model.pretrain_documents=480000"]], ids=" ".join
+)
+def test_the_shipped_bases_are_found(overrides: list[str], tmp_path: Path) -> None:
+    """With or without an adapter on top: the base is pretrained in full."""
+    for name in (folder.name for folder in SHIPPED.glob("base/*")):
+        made_with = json.loads((SHIPPED / "base" / name / "stage.json").read_text())["key"]
+        if any(version(package) != made_with[package] for package in ("torch", "transformers", "trl")):
+            pytest.skip("they were made with other versions")
+    c = config(*overrides)
+    base = Stages(c, Store(tmp_path), NoTracker(), make_task(c.task)).base()
+    assert base.path.parent == SHIPPED / "base" and not base.made_here and not list(tmp_path.iterdir())
+
+
+def test_an_automatic_dtype_is_settled_before_it_names_a_run() -> None:
+    settled = "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
+    c = config("trainer.dtype=auto", "engine.dtype=auto")
+    assert (c.trainer.dtype, c.engine.dtype) == (settled, settled)
+    assert run_hash(c) == run_hash(config(f"trainer.dtype={settled}", f"engine.dtype={settled}"))
 
 
 # -- the command -----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth_scaling.store import Cost, Store, content_hash
+from synth_scaling.store import ADDED, Cost, Store, content_hash, key_of, without_added
 
 COST = Cost(3, 5, 7.5, 0.1)
 JSON = st.recursive(
@@ -176,3 +177,36 @@ def test_a_shipped_stage_is_found_before_the_store_and_never_written(tmp_path: P
     assert store.stage("base", {"n": 2}, writes("two")).path.is_relative_to(tmp_path / "store")
     assert not (tmp_path / "package" / "base" / made.hash).with_suffix(".partial").exists()
     assert [path.name for path in (tmp_path / "package" / "base").glob("*/stage.json")] == ["stage.json"]
+
+
+# -- options in hashes -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Inner:
+    rank: int = 0
+    targets: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Options:
+    size: int = 3
+    packing: bool = field(default=False, metadata=ADDED)
+    inner: Inner = field(default_factory=Inner, metadata=ADDED)
+    kept: Inner = field(default_factory=Inner)
+
+
+def test_fields_added_later_count_from_when_they_are_used() -> None:
+    kept = {"rank": 0, "targets": []}
+    assert key_of(Options()) == {"size": 3, "kept": kept}
+    assert key_of(Options(packing=True)) == {"size": 3, "kept": kept, "packing": True}
+    assert key_of(Options(inner=Inner(targets=["q"]))) == {
+        "size": 3,
+        "kept": kept,
+        "inner": {"rank": 0, "targets": ["q"]},
+    }
+    assert without_added({"size": 1, "packing": False, "inner": {}, "kept": kept, "else": 2}, Options()) == {
+        "size": 1,
+        "kept": kept,
+        "else": 2,
+    }

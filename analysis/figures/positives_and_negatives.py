@@ -118,7 +118,8 @@ def _draw_contours(axes: Axes, law: Any, points: pd.DataFrame) -> None:
     marks = np.array([step * 10.0**decade for decade in range(-2, 3) for step in (1, 1.5, 2, 3, 5, 7)])
     marks = marks[(marks > np.nanmin(error)) & (marks < np.nanmax(error))]  # none where P + kappa M is negative
     lines = axes.contour(p, m, error, levels=marks, colors="0.45", linewidths=0.8)
-    axes.clabel(lines, fmt="%g", fontsize=FONT - 2)
+    crossing = [mark for mark in marks if error[0].min() < mark < error[0].max()]  # others leave at an edge, cut
+    axes.clabel(lines, crossing, fmt="%g", fontsize=FONT - 2)
 
 
 def _draw_points(axes: Axes, points: pd.DataFrame, colours: ScalarMappable) -> None:

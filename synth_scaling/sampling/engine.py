@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from synth_scaling.store import ADDED, UNKEYED
 
 
 @dataclass
@@ -13,13 +15,19 @@ class EngineOptions:
     """conf/engine/*.yaml. `memory_gib` is the KV cache on CPU; on GPUs `gpu_memory_share` of the device is taken."""
 
     name: str = "vllm"
-    dtype: str = "float32"
+    dtype: str = "float32"  # or "bfloat16", "float16", or "auto": bfloat16 where CUDA has it
     max_num_seqs: int = 1024
     max_batched_tokens: int = 8192
     memory_gib: int = 1
     gpu_memory_share: float = 0.5
     tensor_parallel_size: int = 1
     eager: bool = True
+    max_model_len: int | None = field(
+        default=None, metadata=ADDED
+    )  # tokens of prompt and response; null: as many as the task allows
+    shard: int | None = field(metadata=ADDED, default=None)  # prompts sampled together, with a seed of their own
+    replicas: int = field(metadata=UNKEYED, default=1)  # engines, one a device, that share the shards
+    by_turns: bool = field(metadata=UNKEYED, default=False)  # the engine ends before a training that needs its device
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +41,12 @@ class Completion:
 class Engine(Protocol):
     """Samples from one checkpoint at a time; loading another one swaps the weights."""
 
-    def load(self, checkpoint: Path) -> None:
-        """Sample from `checkpoint` (a Hugging Face folder with safetensors) from now on."""
+    def load(self, checkpoint: Path, context: int | None = None) -> None:
+        """Sample from `checkpoint` (a Hugging Face folder with safetensors) from now on.
+
+        `context`: the most tokens that a prompt has with its response and end token; None: as many as the model takes.
+        Raises ValueError if the checkpoint lacks tensors of the one before it.
+        """
         ...
 
     def sample(
@@ -53,6 +65,10 @@ class Engine(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """End it and free its memory; it is loaded again before it samples again."""
+        ...
+
 
 _living: dict[str, Engine] = {}
 
@@ -63,8 +79,23 @@ def engine_for(options: EngineOptions) -> Engine:
     if key not in _living:
         if options.name != "vllm":
             raise ValueError(f"engine.name={options.name}: allowed is vllm")
+        close_engines()  # one engine at a time: the old one's memory goes first
+        _living[key] = _made(options)
+    return _living[key]
+
+
+def _made(options: EngineOptions) -> Engine:
+    if options.shard is None and not options.by_turns:
         from synth_scaling.sampling.vllm import VLLMEngine  # slow import, and only needed when sampling
 
-        _living.clear()  # one engine at a time: the old one's memory goes first
-        _living[key] = VLLMEngine(options)
-    return _living[key]
+        return VLLMEngine(options)
+    from synth_scaling.sampling.replicas import Replicas
+
+    return Replicas(options)
+
+
+def close_engines() -> None:
+    """End the engine of this process, if there is one."""
+    for engine in _living.values():
+        engine.close()
+    _living.clear()

@@ -31,7 +31,7 @@ def sample_responses(
 
     `parameters` is the policy's size, for the cost. A response cut at the task's limit is wrong.
     """
-    prompts = [codec.encode(problem.prompt) for problem in problems]
+    prompts = [codec.encode_prompt(problem) for problem in problems]
     limits = [task.max_response_tokens] * len(prompts)
     sampled = engine.sample(prompts, n=n, temperature=temperature, max_tokens=limits, seed=seed)
     drawn = [(p, i, c) for p, completions in zip(problems, sampled, strict=True) for i, c in enumerate(completions)]
@@ -56,7 +56,7 @@ def sample_prefix_values(
     seed: int,
 ) -> tuple[list[PrefixValue], Cost]:
     """V of each prefix from `k` completions, with the distinct right ones; prefixes are continued as token ids."""
-    encoded = {id: codec.encode(problem.prompt) for id, problem in problems.items()}
+    encoded = {id: codec.encode_prompt(problem) for id, problem in problems.items()}
     prompts = [encoded[problem] + prefix for problem, prefix in prefixes]
     limits = [task.max_response_tokens - len(prefix) for _, prefix in prefixes]
     sampled = engine.sample(prompts, n=k, temperature=temperature, max_tokens=limits, seed=seed)

@@ -19,12 +19,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from synth_scaling.pretrained import end_tokens, tensor_names
 from synth_scaling.sampling.engine import Completion, EngineOptions
 
 log = logging.getLogger(__name__)
 
 # What a checkpoint's config.json may say differently and still be the same model with other weights.
-_NOT_ARCHITECTURE = {"transformers_version", "dtype", "torch_dtype", "use_cache", "_name_or_path"}
+_NOT_ARCHITECTURE = {"transformers_version", "dtype", "torch_dtype", "use_cache", "_name_or_path", "pad_token_id"}
 
 
 class VLLMEngine:
@@ -33,26 +34,39 @@ class VLLMEngine:
         self._llm: Any = None
         self._architecture: dict[str, Any] | None = None
         self._checkpoint: Path | None = None
-        self._eos: int = -1
+        self._tensors: set[str] = set()
+        self._context: int | None = None
+        self._ends: list[int] = []
 
-    def load(self, checkpoint: Path) -> None:
-        """Swap to `checkpoint`'s weights; the engine is started anew only if the architecture is another one."""
-        checkpoint = checkpoint.resolve()
-        if checkpoint == self._checkpoint:
+    def load(self, checkpoint: Path, context: int | None = None) -> None:
+        """Swap to `checkpoint`'s weights; the engine starts anew only for another architecture or `context`.
+
+        Raises ValueError if the checkpoint lacks tensors of the one before it: vLLM would keep the old ones silently.
+        """
+        checkpoint, context = checkpoint.resolve(), self.options.max_model_len or context
+        if checkpoint == self._checkpoint and context == self._context:
             return
         config = json.loads((checkpoint / "config.json").read_text())
         architecture = {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE}
-        eos = config["eos_token_id"]
+        tensors, ends = tensor_names(checkpoint), end_tokens(checkpoint)
+        if not ends:
+            raise ValueError(f"{checkpoint}: neither its configuration nor its tokenizer names an end token")
+        restart = architecture != self._architecture or context != self._context
+        # Computed ones, and a tied output layer, may be in a file or not.
+        optional = (".rotary_emb.inv_freq", *(["lm_head.weight"] if config.get("tie_word_embeddings") else []))
+        missing = sorted(name for name in self._tensors - tensors if not name.endswith(optional))
+        if not restart and missing:
+            raise ValueError(f"{checkpoint} lacks {len(missing)} tensors of the model in the engine: {missing[0]}, ...")
         self._checkpoint = None  # until all of it is loaded
-        if architecture != self._architecture:
-            self._start(checkpoint)
+        if restart:
+            self._start(checkpoint, context)
         else:
             self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(checkpoint)})
-        self._eos = eos[0] if isinstance(eos, list) else eos  # several: the first is the model's own end of text
-        self._architecture, self._checkpoint = architecture, checkpoint
+        self._architecture, self._context, self._tensors = architecture, context, tensors
+        self._checkpoint, self._ends = checkpoint, ends
 
-    def _start(self, checkpoint: Path) -> None:
-        self._stop()
+    def _start(self, checkpoint: Path, context: int | None) -> None:
+        self.close()
         # In this process: swapping weights in place needs no second copy of them, and torch's generator is ours.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(self.options.memory_gib)
@@ -73,16 +87,17 @@ class VLLMEngine:
                 max_num_batched_tokens=self.options.max_batched_tokens,
                 gpu_memory_utilization=self.options.gpu_memory_share,
                 tensor_parallel_size=self.options.tensor_parallel_size,
+                max_model_len=context,
                 use_tqdm_on_load=False,
                 seed=0,
             )
 
-    def _stop(self) -> None:
+    def close(self) -> None:
         if self._llm is None:
             return
         from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
 
-        self._llm = None
+        self._llm = self._architecture = self._checkpoint = None
         gc.collect()
         cleanup_dist_env_and_memory()
 
@@ -101,7 +116,7 @@ class VLLMEngine:
 
         self._llm.reset_prefix_cache()  # what earlier calls left behind must not change how this one is computed
         torch.manual_seed(seed)
-        common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=[self._eos], detokenize=False)
+        common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=self._ends, detokenize=False)
         # One token more than allowed: the end token may stand there.
         params = {limit: SamplingParams(max_tokens=limit + 1, **common) for limit in set(max_tokens)}
         outputs = self._llm.generate(
@@ -115,7 +130,7 @@ class VLLMEngine:
         ]
 
     def _completion(self, tokens: list[int], limit: int) -> Completion:
-        if tokens and tokens[-1] == self._eos:
+        if tokens and tokens[-1] in self._ends:
             return Completion(tuple(tokens[:-1]), True)
         return Completion(tuple(tokens[:limit]), False)
 

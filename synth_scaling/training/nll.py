@@ -12,15 +12,16 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from peft import get_peft_model
 from transformers import Trainer, TrainingArguments
 
 from synth_scaling.costs import matmul_parameters, training_flops
 from synth_scaling.models import load_tokenizer
 from synth_scaling.records import NLLRow
 from synth_scaling.store import Cost
+from synth_scaling.training.batches import IGNORED, Pack, PadRight
+from synth_scaling.training.lora import adapter
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
-
-IGNORED = -100  # label of a token that is not trained on
 
 
 def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: Curve = lambda point: None) -> Cost:
@@ -29,16 +30,21 @@ def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: C
         raise ValueError("nothing to train on: the method made no rows")
     tokenizer = load_tokenizer(training.start)
     examples = [example(row, tokenizer.eos_token_id) for row in rows]
+    model: Any = load_model(training)
+    if (lora := adapter(training.options.lora)) is not None:
+        model = get_peft_model(model, lora)
     trainer = NLLTrainer(
-        load_model(training),
+        model,
         TrainingArguments(**arguments(training, folder)),
-        data_collator=PadRight(tokenizer.pad_token_id),
+        data_collator=(Pack if training.options.packing else PadRight)(tokenizer.pad_token_id),
         train_dataset=examples,
         callbacks=[CurveRecorder(folder, curve)],
     )
     run(trainer, training, folder)
     tokens = round(training.epochs * sum(len(e["input_ids"]) for e in examples))
-    return Cost(tokens_trained=tokens, flops_training=training_flops(matmul_parameters(folder), tokens))
+    return Cost(
+        tokens_trained=tokens, flops_training=training_flops(matmul_parameters(folder), tokens, frozen=lora is not None)
+    )
 
 
 def example(row: NLLRow, eos: int) -> dict[str, list]:
@@ -54,30 +60,19 @@ def example(row: NLLRow, eos: int) -> dict[str, list]:
     return {"input_ids": [*row.prompt, *trained], "labels": [IGNORED] * n + trained, "weights": [0.0] * n + weights}
 
 
-class PadRight:
-    """Batches (B, T) of `input_ids`, `labels`, `weights`.
-
-    No attention mask: with causal attention what stands on the right of a token does not reach it.
-    """
-
-    def __init__(self, pad: int) -> None:
-        self.fill = {"input_ids": pad, "labels": IGNORED, "weights": 0.0}
-
-    def __call__(self, examples: list[dict[str, list]]) -> dict[str, torch.Tensor]:
-        length = max(len(e["input_ids"]) for e in examples)
-        return {
-            name: torch.tensor([e[name] + [fill] * (length - len(e[name])) for e in examples])
-            for name, fill in self.fill.items()
-        }
-
-
 class NLLTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """Sum of weight times NLL over the trained tokens of the batch, divided by their number."""
-        outputs = model(input_ids=inputs["input_ids"], use_cache=False)
+        """Sum of weight times NLL over the trained tokens of the batch, divided by their number.
+
+        Among several processes the number is that of all of them, and their mean is taken: hence the factor.
+        """
+        positions = {"position_ids": inputs["position_ids"]} if "position_ids" in inputs else {}
+        outputs = model(input_ids=inputs["input_ids"], use_cache=False, **positions)
         loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch)
+        if num_items_in_batch is not None and self.accelerator.num_processes > 1:
+            loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
 
@@ -85,10 +80,13 @@ def weighted_nll(
     logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, items: torch.Tensor | int | None = None
 ) -> torch.Tensor:
     """Scalar loss of logits (B, T, V), labels (B, T), weights (B, T); `items` trained tokens, counted if None."""
-    targets = labels[:, 1:]
-    nll = F.cross_entropy(
-        logits[:, :-1].flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORED, reduction="none"
-    )
     if items is None:
-        items = (targets != IGNORED).sum()
-    return (nll * weights[:, 1:].flatten()).sum() / items
+        items = (labels[:, 1:] != IGNORED).sum()
+    return (token_nll(logits, labels) * weights[:, 1:].flatten()).sum() / items
+
+
+def token_nll(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """NLL (B * (T - 1),) of the labels from the second on, 0 where they are IGNORED."""
+    return F.cross_entropy(
+        logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=IGNORED, reduction="none"
+    )

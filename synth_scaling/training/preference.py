@@ -20,6 +20,7 @@ from synth_scaling.costs import matmul_parameters, training_flops
 from synth_scaling.models import load_tokenizer
 from synth_scaling.records import PreferenceRow
 from synth_scaling.store import Cost
+from synth_scaling.training.lora import adapter
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
 
 
@@ -44,34 +45,51 @@ def train_preference(
         disable_progress_bars()
         os.environ.setdefault("TQDM_DISABLE", "1")  # TRL's bar over the reference pass has no other switch
     tokenizer = load_tokenizer(training.start)
-    examples = [example(row, tokenizer.eos_token_id) for row in rows]
+    examples: list[dict[str, Any]] = [example(row, tokenizer.eos_token_id) for row in rows]
+    if training.options.length_grouped:
+        for e in examples:
+            e["length"] = len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"]))
+    told = DPOConfig(
+        **arguments(training, folder),
+        beta=beta,
+        loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
+        loss_weights=[1.0, nll] if nll else None,
+        max_length=None,
+        precompute_ref_log_probs=True,  # one pass over the pairs instead of one an epoch
+    )
     trainer = TokenDPOTrainer(
         load_model(training),
-        args=DPOConfig(
-            **arguments(training, folder),
-            beta=beta,
-            loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
-            loss_weights=[1.0, nll] if nll else None,
-            max_length=None,
-            precompute_ref_log_probs=True,  # one pass over the pairs instead of one an epoch
-        ),
-        train_dataset=Dataset.from_list(examples),
+        args=told,
+        train_dataset=_shared(Dataset.from_list(examples), told, folder),
         processing_class=tokenizer,
+        peft_config=adapter(training.options.lora),  # then the reference is the model with its adapter disabled
         callbacks=[CurveRecorder(folder, curve)],
     )
     run(trainer, training, folder)
     once = sum(2 * len(e["prompt_ids"]) + len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in examples)
     tokens = round(training.epochs * once)
-    return Cost(tokens_trained=tokens, flops_training=training_flops(matmul_parameters(folder), tokens, once))
+    frozen = training.options.lora.rank > 0
+    return Cost(tokens_trained=tokens, flops_training=training_flops(matmul_parameters(folder), tokens, once, frozen))
 
 
-def example(row: PreferenceRow, eos: int) -> dict[str, list[int]]:
+def example(row: PreferenceRow, eos: int) -> dict[str, Any]:
     """TRL's columns of one pair; the end token follows a side iff that side ends."""
     return {
         "prompt_ids": list(row.prompt),
         "chosen_ids": [*row.chosen, *([eos] if row.chosen_ends else [])],
         "rejected_ids": [*row.rejected, *([eos] if row.rejected_ends else [])],
     }
+
+
+def _shared(pairs: Dataset, told: DPOConfig, folder: Path) -> Dataset:
+    """`pairs`, for several processes on disk: what TRL computes of the reference is passed on in a file beside them."""
+    if told.world_size == 1:
+        return pairs
+    place = str(folder / "trainer" / "pairs")
+    with told.main_process_first():
+        if told.process_index == 0:
+            pairs.save_to_disk(place)
+        return Dataset.load_from_disk(place)
 
 
 class TokenDPOTrainer(DPOTrainer):

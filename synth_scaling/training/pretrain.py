@@ -16,7 +16,7 @@ from synth_scaling.records import NLLRow
 from synth_scaling.store import Cost
 from synth_scaling.tasks.task import EmbeddedTask
 from synth_scaling.training.nll import train_nll
-from synth_scaling.training.options import TrainerOptions
+from synth_scaling.training.options import LoRAOptions, TrainerOptions
 from synth_scaling.training.trainer import Curve, Training
 
 
@@ -54,7 +54,7 @@ def pretrain(
         else:
             encoded = zip(codec.encode_all(begins), codec.encode_all(ends), strict=True)
             rows = [NLLRow(prompt, tokens, True) for prompt, tokens in encoded]
-        options = replace(trainer, batch_size=batch_size, warmup_share=0.02, logging_steps=100)
+        options = replace(trainer, batch_size=batch_size, warmup_share=0.02, logging_steps=100, lora=LoRAOptions())
         training = Training(Path(start), 1.0, learning_rate, seed, options, threads)
         return train_nll(rows, training, folder, curve)
 

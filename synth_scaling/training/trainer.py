@@ -15,9 +15,11 @@ from typing import Any
 
 import torch
 import transformers
+from peft import get_peft_model
 from transformers import AutoModelForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
 from synth_scaling.models import load_tokenizer
+from synth_scaling.training.lora import adapter, merged
 from synth_scaling.training.options import TrainerOptions
 
 log = logging.getLogger("synth_scaling")
@@ -38,10 +40,11 @@ class Training:
 
 
 def load_model(training: Training) -> PreTrainedModel:
-    """The start checkpoint, ready to train."""
+    """The start checkpoint, ready to train. torch's generator, which an adapter draws from, begins at the seed."""
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(training.threads)
+    transformers.set_seed(training.seed)
     dtype = getattr(torch, training.options.dtype)
     return AutoModelForCausalLM.from_pretrained(
         training.start, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
@@ -54,7 +57,7 @@ def arguments(training: Training, folder: Path) -> dict[str, Any]:
     return dict(
         output_dir=str(folder / "trainer"),
         num_train_epochs=training.epochs,
-        per_device_train_batch_size=o.batch_size // o.gradient_accumulation,
+        per_device_train_batch_size=o.batch_size // (o.gradient_accumulation * o.num_processes),
         gradient_accumulation_steps=o.gradient_accumulation,
         learning_rate=training.learning_rate,
         weight_decay=o.weight_decay,
@@ -63,6 +66,8 @@ def arguments(training: Training, folder: Path) -> dict[str, Any]:
         max_grad_norm=o.max_grad_norm,
         bf16=o.dtype == "bfloat16",
         gradient_checkpointing=o.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if o.gradient_checkpointing else None,
+        train_sampling_strategy="group_by_length" if o.length_grouped else "random",
         logging_steps=o.logging_steps,
         logging_nan_inf_filter=False,
         save_strategy="no",
@@ -72,7 +77,19 @@ def arguments(training: Training, folder: Path) -> dict[str, Any]:
         data_seed=training.seed,
         remove_unused_columns=False,
         use_cpu=not torch.cuda.is_available(),
+        **_distributed(o),
     )
+
+
+def _distributed(o: TrainerOptions) -> dict[str, Any]:
+    """Processes are told apart by torchrun's environment; what each holds is said here."""
+    if o.num_processes == 1:
+        return {}
+    backend = {"ddp_backend": "nccl" if torch.cuda.is_available() else "gloo"}
+    if o.sharding == "none":
+        return {**backend, "ddp_find_unused_parameters": False}
+    sharding: dict[str, Any] = {"version": 2, "auto_wrap_policy": "TRANSFORMER_BASED_WRAP"}
+    return {**backend, "fsdp": True, "fsdp_config": sharding}
 
 
 class CurveRecorder(TrainerCallback):
@@ -88,8 +105,9 @@ class CurveRecorder(TrainerCallback):
         if "loss" not in point:
             return
         point["step"] = float(state.global_step)
-        with open(self.file, "a") as file:
-            file.write(json.dumps(point) + "\n")
+        if state.is_world_process_zero:
+            with open(self.file, "a") as file:
+                file.write(json.dumps(point) + "\n")
         if not math.isfinite(point["loss"]):
             raise FloatingPointError(f"training diverged: the loss is {point['loss']} at step {state.global_step}")
         self.curve(point)
@@ -104,7 +122,22 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     mean_loss = trainer.train().training_loss
     if not math.isfinite(mean_loss):  # also of steps between the logged ones
         raise FloatingPointError(f"training diverged: the mean loss is {mean_loss}")
-    model: Any = trainer.model
-    model.save_pretrained(folder)
-    load_tokenizer(training.start).save_pretrained(folder)
-    shutil.rmtree(folder / "trainer", ignore_errors=True)
+    model = merged(_whole(trainer, training))
+    if trainer.is_world_process_zero():
+        model.save_pretrained(folder)
+        load_tokenizer(training.start).save_pretrained(folder)
+        shutil.rmtree(folder / "trainer", ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()  # the checkpoint is looked at next
+
+
+def _whole(trainer: Trainer, training: Training) -> Any:
+    """The trained model with all its weights in this process; of a sharded one, in the main process."""
+    if not trainer.is_fsdp_enabled:
+        return trainer.model
+    state = trainer.accelerator.get_state_dict(trainer.model)  # every process takes part
+    model: Any = load_model(training)
+    if (lora := adapter(training.options.lora)) is not None:
+        model = get_peft_model(model, lora)
+    if trainer.is_world_process_zero():
+        model.load_state_dict(state)
+    return model

@@ -26,6 +26,7 @@ def test_table_as_json(simulated, capsys):
     (law,) = (law for law in study["laws"] if law["label"] == "sft")
     low, high = law["exponent_interval"]
     assert low < law["law"]["exponent"] < high
+    assert law["preferred_law"]["exponent"] > 0
     assert law["seeds"]["df"] == 10 and 0 <= law["seeds"]["p_value"] <= 1
     assert len(study["errors"]) == 25 and len(study["multipliers"]) == len(study["differences"]) == 20
 

@@ -15,7 +15,8 @@ from synth_scaling.costs import matmul_parameters
 from synth_scaling.methods import METHODS, Graded
 from synth_scaling.records import NLLRow, Response, ResponseValues
 from synth_scaling.training import nll
-from synth_scaling.training.nll import IGNORED, PadRight, example, train_nll, weighted_nll
+from synth_scaling.training.batches import IGNORED, PadRight
+from synth_scaling.training.nll import example, train_nll, weighted_nll
 from synth_scaling.training.trainer import Training
 
 PAD, EOS = 0, 1

@@ -1,0 +1,128 @@
+"""Engines in processes of their own, one a device (or `tensor_parallel_size` of them), that share a call's prompts.
+
+A call is cut into shards of `engine.shard` prompts, each sampled with a seed of its own: rows depend on the shards
+and not on how many engines there are. Ending a process gives a GPU's memory back for certain, so that training can
+have all of it (`engine.by_turns`); vLLM's sleep mode keeps its CUDA context, and is there on GPUs alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from synth_scaling.sampling.engine import Completion, EngineOptions
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+class Replicas:
+    """Like one engine to its user."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+        self._pools: list[ProcessPoolExecutor] = []
+        self._loaded: tuple[Path, int | None] | None = None
+
+    def load(self, checkpoint: Path, context: int | None = None) -> None:
+        self._loaded = (checkpoint, context)
+
+    def sample(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        n: int,
+        temperature: float,
+        max_tokens: Sequence[int],
+        seed: int,
+    ) -> list[list[Completion]]:
+        """As of one engine. Raises RuntimeError if an engine's process ended, out of memory for instance."""
+        assert self._loaded is not None, "load a checkpoint first"
+        size = self.options.shard or max(1, len(prompts))
+        shards: SimpleQueue[int | None] = SimpleQueue()
+        starts = range(0, len(prompts), size)
+        for start in starts:
+            shards.put(start)
+        found: dict[int, list[list[Completion]]] = {}
+
+        def keep_busy(pool: ProcessPoolExecutor) -> None:
+            while not shards.empty():
+                start = shards.get()
+                if start is None:
+                    return
+                part = slice(start, start + size)
+                own = seed if self.options.shard is None else shard_seed(seed, start // size)
+                arguments = (prompts[part], n, temperature, max_tokens[part], own)
+                done: Future[Any] = pool.submit(_sample, *self._loaded, arguments)
+                found[start] = done.result()
+
+        if not self._pools:
+            self._pools = [_started(self.options, i) for i in range(self.options.replicas)]
+        for _ in self._pools:
+            shards.put(None)  # two threads may both see a last shard that only one gets
+        try:
+            with ThreadPoolExecutor(len(self._pools)) as threads:
+                for thread in [threads.submit(keep_busy, pool) for pool in self._pools]:
+                    thread.result()
+        except BrokenProcessPool:
+            self.close()
+            raise RuntimeError("a process of the engine ended by itself: is there enough memory?") from None
+        return [completions for start in starts for completions in found[start]]
+
+    def close(self) -> None:
+        for pool in self._pools:
+            pool.shutdown()
+        self._pools = []
+
+
+def shard_seed(seed: int, shard: int) -> int:
+    """The seed of a shard: unlike shards, unrelated seeds."""
+    return int(np.random.SeedSequence([seed, shard]).generate_state(1)[0]) >> 1
+
+
+def _started(options: EngineOptions, index: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")  # a fork would inherit this process's CUDA
+    return ProcessPoolExecutor(1, context, initializer=_begin, initargs=(options, devices_of(options, index)))
+
+
+def devices_of(options: EngineOptions, index: int, visible: str | None = os.environ.get(VISIBLE)) -> str:
+    """`CUDA_VISIBLE_DEVICES` of replica `index`: the next `tensor_parallel_size` of those that are `visible`.
+
+    Raises ValueError if there are too few. None are named, and none counted, where the variable is not set.
+    """
+    each = options.tensor_parallel_size
+    known = visible.split(",") if visible else [str(i) for i in range(each * options.replicas)]
+    if len(known) < each * options.replicas:
+        raise ValueError(
+            f"engine.replicas={options.replicas}: {VISIBLE}={visible} has devices for {len(known) // each} "
+            f"of engine.tensor_parallel_size={each}"
+        )
+    return ",".join(known[each * index : each * (index + 1)])
+
+
+# -- in a replica's process --------------------------------------------------------------------------------------------
+
+_engine: Any = None
+
+
+def _begin(options: EngineOptions, devices: str) -> None:
+    global _engine
+    os.environ[VISIBLE] = devices  # before torch looks
+    logging.disable(logging.WARNING)
+    from synth_scaling.sampling.vllm import VLLMEngine
+
+    _engine = VLLMEngine(options)
+
+
+def _sample(checkpoint: Path, context: int | None, arguments: tuple[Any, ...]) -> list[list[Completion]]:
+    prompts, n, temperature, max_tokens, seed = arguments
+    _engine.load(checkpoint, context)
+    return _engine.sample(prompts, n=n, temperature=temperature, max_tokens=max_tokens, seed=seed)

@@ -1,0 +1,64 @@
+"""Batches of rows of token ids for the NLL: each row in a sequence of its own, or several packed into one.
+
+No attention mask: with causal attention what stands on the right of a token does not reach it. Packed rows are kept
+apart by their positions, which begin at 0 in each: transformers makes a block-diagonal mask of them.
+"""
+
+from __future__ import annotations
+
+import torch
+
+IGNORED = -100  # label of a token that is not trained on
+
+
+class PadRight:
+    """Batches (B, T) of `input_ids`, `labels`, `weights`."""
+
+    def __init__(self, pad: int) -> None:
+        self.fill = {"input_ids": pad, "labels": IGNORED, "weights": 0.0}
+
+    def __call__(self, examples: list[dict[str, list]]) -> dict[str, torch.Tensor]:
+        length = max(len(e["input_ids"]) for e in examples)
+        return {
+            name: torch.tensor([e[name] + [fill] * (length - len(e[name])) for e in examples])
+            for name, fill in self.fill.items()
+        }
+
+
+class Pack(PadRight):
+    """The same rows in R <= B sequences of the same length T, with `position_ids` (R, T) that begin anew at each row.
+
+    The batch's loss is that of :class:`PadRight`'s: same rows, same tokens trained on, same number of them.
+    """
+
+    def __call__(self, examples: list[dict[str, list]]) -> dict[str, torch.Tensor]:
+        lengths = [len(e["input_ids"]) for e in examples]
+        joined = [self._join([examples[i] for i in places]) for places in first_fit(lengths, max(lengths))]
+        batch = super().__call__(joined)
+        length = batch["input_ids"].shape[1]
+        positions = [e["position_ids"] + list(range(length - len(e["position_ids"]))) for e in joined]
+        return batch | {"position_ids": torch.tensor(positions)}
+
+    def _join(self, examples: list[dict[str, list]]) -> dict[str, list]:
+        joined: dict[str, list] = {name: [value for e in examples for value in e[name]] for name in self.fill}
+        joined["position_ids"] = [i for e in examples for i in range(len(e["input_ids"]))]
+        # A row's first token has nothing to be predicted from; alone it stands first, where no prediction is made.
+        joined["labels"] = [
+            IGNORED if i == 0 else label for i, label in zip(joined["position_ids"], joined["labels"], strict=True)
+        ]
+        return joined
+
+
+def first_fit(lengths: list[int], most: int) -> list[list[int]]:
+    """Indices of `lengths` in groups of at most `most` in all, longest first; ties and groups in order."""
+    groups: list[list[int]] = []
+    left: list[int] = []
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        place = next((g for g, room in enumerate(left) if room >= lengths[i]), None)
+        if place is None:
+            groups.append([])
+            left.append(most)
+            place = len(groups) - 1
+        groups[place].append(i)
+        left[place] -= lengths[i]
+    return groups
