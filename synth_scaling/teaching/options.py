@@ -81,6 +81,7 @@ def _rules(c: TeachConfig, e: OpenAIOptions, b: BudgetOptions) -> Iterator[tuple
     yield "agree", c.agree, 1 <= c.agree <= c.samples, f"1 to samples={c.samples}"
     yield "seed", c.seed, 0 <= c.seed < 2**32, "0 to 2^32 - 1"
     yield "output", c.output, Path(c.output).suffix == ".jsonl", "names that end in .jsonl"
+    yield "engine.model", e.model, bool(e.model), "names of models at the endpoint"
     yield "engine.name", e.name, e.name == "openai", "openai"
     yield (
         "engine.base_url",
