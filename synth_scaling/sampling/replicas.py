@@ -11,7 +11,7 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from queue import SimpleQueue
@@ -46,28 +46,23 @@ class Replicas:
     ) -> list[list[Completion]]:
         """As of one engine. Raises RuntimeError if an engine's process ended, out of memory for instance."""
         assert self._loaded is not None, "load a checkpoint first"
+        checkpoint, context = self._loaded
         size = self.options.shard or max(1, len(prompts))
-        shards: SimpleQueue[int | None] = SimpleQueue()
         starts = range(0, len(prompts), size)
-        for start in starts:
-            shards.put(start)
         found: dict[int, list[list[Completion]]] = {}
+        shards: SimpleQueue[int | None] = SimpleQueue()
+        for start in [*starts, *[None] * self.options.replicas]:  # who gets a None is done
+            shards.put(start)
 
         def keep_busy(pool: ProcessPoolExecutor) -> None:
-            while not shards.empty():
-                start = shards.get()
-                if start is None:
-                    return
+            while (start := shards.get()) is not None:
                 part = slice(start, start + size)
                 own = seed if self.options.shard is None else shard_seed(seed, start // size)
-                arguments = (prompts[part], n, temperature, max_tokens[part], own)
-                done: Future[Any] = pool.submit(_sample, *self._loaded, arguments)
+                done = pool.submit(_sample, checkpoint, context, prompts[part], n, temperature, max_tokens[part], own)
                 found[start] = done.result()
 
         if not self._pools:
             self._pools = [_started(self.options, i) for i in range(self.options.replicas)]
-        for _ in self._pools:
-            shards.put(None)  # two threads may both see a last shard that only one gets
         try:
             with ThreadPoolExecutor(len(self._pools)) as threads:
                 for thread in [threads.submit(keep_busy, pool) for pool in self._pools]:
@@ -122,7 +117,14 @@ def _begin(options: EngineOptions, devices: str) -> None:
     _engine = VLLMEngine(options)
 
 
-def _sample(checkpoint: Path, context: int | None, arguments: tuple[Any, ...]) -> list[list[Completion]]:
-    prompts, n, temperature, max_tokens, seed = arguments
+def _sample(
+    checkpoint: Path,
+    context: int | None,
+    prompts: Sequence[Sequence[int]],
+    n: int,
+    temperature: float,
+    max_tokens: Sequence[int],
+    seed: int,
+) -> list[list[Completion]]:
     _engine.load(checkpoint, context)
     return _engine.sample(prompts, n=n, temperature=temperature, max_tokens=max_tokens, seed=seed)

@@ -1,13 +1,13 @@
 """`word_sums`: two-digit sums told as little stories, for small pretrained models that GSM8K is too hard for.
 
-The teacher adds tens, then units, then both, and ends with `#### n`. The two numbers of a held-out problem never meet
-in a train problem, in either order, so an answer cannot be remembered.
+The teacher adds tens, then units, then both, or all at once, and ends with `#### n`. The two numbers of a held-out
+problem never meet in a train problem, in either order, so an answer cannot be remembered.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,7 @@ TEMPLATES = (
 class WordSumsOptions:
     n_test: int = 500  # each has a pair of numbers of its own
     n_validation: int = 200
+    solution: str = "columns"  # the teacher's: tens, units and total a line each; or "direct": the sum in one line
     last_number: bool = False  # a response without a marked answer answers by its last number
     grading_bound: float = 5.0  # seconds a response may take to grade
     max_prompt_tokens: int = 128
@@ -72,30 +73,33 @@ class WordSums(QuestionTask):
     def __init__(self, options: WordSumsOptions) -> None:
         self.options = o = options
         check_common(o)
+        if o.solution not in SOLUTIONS:
+            raise ValueError(f"task.solution={o.solution}: allowed are {', '.join(SOLUTIONS)}")
+        solve = SOLUTIONS[o.solution]
         kept = o.n_test + o.n_validation
         if kept >= len(PAIRS):
             raise ValueError(f"task.n_test + task.n_validation={kept}: allowed are up to {len(PAIRS) - 1}, a pair each")
         rng = np.random.default_rng([o.world_seed, 2])
         pairs = [PAIRS[i] for i in rng.permutation(len(PAIRS))]
-        questions = [_tell(pair, rng) for pair in pairs[:kept]]
+        questions = [_tell(pair, rng, solve) for pair in pairs[:kept]]
         super().__init__(
             o.name,
             Wording("number", lines, o.last_number, o.grading_bound),
             {"test": questions[: o.n_test], "validation": questions[o.n_test :]},
-            Streams(lambda seed: _draw(pairs[kept:], seed)),
+            Streams(lambda seed: _draw(pairs[kept:], seed, solve)),
             o.max_prompt_tokens,
             o.max_response_tokens,
         )
 
 
-def _draw(pairs: list[Pair], seed: int) -> Iterator[Question]:
+def _draw(pairs: list[Pair], seed: int, solve: Callable[[int, int], str]) -> Iterator[Question]:
     rng = np.random.default_rng([seed, 1])
     while True:
-        yield _tell(pairs[rng.integers(len(pairs))], rng)
+        yield _tell(pairs[rng.integers(len(pairs))], rng, solve)
 
 
-def _tell(pair: Pair, rng: np.random.Generator) -> Question:
-    """The pair in either order, in a random story."""
+def _tell(pair: Pair, rng: np.random.Generator, solve: Callable[[int, int], str]) -> Question:
+    """The pair in either order, in a random story; the difficulty is 2 where the units carry, else 1."""
     a, b = pair if rng.random() < 0.5 else pair[::-1]
     name, other = (NAMES[i] for i in rng.permutation(len(NAMES))[:2])
     day = int(rng.integers(len(DAYS) - 1))
@@ -109,11 +113,10 @@ def _tell(pair: Pair, rng: np.random.Generator) -> Question:
         day=DAYS[day],
         later=DAYS[day + 1],
     )
-    return Question(story, str(a + b), _solution(a, b), 1 + (a % 10 + b % 10 > 9))
+    return Question(story, str(a + b), solve(a, b), 1 + (a % 10 + b % 10 > 9))
 
 
-def _solution(a: int, b: int) -> str:
-    """Tens, units, total; the difficulty is 2 where the units carry, else 1."""
+def _columns(a: int, b: int) -> str:
     tens, units = a // 10 * 10 + b // 10 * 10, a % 10 + b % 10
     return (
         f"Tens: {a // 10 * 10} + {b // 10 * 10} = {tens}\n"
@@ -121,3 +124,10 @@ def _solution(a: int, b: int) -> str:
         f"Total: {tens} + {units} = {a + b}\n"
         f"#### {a + b}"
     )
+
+
+def _direct(a: int, b: int) -> str:
+    return f"{a} + {b} = {a + b}\n#### {a + b}"
+
+
+SOLUTIONS = {"columns": _columns, "direct": _direct}

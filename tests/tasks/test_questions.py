@@ -246,6 +246,9 @@ def test_word_sums_by_hand() -> None:
         f"Total: {100 - a % 10 - b % 10} + {a % 10 + b % 10} = 100\n",
         "#### 100",
     ]
+    direct = WordSums(WordSumsOptions(solution="direct"))
+    assert direct.problems("train", 500, 0) == task.problems("train", 500, 0)
+    assert direct.steps(direct.teacher(problem, RNG)) == [f"{a} + {b} = 100\n", "#### 100"]
     prompts = " ".join(p.prompt for p in task.problems("train", 500, 0))
     assert all(template.split("{")[-1].split("}")[-1] in prompts for template in TEMPLATES) and "{" not in prompts
 
@@ -267,6 +270,7 @@ def test_word_sums_by_hand() -> None:
         (GSM8KOptions(path="a", grading_bound=0.0), "task.grading_bound=0.0: allowed are seconds above 0"),
         (GSM8KOptions(path="a", test_parts=[]), "task.test_parts=[]: allowed are one name or more"),
         (MATHOptions(path="a", max_steps=0), "task.max_steps=0: allowed are values of at least 1"),
+        (WordSumsOptions(solution="long"), "task.solution=long: allowed are columns, direct"),
         (WordSumsOptions(n_test=0), "task.n_test=0: allowed are values of at least 1"),
         (WordSumsOptions(n_test=4000), "task.n_test + task.n_validation=4200: allowed are up to 4094"),
         (WordSumsOptions(max_response_tokens=0), "task.max_response_tokens=0: allowed are values of at least 1"),
