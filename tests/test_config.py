@@ -6,9 +6,7 @@ import copy
 import dataclasses
 import json
 import multiprocessing
-import os
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +17,7 @@ from typing import Any
 
 import pytest
 import torch
+from command import main
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -438,15 +437,6 @@ COMMANDS = {
 }
 
 
-def main(folder: Path, arguments: list[str]) -> None:
-    """`python -m synth_scaling` in this process, which is the command's own."""
-    os.chdir(folder)
-    for name, stream in (("out", 1), ("err", 2)):
-        os.dup2(os.open(f"{folder}.{name}", os.O_CREAT | os.O_WRONLY), stream)
-    sys.argv = ["synth_scaling", *arguments]
-    runpy.run_module("synth_scaling", run_name="__main__", alter_sys=True)
-
-
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     """The commands, each in a process and a folder of its own; a fork server pays for the imports once.
@@ -454,7 +444,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
     One of them is run from the shell, so to speak, in the meantime.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["synth_scaling.cli"])
+    context.set_forkserver_preload(["synth_scaling.cli", "command"])
     root, results = tmp_path_factory.mktemp("commands"), {}
     words = [sys.executable, "-m", "synth_scaling", "data.problems=0", f"output={root}/o", f"store={root}/s"]
     whole = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

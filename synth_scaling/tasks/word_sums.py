@@ -99,7 +99,10 @@ def _draw(pairs: list[Pair], seed: int, solve: Callable[[int, int], str]) -> Ite
 
 
 def _tell(pair: Pair, rng: np.random.Generator, solve: Callable[[int, int], str]) -> Question:
-    """The pair in either order, in a random story; the difficulty is 2 where the units carry, else 1."""
+    """The pair in either order, in a random story; the difficulty is 2 where the units carry, else 1.
+
+    The solution has an order of its own, so that there is more than one right response.
+    """
     a, b = pair if rng.random() < 0.5 else pair[::-1]
     name, other = (NAMES[i] for i in rng.permutation(len(NAMES))[:2])
     day = int(rng.integers(len(DAYS) - 1))
@@ -113,7 +116,8 @@ def _tell(pair: Pair, rng: np.random.Generator, solve: Callable[[int, int], str]
         day=DAYS[day],
         later=DAYS[day + 1],
     )
-    return Question(story, str(a + b), solve(a, b), 1 + (a % 10 + b % 10 > 9))
+    first, second = (a, b) if rng.random() < 0.5 else (b, a)
+    return Question(story, str(a + b), solve(first, second), 1 + (a % 10 + b % 10 > 9))
 
 
 def _columns(a: int, b: int) -> str:
