@@ -22,7 +22,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test lint types mini study study-full benchmarks wheel clean
+.PHONY: help setup demo figures table report claims test test-slow smoke-llm lint types mini study study-full benchmarks wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -63,6 +63,13 @@ claims: $(STAMP)  ## what the rows in RESULTS say of each claim
 
 test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
 	$(PY) -m pytest -q
+
+test-slow: $(STAMP)  ## tests that start servers, several engines or several training processes
+	$(PY) -m pytest -q -m slow
+
+smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (15 minutes)
+	$(PY) -m synth_scaling --config-name smollm2_smoke
+	$(PY) -m analysis table outputs/smollm2_smoke
 
 lint: $(STAMP)  ## ruff
 	$(PY) -m ruff check .

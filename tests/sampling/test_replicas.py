@@ -12,6 +12,8 @@ from synth_scaling.sampling import Completion, Engine, EngineOptions
 from synth_scaling.sampling.replicas import Replicas, devices_of, shard_seed
 from synth_scaling.tasks.maze import Maze
 
+pytestmark = pytest.mark.slow
+
 SMALL = EngineOptions(max_num_seqs=256, max_batched_tokens=4096, memory_gib=1)  # those of the `engine` fixture
 
 

@@ -30,6 +30,9 @@ solve: "{{ question }} Add the numbers."
 ROWS = 2
 
 
+pytestmark = pytest.mark.slow
+
+
 def still_runs(process: subprocess.Popen) -> bool:
     """Looks again in a moment."""
     with contextlib.suppress(subprocess.TimeoutExpired):

@@ -14,6 +14,8 @@ from synth_scaling.training.launch import Preference, train
 from synth_scaling.training.options import LoRAOptions
 from synth_scaling.training.trainer import Training
 
+pytestmark = pytest.mark.slow
+
 Trained = Callable[..., Training]
 
 
