@@ -64,7 +64,7 @@ claims: $(STAMP)  ## what the rows in RESULTS say of each claim
 test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
 	$(PY) -m pytest -q
 
-test-slow: $(STAMP)  ## tests that start servers, several engines or several training processes
+test-slow: $(STAMP)  ## tests with servers, several engines or training processes, and whole runs of SmolLM2
 	$(PY) -m pytest -q -m slow
 
 smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (15 minutes)

@@ -58,6 +58,9 @@ class Characters:
     def encode(self, text: str) -> tuple[int, ...]:
         return tuple(map(ord, text))
 
+    def encode_prompt(self, problem: Problem) -> tuple[int, ...]:
+        return self.encode(problem.prompt)
+
     def decode(self, tokens: Sequence[int]) -> str:
         return "".join(map(chr, tokens))
 

@@ -21,6 +21,8 @@ from synth_scaling.sampling import Engine
 from synth_scaling.tasks import TASKS
 from tests.additions import AdditionOptions, Additions
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 OVERRIDES = [
     "data.problems=4",

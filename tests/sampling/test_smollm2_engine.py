@@ -29,6 +29,8 @@ from synth_scaling.training.preference import train_preference
 from synth_scaling.training.trainer import Training, load_model
 from tests.additions import AdditionOptions, Additions
 
+pytestmark = pytest.mark.slow
+
 EOS = 2
 CONTEXT = 128
 TASK = Additions(AdditionOptions())
