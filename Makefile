@@ -67,7 +67,7 @@ test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
 test-slow: $(STAMP)  ## tests with servers, several engines or training processes, and whole runs of SmolLM2
 	$(PY) -m pytest -q -m slow
 
-smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (15 minutes)
+smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (13 minutes)
 	$(PY) -m synth_scaling --config-name smollm2_smoke
 	$(PY) -m analysis table outputs/smollm2_smoke
 
