@@ -10,18 +10,23 @@ from typing import NoReturn
 
 import hydra
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from synth_scaling.config import ConfigError, check_folders, register_schemas, typed
 from synth_scaling.config_errors import one_line
-from synth_scaling.progress import progress, run_folder
-from synth_scaling.sweeper import SweepFailed, register_sweeper
+from synth_scaling.progress import run_folder
+from synth_scaling.sweeper import GridSweeperConf, SweepFailed, register_sweeper
+from synth_scaling.worker import work
 
 log = logging.getLogger("synth_scaling")
+
+FLAGS = {"--dry-run": "hydra.sweeper.dry_run=true", "--no-wait": "hydra.launcher.wait=false"}
 
 
 def configs(name: str) -> Path:
@@ -37,13 +42,16 @@ class Sweeps(SearchPathPlugin):
         search_path.append("synth_scaling", f"file://{configs('sweeps')}")
 
 
-def job(config: DictConfig) -> float:
-    """One run; Hydra calls it, in this process or in a launcher's. Returns the test error."""
+def job(config: DictConfig) -> float | None:
+    """One run, or a worker of a sweep; Hydra calls it, in this process or in a launcher's. A run's test error."""
     os.environ.setdefault("OMP_NUM_THREADS", str(config.threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     set_up_logging()
     keep_worker()
+    if HydraConfig.get().sweeper["_target_"] == GridSweeperConf._target_ and HydraConfig.get().mode is RunMode.MULTIRUN:
+        work(Path(config.output))
+        return None
     try:
         run_config = typed(config)
         check_folders(run_config)
@@ -52,8 +60,7 @@ def job(config: DictConfig) -> float:
     from synth_scaling.results import run_once  # torch and transformers: not before the configuration is accepted
 
     row = run_once(run_config)
-    words = progress(Path(run_config.output), row["run"])
-    log.info(words or f"the result row is {run_folder(run_config)}/row.json")
+    log.info("the result row is %s/row.json", run_folder(run_config))
     return row["error"]
 
 
@@ -84,6 +91,7 @@ def main() -> None:
     register_schemas()
     register_sweeper()
     Plugins.instance().register(Sweeps)
+    sys.argv = [FLAGS.get(word, word) for word in sys.argv]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
     entry = hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)
     try:

@@ -7,6 +7,7 @@ there are. A wrong value is refused before anything is computed, in one line: th
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from synth_scaling.store import ADDED, content_hash, without_added
 from synth_scaling.tasks import EMBEDDED, TASKS, Task, make_task
 from synth_scaling.teacher_data import Fields, Teacher, content_digest, read_teacher_data
 
-__all__ = ["Config", "ConfigError", "check_folders", "register_schemas", "resolved", "run_hash", "typed"]
+__all__ = ["Config", "ConfigError", "check_folders", "register_schemas", "resolved", "restored", "run_hash", "typed"]
 
 
 @dataclass
@@ -115,8 +116,6 @@ NOT_HASHED = ("tracking", "output", "store", "sweep")
 
 def register_schemas() -> None:
     """Tell Hydra the types of conf/'s groups."""
-    from synth_scaling.training.options import TrainerOptions
-
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for name, (_, options) in TASKS.items():
@@ -128,7 +127,7 @@ def register_schemas() -> None:
     store.store(group="data", name="schema", node=DataOptions)
     store.store(group="data", name="jsonl_schema", node=JSONLDataOptions)
     store.store(group="engine", name="schema", node=EngineOptions)
-    store.store(group="trainer", name="schema", node=TrainerOptions)
+    store.store(group="trainer", name="schema", node=_trainer_options())
     store.store(group="tracking", name="schema", node=TrackingOptions)
 
 
@@ -163,6 +162,29 @@ def resolved(config: Config) -> dict[str, Any]:
     """Every key with its value, as plain data."""
     plain: Any = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
     return plain
+
+
+def restored(plain: Mapping[str, Any]) -> Config:
+    """The configuration that :func:`resolved` gave as plain data, and that was checked then."""
+    kinds = {
+        "task": TASKS[plain["task"]["name"]][1],
+        "model": MODELS[plain["model"]["name"]],
+        "method": METHODS[plain["method"]["name"]].options,
+        "data": JSONLDataOptions if "path" in plain["data"] else DataOptions,
+        "trainer": _trainer_options(),
+    }
+    merged = OmegaConf.merge(
+        OmegaConf.structured(Config), {key: OmegaConf.structured(kind) for key, kind in kinds.items()}, dict(plain)
+    )
+    config = OmegaConf.to_object(merged)
+    assert isinstance(config, Config), type(config)
+    return config
+
+
+def _trainer_options() -> type:
+    from synth_scaling.training.options import TrainerOptions
+
+    return TrainerOptions
 
 
 def check(config: Config) -> None:

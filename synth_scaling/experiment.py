@@ -66,18 +66,6 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
         pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
         graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
 
-    # The method: rows to train on, and the policy that comes of them.
-    rows = build(config.method, graded, config.seed)
-    start = base if config.method.start == "base" else pi_sft
-    policy = stages.policy("policy", start, config.method, rows)
-
-    # Its test error.
-    responses = stages.responses("evaluation", policy, tested, 1, 0.0)
-    sampled: list[Response] = []
-    if config.evaluation.pass_at_k:
-        n = max(config.evaluation.pass_at_k)
-        sampled = stages.responses("pass_at_k", policy, tested, n, config.evaluation.temperature)
-
     # What the base does before any training: the same for every method of this seed.
     untrained: list[Response] = []
     if config.evaluation.base:
@@ -88,6 +76,19 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     if config.evaluation.difficulty_rollouts:
         before = stages.policy("initial_policy", base, few_epochs, few_rows)
         initial = stages.responses("initial_responses", before, tested, config.evaluation.difficulty_rollouts, 1.0)
+
+    # The method: rows to train on, and the policy that comes of them.
+    rows = build(config.method, graded, config.seed)
+    start = base if config.method.start == "base" else pi_sft
+    policy = stages.policy("policy", start, config.method, rows)
+    store.wait = True  # what follows is this run's own: it is not set aside any more
+
+    # Its test error.
+    responses = stages.responses("evaluation", policy, tested, 1, 0.0)
+    sampled: list[Response] = []
+    if config.evaluation.pass_at_k:
+        n = max(config.evaluation.pass_at_k)
+        sampled = stages.responses("pass_at_k", policy, tested, n, config.evaluation.temperature)
     return Outcome(problems, tested, responses, sampled, untrained, initial, graded, rows, policy, stages)
 
 

@@ -1,13 +1,19 @@
-"""Which runs are done, and how far a sweep is: a plan written when it starts, counted against finished runs."""
+"""Which runs a sweep has and how each of them stands: the plan that a launch writes, and the runs' folders.
+
+The folders are the truth: whatever a launcher says of its jobs, a run is done when its folder says so.
+"""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from synth_scaling.config import Config, run_hash
+from synth_scaling.atomic import write_text
+from synth_scaling.config import Config, resolved, run_hash
 
 
 def run_folder(config: Config) -> Path:
@@ -19,31 +25,79 @@ def is_done(config: Config) -> bool:
     return (run_folder(config) / "DONE").exists()
 
 
+def title(config: Config) -> str:
+    """A run in words, 'rft N=200 seed=1'."""
+    return f"{config.label} N={config.data.problems} seed={config.seed}"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run of a sweep: its name, in words, and its resolved configuration."""
+
+    name: str
+    title: str
+    config: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Plan:
-    """The runs of a sweep by name (hash), how many were done when it was started, and when that was."""
+    """The runs of one launch of a sweep, in order, and which of them were done when it began."""
 
-    runs: list[str]
-    done_before: int
+    launch: str  # a name for it: a run that failed is not tried twice in one launch
     started: float  # seconds since the epoch
+    done_before: int
+    runs: tuple[Planned, ...]
 
     def write(self, output: Path) -> None:
-        (output / "plan.json").write_text(json.dumps(asdict(self)))
+        output.mkdir(parents=True, exist_ok=True)
+        write_text(output / "plan.json", json.dumps(asdict(self)))
 
     @staticmethod
-    def read(output: Path) -> Plan | None:
-        file = output / "plan.json"
-        return Plan(**json.loads(file.read_text())) if file.exists() else None
+    def read(output: Path) -> Plan:
+        """Raises ValueError if `output` is no folder of a sweep."""
+        try:
+            plain = json.loads((output / "plan.json").read_text())
+        except FileNotFoundError:
+            raise ValueError(f"{output}: no plan.json there; allowed is the output folder of a sweep") from None
+        return Plan(**plain | {"runs": tuple(Planned(**run) for run in plain["runs"])})
 
 
-def progress(output: Path, run: str) -> str:
-    """'run 7 of 58 done, about 6 min left', or '' if `run` belongs to no sweep."""
-    plan = Plan.read(output)
-    if plan is None or run not in plan.runs:
-        return ""
-    done = sum((output / "runs" / name / "DONE").exists() for name in plan.runs)
+def planned(config: Config) -> Planned:
+    return Planned(run_hash(config), title(config), resolved(config))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run has no result: a word, a line, and in which launch."""
+
+    kind: str
+    line: str
+    launch: str = ""
+
+    def write(self, folder: Path) -> None:
+        write_text(folder / "failure.json", json.dumps(asdict(self)))
+
+    @staticmethod
+    def read(folder: Path) -> Failure | None:
+        try:
+            return Failure(**json.loads((folder / "failure.json").read_text()))
+        except FileNotFoundError:
+            return None
+
+
+def is_over(folder: Path, plan: Plan) -> bool:
+    """Whether the run in `folder` is done or has failed in this launch."""
+    if (folder / "DONE").exists():
+        return True
+    failure = Failure.read(folder)
+    return failure is not None and failure.launch == plan.launch
+
+
+def words(output: Path, plan: Plan) -> str:
+    """'7 of 58 runs done, about 6 min left'."""
+    done = sum((output / "runs" / run.name / "DONE").exists() for run in plan.runs)
     left, made = len(plan.runs) - done, done - plan.done_before
-    words = f"{done} of {len(plan.runs)} runs done"
+    text = f"{done} of {len(plan.runs)} runs done"
     if made > 0 and left > 0:
-        words += f", about {(time.time() - plan.started) / made * left / 60:.0f} min left"
-    return words
+        text += f", about {(time.time() - plan.started) / made * left / 60:.0f} min left"
+    return text

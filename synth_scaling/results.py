@@ -1,7 +1,9 @@
 """One run from configuration to result row, in a folder of its own.
 
-`row.json` and `correct.parquet` are what `analysis` reads; `config.yaml` is the resolved configuration, `log.txt` what
-was said, `error.txt` the traceback of a run that failed. `DONE` is written last.
+`row.json` and `correct.parquet` are what `analysis` reads; `config.yaml` is the resolved configuration,
+`environment.json` what it was made with, `metrics.jsonl` the training curves and the result's numbers, `stages.jsonl`
+which stages it went through, `log.txt` what was said. A run that failed has `error.txt` with the traceback and
+`failure.json` with the reason. `DONE` is written last.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import json
 import logging
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,12 +22,15 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from synth_scaling import credit
+from synth_scaling.atomic import append_line, sync_folder, write_text
 from synth_scaling.config import Config, resolved, run_hash
+from synth_scaling.environment import environment
 from synth_scaling.evaluation import counts, pass_at_k, shares, wilson_interval
 from synth_scaling.experiment import Outcome, run
-from synth_scaling.progress import is_done, run_folder
+from synth_scaling.leases import Busy
+from synth_scaling.progress import Failure, is_done, run_folder, title
 from synth_scaling.stages import sampling_versions
-from synth_scaling.store import Store
+from synth_scaling.store import StageResult, Store
 from synth_scaling.tracking import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
@@ -33,52 +39,97 @@ NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_poli
 log.setLevel(logging.INFO)  # a run's own log.txt holds its lines, whoever started it
 
 
-def run_once(config: Config) -> dict[str, Any]:
-    """Make the run's result row, or read it if it was made before. What goes wrong is recorded and raised."""
+def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, Any]:
+    """Make the run's result row, or read it if it was made before. What goes wrong is recorded and raised.
+
+    Without `wait`, Busy is raised when a stage that other runs may need, too, is being made by another process; nothing
+    of this run's own is there then. `launch` names the launch of a sweep that a failure belongs to.
+    """
     folder = run_folder(config)
     if is_done(config):
         return json.loads((folder / "row.json").read_text())
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
-    (folder / "error.txt").unlink(missing_ok=True)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
+    write_text(folder / "environment.json", json.dumps(environment(), indent=1))
+    for old in ("error.txt", "failure.json"):
+        (folder / old).unlink(missing_ok=True)
     record = logging.FileHandler(folder / "log.txt", mode="w")
     record.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(record)
-    name = f"{config.label} N={config.data.problems} seed={config.seed}"
-    store = Store(Path(config.store), on_start=lambda stage: log.info("%s: making %s", name, stage))
-    tracker, finished = NoTracker(), None
+    name = title(config)
+    store = Store(Path(config.store), on_start=lambda stage: log.info("%s: making %s", name, stage), wait=wait)
+    tracker: NoTracker = NoTracker()
     begin = time.perf_counter()
     try:
-        tracker = start_tracker(config, folder.name, folder)
+        tracker = Recorder(start_tracker(config, folder.name, folder), folder)
         outcome = run(config, store, tracker)
         row = result_row(config, outcome)
         log_samples(config, outcome, tracker)
-        correct: dict[str, list[Any]] = {
-            "problem": [r.problem for r in outcome.responses],
-            "correct": [bool(r.reward) for r in outcome.responses],
-        }
-        if outcome.initial:
-            rates = credit.initial_values(outcome.initial)
-            correct["pass_rate"] = [rates[problem] for problem in correct["problem"]]
-        pq.write_table(pa.table(correct), folder / "correct.parquet")
-        (folder / "row.json").write_text(json.dumps(row, indent=1))
+        write_answers(outcome, folder)
+        write_text(folder / "row.json", json.dumps(row, indent=1))
         (folder / "DONE").touch()
-        finished = row
-    except BaseException:
+        sync_folder(folder)
+        tracker.finish(row)
+        log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
+    except Busy as busy:
+        log.info("%s: set aside: %s", name, busy)
+        raise
+    except BaseException as error:
         (folder / "error.txt").write_text(traceback.format_exc())
+        stopped = not isinstance(error, Exception)  # by a signal: not the run's fault
+        Failure(type(error).__name__, str(error) or repr(error), "" if stopped else launch).write(folder)
+        tracker.finish(None)
+        log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder / "error.txt")
         raise
     finally:
-        tracker.finish(finished)
-        log.info("%s: %s", name, _summary(finished, time.perf_counter() - begin))
         log.removeHandler(record)
         record.close()
     return row
 
 
-def _summary(row: dict[str, Any] | None, seconds: float) -> str:
-    if row is None:
-        return f"failed after {seconds:.0f} s"
+def write_answers(outcome: Outcome, folder: Path) -> None:
+    """`correct.parquet`: one row a test problem, with its initial pass rate where that was sampled."""
+    correct: dict[str, list[Any]] = {
+        "problem": [r.problem for r in outcome.responses],
+        "correct": [bool(r.reward) for r in outcome.responses],
+    }
+    if outcome.initial:
+        rates = credit.initial_values(outcome.initial)
+        correct["pass_rate"] = [rates[problem] for problem in correct["problem"]]
+    pq.write_table(pa.table(correct), folder / "correct.parquet")
+
+
+def _summary(row: dict[str, Any], seconds: float) -> str:
     return f"test error {100 * row['error']:.1f} % ({row['wrong']} of {row['tested']}), {seconds:.0f} s"
+
+
+class Recorder(NoTracker):
+    """Writes the run's `metrics.jsonl` and `stages.jsonl`, and hands on what it hears."""
+
+    def __init__(self, tracker: NoTracker, folder: Path) -> None:
+        self.tracker, self.folder = tracker, folder
+        for file in ("metrics.jsonl", "stages.jsonl"):
+            (folder / file).write_text("")
+
+    def stage(self, name: str, result: StageResult | None) -> None:
+        line: dict[str, Any] = {"stage": name, "at": time.time()}
+        if result is not None:
+            line |= {"hash": result.hash, "path": str(result.path), "made_here": result.made_here}
+        append_line(self.folder / "stages.jsonl", json.dumps(line))
+        self.tracker.stage(name, result)
+
+    def curve(self, stage: str, point: Mapping[str, float]) -> None:
+        append_line(self.folder / "metrics.jsonl", json.dumps({"stage": stage, **point}))
+        self.tracker.curve(stage, point)
+
+    def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        self.tracker.table(name, columns, rows)
+
+    def finish(self, row: Mapping[str, Any] | None) -> None:
+        if row is not None:
+            numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
+            append_line(self.folder / "metrics.jsonl", json.dumps({"stage": "result", **numbers}))
+        self.tracker.finish(row)
 
 
 def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:

@@ -224,7 +224,9 @@ class Stages:
     # -- what the stages share -------------------------------------------------------------------------------------
 
     def _stage(self, name: str, kind: str, key: Mapping[str, Any], make: Callable[[Path], Made]) -> StageResult:
+        self.tracker.stage(name, None)
         result = self.store.stage(kind, {"code": CODE[kind], **key}, make)
+        self.tracker.stage(name, result)
         curve = result.path / "curve.jsonl"
         if not result.made_here and curve.exists():  # made by another run: this one's charts show it all the same
             for line in curve.read_text().splitlines():

@@ -1,18 +1,20 @@
-"""The Hydra sweeper of this project: a grid, and further grids beside it; every job is checked before the first runs.
+"""The Hydra sweeper of this project: a grid, and further grids beside it; every run is checked before the first begins.
 
 `hydra.sweeper.params` is the grid as Hydra's own sweeper has it; `hydra.sweeper.also` is a list of further ones, for
-what a product cannot say (more sizes for the baseline, say). Runs that are done are not launched again.
+what a product cannot say (more sizes for the baseline, say). The launcher, any of Hydra's, starts workers that share
+the runs (:mod:`synth_scaling.worker`); what became of these is read in their folders.
 """
 
 from __future__ import annotations
 
 import logging
+import os
+import secrets
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
@@ -22,10 +24,12 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from synth_scaling.config import Config, ConfigError, check_folders, run_hash, typed
-from synth_scaling.progress import Plan, is_done, run_folder
+from synth_scaling.config import Config, ConfigError, check_folders, typed
+from synth_scaling.progress import Failure, Plan, is_over, planned
 
 log = logging.getLogger("synth_scaling")
+
+ROUNDS = 3  # times that workers are started in one launch, if they die
 
 
 class SweepFailed(RuntimeError):
@@ -37,11 +41,14 @@ class GridSweeperConf:
     _target_: str = "hydra_plugins.synth_scaling.GridSweeper"
     params: dict[str, str] | None = None
     also: list[dict[str, str]] = field(default_factory=list)
+    dry_run: bool = False  # or --dry-run: say what there is to do, and stop
 
 
 class GridSweeper(Sweeper):
-    def __init__(self, params: dict[str, str] | None = None, also: Sequence[dict[str, str]] = ()) -> None:
-        self.grids = [params or {}, *also]
+    def __init__(
+        self, params: dict[str, str] | None = None, also: Sequence[dict[str, str]] = (), dry_run: bool = False
+    ) -> None:
+        self.grids, self.dry_run = [params or {}, *also], dry_run
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
@@ -49,23 +56,46 @@ class GridSweeper(Sweeper):
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def sweep(self, arguments: list[str]) -> Any:
-        """Run every job that is not done yet. Raises ConfigError before any runs, SweepFailed after the last."""
+    def sweep(self, arguments: list[str]) -> None:
+        """Make every run that is not done yet. Raises ConfigError before any begins, SweepFailed after the last."""
         jobs = self._jobs(arguments)
-        configs = {run_hash(config): config for _, config in jobs}
-        overrides = {run_hash(config): job for job, config in jobs}  # two jobs with one result are one run
-        waiting = [name for name, config in configs.items() if not is_done(config)]
+        runs = {run.name: run for run in (planned(config) for _, config in jobs)}  # jobs with one result are one run
         output = Path(jobs[0][1].output)
-        print(f"{output}: {len(configs)} runs, {len(configs) - len(waiting)} done, {len(waiting)} to run", flush=True)
-        Plan(list(configs), len(configs) - len(waiting), time.time()).write(output)
-        if waiting:
-            assert self.launcher is not None, "set up by Hydra"
-            results = self.launcher.launch([overrides[name] for name in waiting], initial_job_idx=0)
-            failed = [name for name, result in zip(waiting, results, strict=True) if result.status.name != "COMPLETED"]
-            if failed:
-                lines = [f"{run_folder(configs[name])}/error.txt ({_name(configs[name])})" for name in failed]
-                raise SweepFailed(f"{len(failed)} of {len(waiting)} runs failed: " + ", ".join(lines))
-        return None
+        folders = [output / "runs" / name for name in runs]
+        done = sum((folder / "DONE").exists() for folder in folders)
+        failed = sum(not (folder / "DONE").exists() and Failure.read(folder) is not None for folder in folders)
+        print(f"{output}: {len(runs)} runs, {done} done, {failed} failed, {len(runs) - done} to run", flush=True)
+        if self.dry_run:
+            return
+        plan = Plan(secrets.token_hex(4), time.time(), done, tuple(runs.values()))
+        plan.write(output)
+        if done < len(runs):
+            self._launch(jobs[0][0], min(self._workers(), len(runs) - done), output, plan)
+        report(output, plan)
+
+    def _launch(self, overrides: list[str], workers: int, output: Path, plan: Plan) -> None:
+        """Start workers until the plan is over. One that dies leaves its runs to those that are started after it."""
+        assert self.launcher is not None, "set up by Hydra"
+        for _ in range(ROUNDS):
+            try:
+                results = self.launcher.launch([overrides] * workers, initial_job_idx=0)
+                for result in results:
+                    _ = result.return_value  # raises what the worker raised
+            except Exception as error:
+                log.warning("a worker ended with %s: %s", type(error).__name__, error)
+            if self._detached() or all(is_over(output / "runs" / run.name, plan) for run in plan.runs):
+                return
+
+    def _workers(self) -> int:
+        """joblib's launcher calls them jobs, ours workers; Hydra's own runs one in this process."""
+        assert self.config is not None, "set up by Hydra"
+        launcher = self.config.hydra.launcher
+        workers = launcher.get("workers") or launcher.get("n_jobs") or 1
+        return workers if workers > 0 else max(1, (os.cpu_count() or 1) + 1 + workers)  # as joblib counts
+
+    def _detached(self) -> bool:
+        assert self.config is not None, "set up by Hydra"
+        return self.config.hydra.launcher.get("wait", True) is False
 
     def _jobs(self, arguments: list[str]) -> list[tuple[list[str], Config]]:
         assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
@@ -88,8 +118,17 @@ class GridSweeper(Sweeper):
         return checked
 
 
-def _name(config: Config) -> str:
-    return f"{config.label} N={config.data.problems} seed={config.seed}"
+def report(output: Path, plan: Plan) -> None:
+    """Raises SweepFailed naming the runs that are not done."""
+    lines = []
+    for run in plan.runs:
+        folder = output / "runs" / run.name
+        if not (folder / "DONE").exists():
+            failure = Failure.read(folder)
+            why = f"{failure.kind}: {failure.line}" if failure else "not finished: its worker ended"
+            lines.append(f"  {run.title}: {why.splitlines()[0]} ({folder})")
+    if lines:
+        raise SweepFailed("\n".join([f"{len(lines)} of {len(plan.runs)} runs failed:", *lines]))
 
 
 def register_sweeper() -> None:

@@ -16,10 +16,14 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from synth_scaling.config import Config, resolved
+from synth_scaling.store import StageResult
 
 
 class NoTracker:
     """Tracks nothing; the base of the one that does."""
+
+    def stage(self, name: str, result: StageResult | None) -> None:
+        """A stage of the run is looked for (None), or there."""
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
         """A point of a training curve; `point["step"]` is its optimiser step."""

@@ -42,4 +42,4 @@ def test_every_method_runs_and_shares_its_stages(tmp_path: Path) -> None:
 
     # Launched again, everything is there already.
     again = subprocess.run(command, check=True, capture_output=True, text=True)
-    assert "8 runs, 8 done, 0 to run" in again.stdout
+    assert "8 runs, 8 done, 0 failed, 0 to run" in again.stdout

