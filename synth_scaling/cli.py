@@ -16,7 +16,9 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from synth_scaling.config import ConfigError, check_folders, register_schemas, typed
+from synth_scaling.bounds import ConfigError
+from synth_scaling.checks import check_folders
+from synth_scaling.config import register_schemas, typed
 from synth_scaling.config_errors import one_line
 from synth_scaling.progress import progress, run_folder
 from synth_scaling.sweeper import SweepFailed, register_sweeper

@@ -22,7 +22,9 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from synth_scaling.config import Config, ConfigError, check_folders, run_hash, typed
+from synth_scaling.bounds import ConfigError
+from synth_scaling.checks import check_folders
+from synth_scaling.config import Config, run_hash, typed
 from synth_scaling.progress import Plan, is_done, run_folder
 
 log = logging.getLogger("synth_scaling")
