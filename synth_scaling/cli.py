@@ -18,7 +18,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from synth_scaling.config import ConfigError, check_folders, register_schemas, typed
+from synth_scaling.bounds import ConfigError
+from synth_scaling.checks import check_folders
+from synth_scaling.config import register_schemas, typed
 from synth_scaling.config_errors import one_line
 from synth_scaling.progress import run_folder
 from synth_scaling.sweeper import GridSweeperConf, SweepFailed, register_sweeper

@@ -1,12 +1,12 @@
-"""The typed configuration of one run, and every check that crosses fields, in one place.
+"""The typed configuration of one run, and what names it.
 
 conf/ names the choices (`task=maze method=step_dpo`); the dataclasses here and beside each component say what keys
-there are. A wrong value is refused before anything is computed, in one line: the key, the value, what is allowed.
+there are. A wrong value is refused before anything is computed (:mod:`synth_scaling.checks`), in one line: the key, the
+value, what is allowed.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,38 +15,18 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from synth_scaling.bounds import ConfigError, above_zero, at_least, between, finite, one_of
-from synth_scaling.methods import METHODS, PreferenceOptions
-from synth_scaling.model_options import MODELS, check_model, check_model_for
+from synth_scaling.bounds import ConfigError
+from synth_scaling.checks import check, check_task
+from synth_scaling.data_options import DataOptions, JSONLDataOptions
+from synth_scaling.methods import METHODS
+from synth_scaling.model_options import MODELS
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.store import ADDED, content_hash, without_added
-from synth_scaling.tasks import EMBEDDED, TASKS, Task, make_task
-from synth_scaling.teacher_data import Fields, Teacher, content_digest, read_teacher_data
+from synth_scaling.tasks import TASKS
+from synth_scaling.teacher_data import content_digest
+from synth_scaling.training.options import TrainerOptions
 
-__all__ = ["Config", "ConfigError", "check_folders", "register_schemas", "resolved", "restored", "run_hash", "typed"]
-
-
-@dataclass
-class DataOptions:
-    """conf/data/*.yaml: the amounts that the study varies."""
-
-    problems: int = 200  # N: the problems of D_syn
-    traces: int = 1  # distinct teacher solutions a problem in D_syn, as far as there are so many
-    rollouts: int = 16  # M responses of pi_sft a problem
-    positives: int = 4  # k: distinct correct ones used a problem
-    negatives: int = 8  # j: distinct incorrect ones used a problem
-    max_negatives: int | None = 4000  # at most this many in all
-    temperature: float = 1.0
-
-
-@dataclass
-class JSONLDataOptions(DataOptions):
-    """conf/data/jsonl.yaml: D_syn from a file of teacher data."""
-
-    path: str = ""
-    question_field: str = "question"
-    solution_field: str = "solution"
-    answer_field: str | None = "answer"  # null: the solution's final answer
+__all__ = ["Config", "ConfigError", "register_schemas", "resolved", "restored", "run_hash", "typed"]
 
 
 @dataclass
@@ -127,7 +107,7 @@ def register_schemas() -> None:
     store.store(group="data", name="schema", node=DataOptions)
     store.store(group="data", name="jsonl_schema", node=JSONLDataOptions)
     store.store(group="engine", name="schema", node=EngineOptions)
-    store.store(group="trainer", name="schema", node=_trainer_options())
+    store.store(group="trainer", name="schema", node=TrainerOptions)
     store.store(group="tracking", name="schema", node=TrackingOptions)
 
 
@@ -171,7 +151,7 @@ def restored(plain: Mapping[str, Any]) -> Config:
         "model": MODELS[plain["model"]["name"]],
         "method": METHODS[plain["method"]["name"]].options,
         "data": JSONLDataOptions if "path" in plain["data"] else DataOptions,
-        "trainer": _trainer_options(),
+        "trainer": TrainerOptions,
     }
     merged = OmegaConf.merge(
         OmegaConf.structured(Config), {key: OmegaConf.structured(kind) for key, kind in kinds.items()}, dict(plain)
@@ -179,172 +159,3 @@ def restored(plain: Mapping[str, Any]) -> Config:
     config = OmegaConf.to_object(merged)
     assert isinstance(config, Config), type(config)
     return config
-
-
-def _trainer_options() -> type:
-    from synth_scaling.training.options import TrainerOptions
-
-    return TrainerOptions
-
-
-def check(config: Config) -> None:
-    """Every rule that the types do not say. Raises ConfigError naming key, value and what is allowed."""
-    c, data, method = config, config.data, config.method
-    for group, known in (
-        ("task", {n: o for n, (_, o) in TASKS.items()}),
-        ("method", {n: m.options for n, m in METHODS.items()}),
-        ("model", MODELS),
-    ):
-        name, options = getattr(c, group).name, getattr(c, group)
-        if type(options) is not known.get(name):
-            names = [other for other, kind in known.items() if kind is type(options)]
-            raise ConfigError(f"{group}.name={name}: allowed is {names[0]}; choose another by {group}={name}")
-    at_least("data.problems", data.problems, 1)
-    at_least("data.traces", data.traces, 1)
-    at_least("data.rollouts", data.rollouts, 1)
-    for key, value in (("data.positives", data.positives), ("data.negatives", data.negatives)):
-        between(key, value, 0, data.rollouts, f"0 to data.rollouts={data.rollouts}")
-    if data.max_negatives is not None:
-        at_least("data.max_negatives", data.max_negatives, 1)
-    above_zero("data.temperature", data.temperature)
-    above_zero("credit.temperature", c.credit.temperature)
-    at_least("credit.rollouts", c.credit.rollouts, 1)
-    at_least("credit.positive_rollouts", c.credit.positive_rollouts, 1)
-    above_zero("rollout_policy.epochs", c.rollout_policy.epochs)
-    above_zero("rollout_policy.learning_rate", c.rollout_policy.learning_rate)
-    above_zero("method.epochs", method.epochs)
-    above_zero("method.learning_rate", method.learning_rate)
-    one_of("method.start", method.start, ("base", "pi_sft"))
-    for key, allowed in _CHOICES.items():
-        if hasattr(method, key):
-            one_of(f"method.{key}", getattr(method, key), allowed)
-    if hasattr(method, "best_of"):
-        at_least("method.best_of", method.best_of, 1)
-    if hasattr(method, "beta"):
-        above_zero("method.beta", method.beta)
-    if hasattr(method, "clip"):
-        above_zero("method.clip", method.clip)
-    if isinstance(method, PreferenceOptions):
-        at_least("method.nll", method.nll, 0)
-    uses = METHODS[method.name].uses
-    for amount in ("positives", "negatives"):
-        if amount in uses and getattr(data, amount) == 0:
-            raise ConfigError(f"data.{amount}=0: method={method.name} needs at least 1")
-    check_model(c.model)
-    at_least("trainer.batch_size", c.trainer.batch_size, 1)
-    at_least("trainer.gradient_accumulation", c.trainer.gradient_accumulation, 1)
-    at_least("trainer.logging_steps", c.trainer.logging_steps, 1)
-    if c.trainer.batch_size % c.trainer.gradient_accumulation:
-        raise ConfigError(
-            f"trainer.gradient_accumulation={c.trainer.gradient_accumulation}: "
-            f"allowed are divisors of trainer.batch_size={c.trainer.batch_size}"
-        )
-    at_least("trainer.num_processes", c.trainer.num_processes, 1)
-    if c.trainer.batch_size % (c.trainer.num_processes * c.trainer.gradient_accumulation):
-        raise ConfigError(
-            f"trainer.num_processes={c.trainer.num_processes}: times trainer.gradient_accumulation="
-            f"{c.trainer.gradient_accumulation}, allowed are divisors of trainer.batch_size={c.trainer.batch_size}"
-        )
-    one_of("trainer.sharding", c.trainer.sharding, ("none", "fsdp"))
-    if c.trainer.sharding != "none" and c.trainer.num_processes == 1:
-        raise ConfigError(f"trainer.sharding={c.trainer.sharding}: needs trainer.num_processes above 1")
-    one_of("trainer.dtype", c.trainer.dtype, ("float32", "bfloat16", "auto"))
-    at_least("trainer.lora.rank", c.trainer.lora.rank, 0)
-    above_zero("trainer.lora.alpha", c.trainer.lora.alpha)
-    between("trainer.lora.dropout", c.trainer.lora.dropout, 0, 0.99, "0 to 0.99")
-    one_of("engine.name", c.engine.name, ("vllm",))
-    at_least("engine.replicas", c.engine.replicas, 1)
-    if c.engine.shard is not None:
-        at_least("engine.shard", c.engine.shard, 1)
-    elif c.engine.replicas > 1:
-        raise ConfigError(
-            f"engine.replicas={c.engine.replicas}: set engine.shard, the prompts that one samples together"
-        )
-    one_of("engine.dtype", c.engine.dtype, ("float32", "bfloat16", "float16", "auto"))
-    for key in ("max_num_seqs", "max_batched_tokens", "memory_gib", "tensor_parallel_size"):
-        at_least(f"engine.{key}", getattr(c.engine, key), 1)
-    if c.engine.max_model_len is not None:
-        at_least("engine.max_model_len", c.engine.max_model_len, 2)
-    one_of("evaluation.split", c.evaluation.split, ("validation", "test"))
-    if c.evaluation.problems is not None:
-        at_least("evaluation.problems", c.evaluation.problems, 1)
-    for k in c.evaluation.pass_at_k:
-        at_least("evaluation.pass_at_k", k, 1)
-    at_least("evaluation.difficulty_rollouts", c.evaluation.difficulty_rollouts, 0)
-    one_of("tracking.name", c.tracking.name, ("wandb", "none"))
-    one_of("tracking.mode", c.tracking.mode, ("auto", "online", "offline"))
-    at_least("threads", c.threads, 1)
-    between("seed", c.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
-    if hasattr(c.task, "world_seed"):
-        between("task.world_seed", c.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
-    one_of("trainer.schedule", c.trainer.schedule, _SCHEDULES)
-    for key in ("weight_decay", "max_grad_norm"):
-        at_least(f"trainer.{key}", getattr(c.trainer, key), 0)
-    between("trainer.warmup_share", c.trainer.warmup_share, 0, 0.99, "0 to 0.99")
-    above_zero("engine.gpu_memory_share", c.engine.gpu_memory_share)
-    between("engine.gpu_memory_share", c.engine.gpu_memory_share, 0, 1, "shares up to 1")
-    above_zero("evaluation.temperature", c.evaluation.temperature)
-    at_least("tracking.sampled_rows", c.tracking.sampled_rows, 0)
-    finite(resolved(c))
-
-
-def check_task(config: Config) -> None:
-    """Refuse options that the task refuses, more problems than it has, a model it does not fit. Raises ConfigError."""
-    if config.model.name == "tiny" and config.task.name not in EMBEDDED:
-        raise ConfigError(
-            f"model=tiny: a base model is pretrained for task={', '.join(EMBEDDED)} only; "
-            f"task={config.task.name} has no corpus for it and takes a pretrained model"
-        )
-    try:
-        task = make_task(config.task)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    check_model_for(task, config.model)
-    try:
-        teacher = teacher_of(config, task)
-    except ValueError as error:
-        raise ConfigError(f"data.path={error}") from None
-    for key, source, split, n in (
-        ("data.problems", teacher, "train", config.data.problems),
-        ("evaluation.problems", task, config.evaluation.split, config.evaluation.problems),
-    ):
-        try:
-            source.problems(split, n, config.seed)  # type: ignore[arg-type]
-        except ValueError as error:
-            raise ConfigError(f"{key}={n}: {error}") from None
-
-
-def teacher_of(config: Config, task: Task) -> Teacher:
-    """The task, or the file of `data=jsonl`. Raises ValueError naming file, line and field."""
-    data = config.data
-    if not isinstance(data, JSONLDataOptions):
-        return task
-    if not data.path:
-        raise ValueError(": needed is a JSONL file of teacher data")
-    fields = Fields(data.question_field, data.solution_field, data.answer_field)
-    return read_teacher_data(Path(data.path), fields, task)
-
-
-_CHOICES = {
-    "pairing": ("random", "nearest", "farthest"),
-    "pit": ("lowest", "first_zero"),
-    "rejected": ("step", "rest"),
-    "chosen": ("prefix", "response"),
-    "drop": ("responses", "tokens"),
-    "weight": ("exp", "positive"),
-}
-
-_SCHEDULES = ("cosine", "linear", "constant", "constant_with_warmup")
-
-
-def check_folders(config: Config) -> None:
-    """Refuse folders that cannot be written before anything is computed. Raises ConfigError."""
-    for key in ("output", "store"):
-        folder = Path(getattr(config, key))
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            probe = folder / f".writable-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise ConfigError(f"{key}={folder}: allowed is a folder that can be written ({error.strerror})") from None

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling import credit, selection
-from synth_scaling.config import Config, teacher_of
+from synth_scaling.config import Config
+from synth_scaling.data_options import teacher_of
 from synth_scaling.methods import METHODS, Graded, MethodOptions
 from synth_scaling.methods.sft import SFTOptions
 from synth_scaling.records import NLLRow, PreferenceRow, Problem, Response, ResponseValues
@@ -48,7 +49,7 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     stages = Stages(config, store, tracker, task)
 
     # The data: N problems with their teacher solutions.
-    teacher = teacher_of(config, task)
+    teacher = teacher_of(config.data, task)
     if isinstance(teacher, TeacherData):
         log.info("%s", teacher)
     problems = teacher.problems("train", config.data.problems, config.seed)

@@ -24,7 +24,9 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from synth_scaling.config import Config, ConfigError, check_folders, typed
+from synth_scaling.bounds import ConfigError
+from synth_scaling.checks import check_folders
+from synth_scaling.config import Config, typed
 from synth_scaling.progress import Failure, Plan, is_over, planned
 
 log = logging.getLogger("synth_scaling")

@@ -23,16 +23,9 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from synth_scaling.config import (
-    Config,
-    ConfigError,
-    check,
-    check_folders,
-    check_task,
-    register_schemas,
-    run_hash,
-    typed,
-)
+from synth_scaling.bounds import ConfigError
+from synth_scaling.checks import check, check_folders, check_task
+from synth_scaling.config import Config, register_schemas, run_hash, typed
 from synth_scaling.config_errors import one_line
 from synth_scaling.methods import METHODS
 from synth_scaling.stages import Stages
