@@ -77,7 +77,7 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
 def _read_live(folder: Path) -> list[Run]:
     """Runs of the sweep as it was last launched; runs of earlier settings may lie beside them."""
     plan = folder.parent / "plan.json"
-    planned = set(json.loads(plan.read_text(encoding="utf-8"))["runs"]) if plan.is_file() else None
+    planned = {run["name"] for run in json.loads(plan.read_text(encoding="utf-8"))["runs"]} if plan.is_file() else None
     runs = []
     for path in sorted(folder.glob("*/row.json")):  # no row.json: a run under way or one that failed, no error here
         if planned is not None and path.parent.name not in planned:

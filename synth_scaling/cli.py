@@ -46,11 +46,8 @@ class Sweeps(SearchPathPlugin):
 
 def job(config: DictConfig) -> float | None:
     """One run, or a worker of a sweep; Hydra calls it, in this process or in a launcher's. A run's test error."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(config.threads))
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    set_up_process(config.threads)
     set_up_logging()
-    keep_worker()
     if HydraConfig.get().sweeper["_target_"] == GridSweeperConf._target_ and HydraConfig.get().mode is RunMode.MULTIRUN:
         work(Path(config.output))
         return None
@@ -66,7 +63,15 @@ def job(config: DictConfig) -> float | None:
     return row["error"]
 
 
-def keep_worker() -> None:
+def set_up_process(threads: int = 1) -> None:
+    """What the packages read when they are imported, and that joblib keeps this process."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    _keep_worker()
+
+
+def _keep_worker() -> None:
     """joblib ends a worker that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
     process_executor = sys.modules.get("joblib.externals.loky.process_executor")
     if process_executor is not None:

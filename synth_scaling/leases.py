@@ -34,6 +34,8 @@ def lease(marker: Path, wait: bool) -> Iterator[SoftFileLease]:
     """Hold `marker` for the length of the block. Raises Busy if it is held by another and not to be waited for."""
     marker.parent.mkdir(parents=True, exist_ok=True)
     held = _lease(marker)
+    if held.is_locked:  # by this very thread; filelock would let it in
+        raise Busy(marker)
     try:
         held.acquire(timeout=-1 if wait else 0, poll_interval=POLL)
     except Timeout:

@@ -114,7 +114,10 @@ class Recorder(NoTracker):
     def stage(self, name: str, result: StageResult | None) -> None:
         line: dict[str, Any] = {"stage": name, "at": time.time()}
         if result is not None:
-            line |= {"hash": result.hash, "path": str(result.path), "made_here": result.made_here}
+            line["hash"] = result.hash
+            if result.made_here:
+                flops = result.cost.flops_training + result.cost.flops_sampling
+                line |= {"seconds": result.seconds, "flops": flops}
         append_line(self.folder / "stages.jsonl", json.dumps(line))
         self.tracker.stage(name, result)
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.atomic import append_line, sync_folder, write_text
-from synth_scaling.leases import lease
+from synth_scaling.leases import is_held, lease
 
 log = logging.getLogger("synth_scaling")
 
@@ -185,6 +185,16 @@ class Store:
     def _note(self, name: str, digest: str) -> None:
         line = {"stage": name, "hash": digest, "at": time.time(), "host": socket.gethostname(), "pid": os.getpid()}
         append_line(self.root / "made.jsonl", json.dumps(line))
+
+
+def tidy(root: Path) -> None:
+    """Remove what dead processes left of stages that are complete: half-made folders beside them, and markers."""
+    for marker in root.glob("*/*.lock"):
+        is_held(marker)  # a dead owner's is removed
+    for partial in root.glob("*/*.partial-*"):
+        folder = partial.with_name(partial.name.partition(".")[0])
+        if is_complete(folder) and not is_held(folder.with_suffix(".lock")):
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def is_complete(folder: Path) -> bool:

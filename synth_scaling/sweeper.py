@@ -27,7 +27,9 @@ from omegaconf import DictConfig, OmegaConf
 from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check_folders
 from synth_scaling.config import Config, typed
+from synth_scaling.leases import is_held
 from synth_scaling.progress import Failure, Plan, is_over, planned
+from synth_scaling.store import tidy
 
 log = logging.getLogger("synth_scaling")
 
@@ -73,6 +75,11 @@ class GridSweeper(Sweeper):
         plan.write(output)
         if done < len(runs):
             self._launch(jobs[0][0], min(self._workers(), len(runs) - done), output, plan)
+            if self._detached():
+                return
+            tidy(Path(jobs[0][1].store))
+            for marker in (output / "runs").glob("*.lock"):
+                is_held(marker)  # a dead worker's is removed
         report(output, plan)
 
     def _launch(self, overrides: list[str], workers: int, output: Path, plan: Plan) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from synth_scaling.atomic import write_text
@@ -22,13 +23,16 @@ log = logging.getLogger("synth_scaling")
 ATTEMPTS = 2  # a run in which a worker died without a word is begun once more in the same launch
 
 
-def work(output: Path) -> None:
-    """Make what is missing of the sweep in `output`. A run that fails is recorded in its folder, and others go on.
+def work(output: Path, only: Collection[str] | None = None) -> None:
+    """Make what is missing of the sweep in `output`, or of the runs named in `only`.
+
+    A run that fails is recorded in its folder, and others go on.
 
     Raises ValueError if `output` is no folder of a sweep. What ends the process (KeyboardInterrupt, say) ends it.
     """
     plan = Plan.read(output)
-    waiting = {run.name: run for run in plan.runs if not is_over(output / "runs" / run.name, plan)}
+    wanted = [run for run in plan.runs if only is None or run.name in only]
+    waiting = {run.name: run for run in wanted if not is_over(output / "runs" / run.name, plan)}
     blocked: dict[str, Path] = {}  # runs that were set aside, by the marker that stood in their way
     while waiting:
         held = {marker for marker in set(blocked.values()) if is_held(marker)}

@@ -67,7 +67,7 @@ def test_a_folder_without_a_row_is_a_run_under_way(tmp_path, write_run):
 
 def test_runs_that_the_last_launch_did_not_plan_are_left_out(tmp_path, write_run):
     kept, _ = write_run(tmp_path, 0.3), write_run(tmp_path, 0.4, seed=1)
-    (tmp_path / "plan.json").write_text(json.dumps({"runs": [kept["run"], "not-yet-run"]}))
+    (tmp_path / "plan.json").write_text(json.dumps({"runs": [{"name": kept["run"]}, {"name": "not-yet-run"}]}))
     assert list(load(tmp_path).rows["run"]) == [kept["run"]]
 
 

@@ -1,0 +1,62 @@
+"""Make what is missing of a sweep as it was last launched: `python -m synth_scaling.retry SWEEP [--only failed]`.
+
+SWEEP is the output folder of a sweep, or its name under outputs/. The runs and their configurations are those of the
+plan there; nothing is composed anew. `--only failed` leaves out runs that were not begun. `--workers N` shares the runs
+out among N processes. Exit code 0, or 1 if a run failed again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from joblib import Parallel, delayed
+
+from synth_scaling.status import survey, sweep_folder
+from synth_scaling.sweeper import SweepFailed, report
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweep", type=sweep_folder)
+    parser.add_argument("--only", choices=["failed"])
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args(arguments)
+    try:
+        plan, runs = survey(options.sweep)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    wanted = {run.name for run in runs if run.state == "failed" or (run.state == "waiting" and not options.only)}
+    print(f"{options.sweep}: {len(runs)} runs, {len(wanted)} to make", flush=True)
+    chosen = tuple(run for run in plan.runs if run.name in wanted)
+    launch = secrets.token_hex(4)
+    replace(plan, launch=launch, started=time.time(), done_before=sum(run.state == "done" for run in runs)).write(
+        options.sweep
+    )
+    job = delayed(_work)(options.sweep, sorted(wanted), plan.runs[0].config["threads"])
+    Parallel(n_jobs=options.workers)(job for _ in range(options.workers))
+    try:
+        report(options.sweep, replace(plan, launch=launch, runs=chosen))
+    except SweepFailed as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _work(output: Path, only: Sequence[str], threads: int) -> None:
+    from synth_scaling.cli import set_up_logging, set_up_process
+    from synth_scaling.worker import work
+
+    set_up_process(threads)
+    set_up_logging()
+    work(output, only)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

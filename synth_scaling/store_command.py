@@ -1,0 +1,125 @@
+"""Look after a store of stage results.
+
+    python -m synth_scaling.store ls     [STORE]                                the stages, their size, what they took
+    python -m synth_scaling.store du     [STORE]                                the size of each kind of stage
+    python -m synth_scaling.store verify [STORE]                                every file against its manifest
+    python -m synth_scaling.store gc     [STORE] --keep-sweep SWEEP ... [--dry-run]
+
+STORE is outputs/store if it is not given. `gc` removes stages that no run of the SWEEPs (output folders, or names under
+outputs/) has used, what dead processes left half-made, and what was moved aside as damaged; never what is being made.
+Exit code 1 if `verify` finds damage, 2 for what cannot be understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from synth_scaling.leases import is_held
+from synth_scaling.status import sweep_folder
+from synth_scaling.store import damage, is_complete
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m synth_scaling.store", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=["ls", "du", "verify", "gc"])
+    parser.add_argument("store", type=Path, nargs="?", default=Path("outputs/store"))
+    parser.add_argument("--keep-sweep", type=sweep_folder, nargs="+", action="extend", default=[], metavar="SWEEP")
+    parser.add_argument("--dry-run", action="store_true", help="say what gc would remove")
+    options = parser.parse_args(arguments)
+    if not options.store.is_dir():
+        print(f"{options.store}: no such folder", file=sys.stderr)
+        return 2
+    if options.command == "gc":
+        return collect_garbage(options.store, options.keep_sweep, options.dry_run)
+    return {"ls": ls, "du": du, "verify": verify}[options.command](options.store)
+
+
+def stages(store: Path) -> Iterator[Path]:
+    """Folders of complete stages, by kind and hash."""
+    for file in sorted(store.glob("*/*/stage.json")):
+        if file.parent.parent.name != "damaged" and is_stage(file.parent):
+            yield file.parent
+
+
+def is_stage(folder: Path) -> bool:
+    return ".partial" not in folder.name
+
+
+def size(folder: Path) -> int:
+    """Bytes of the files in it."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def ls(store: Path) -> int:
+    for folder in stages(store):
+        record = json.loads((folder / "stage.json").read_text())
+        flops = record["cost"]["flops_training"] + record["cost"]["flops_sampling"]
+        name = f"{folder.parent.name}/{folder.name}"
+        print(f"{name:32} {size(folder) / 1e6:9.2f} MB {record['seconds']:9.1f} s {flops:9.2e} FLOPs")
+    return 0
+
+
+def du(store: Path) -> int:
+    sizes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for folder in (path for path in store.glob("*/*") if path.is_dir()):
+        kind = folder.parent.name if is_stage(folder) else "half-made"
+        sizes[kind] += size(folder)
+        counts[kind] += 1
+    for kind, total in sizes.most_common():
+        print(f"{kind:12} {counts[kind]:6} {total / 1e6:10.2f} MB")
+    print(f"{'in all':12} {counts.total():6} {sizes.total() / 1e6:10.2f} MB")
+    return 0
+
+
+def verify(store: Path) -> int:
+    found = list(stages(store))
+    damaged = [why for folder in tqdm(found, unit=" stages", disable=None) if (why := damage(folder))]
+    for why in damaged:
+        print(why)
+    print(f"{store}: {len(found)} stages, {len(damaged)} damaged")
+    return int(bool(damaged))
+
+
+def collect_garbage(store: Path, sweeps: Sequence[Path], dry_run: bool) -> int:
+    """Refuses without a sweep to keep, and a sweep that has no runs: a slip of the pen would cost everything."""
+    kept: set[str] = set()
+    for sweep in sweeps:
+        if not (sweep / "runs").is_dir():
+            print(f"--keep-sweep {sweep}: no runs there; allowed is the output folder of a sweep", file=sys.stderr)
+            return 2
+        kept |= used(sweep)
+    if not sweeps:
+        print("gc: name what is to stay: --keep-sweep SWEEP ...", file=sys.stderr)
+        return 2
+    freed = 0
+    for folder in sorted(path for path in store.glob("*/*") if path.is_dir()):
+        name = folder.name.partition(".partial")[0]
+        if (is_stage(folder) and is_complete(folder) and name in kept) or is_held(folder.with_name(f"{name}.lock")):
+            continue
+        print(f"{'would remove' if dry_run else 'removed'} {folder.parent.name}/{folder.name}")
+        freed += size(folder)
+        if not dry_run:
+            shutil.rmtree(folder)
+    print(f"{store}: {freed / 1e6:.2f} MB {'to be freed' if dry_run else 'freed'}")
+    return 0
+
+
+def used(sweep: Path) -> set[str]:
+    """Hashes of the stages that the runs of a sweep have looked for, those that are not done included."""
+    hashes: set[str] = set()
+    for file in (sweep / "runs").glob("*/stages.jsonl"):
+        hashes |= {line["hash"] for text in file.read_text().splitlines() if "hash" in (line := json.loads(text))}
+    for file in (sweep / "runs").glob("*/row.json"):  # also of runs from before there were such files
+        hashes |= set(json.loads(file.read_text())["hashes"].values())
+    return hashes
