@@ -22,7 +22,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test test-slow smoke-llm lint types mini study study-full benchmarks wheel clean
+.PHONY: help setup demo figures table report claims test test-slow test-chaos smoke-llm lint types mini study study-full benchmarks wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -66,6 +66,9 @@ test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
 
 test-slow: $(STAMP)  ## tests with servers, several engines or training processes, and whole runs of SmolLM2
 	$(PY) -m pytest -q -m slow
+
+test-chaos: $(STAMP)  ## a small sweep is killed at 20 random moments and must end as if nothing had been
+	$(PY) -m pytest -q -s -m chaos
 
 smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (13 minutes)
 	$(PY) -m synth_scaling --config-name smollm2_smoke
