@@ -6,16 +6,18 @@ Each raises ConfigError in one line: the key, the value, what is allowed.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from synth_scaling.bounds import ConfigError, above_zero, at_least, between, finite, one_of
 from synth_scaling.data_options import DataOptions, teacher_of
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
 from synth_scaling.model_options import MODELS, check_model, check_model_for
 from synth_scaling.sampling.engine import EngineOptions
-from synth_scaling.tasks import EMBEDDED, TASKS, make_task
+from synth_scaling.tasks import EMBEDDED, TASKS, Split, make_task
+from synth_scaling.teacher_data import Teacher
 from synth_scaling.training.options import TrainerOptions
 
 if TYPE_CHECKING:
@@ -39,6 +41,16 @@ def check(config: Config) -> None:
     if hasattr(config.task, "world_seed"):
         between("task.world_seed", config.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
     finite(asdict(config))
+
+
+def known(options: Any, above: str = "") -> None:
+    """Refuse keys that `+key=value` added and nothing reads. Raises ConfigError with the dotted key."""
+    allowed = {entry.name for entry in fields(options)}
+    for key, value in vars(options).items():
+        if key not in allowed:
+            raise ConfigError(f"{above}{key}: no such key; allowed are {', '.join(sorted(allowed))}")
+        if is_dataclass(value):
+            known(value, f"{above}{key}.")
 
 
 def check_names(config: Config) -> None:
@@ -179,15 +191,24 @@ def check_task(config: Config) -> None:
         teacher = teacher_of(config.data, task)
     except ValueError as error:
         raise ConfigError(f"data.path={error}") from None
-    source: Any
-    for key, source, split, n in (
-        ("data.problems", teacher, "train", config.data.problems),
-        ("evaluation.problems", task, config.evaluation.split, config.evaluation.problems),
-    ):
-        try:
-            source.problems(split, n, config.seed)
-        except ValueError as error:
-            raise ConfigError(f"{key}={n}: {error}") from None
+    check_amount("data.problems", teacher, "train", config.data.problems, config.seed)
+    check_amount("evaluation.problems", task, config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
+
+
+# The most problems of a split and a seed that have been made: smaller amounts are the first of them.
+_made: WeakKeyDictionary[Teacher, dict[tuple[Split, int], int]] = WeakKeyDictionary()
+
+
+def check_amount(key: str, source: Teacher, split: Split, n: int | None, seed: int) -> None:
+    """Refuse more problems than there are. Raises ConfigError."""
+    made = _made.setdefault(source, {})
+    most = made.get((split, seed), 0)
+    if most and (n is None or n <= most):
+        return
+    try:
+        made[split, seed] = len(source.problems(split, n, seed))
+    except ValueError as error:
+        raise ConfigError(f"{key}={n}: {error}") from None
 
 
 def check_folders(config: Config) -> None:

@@ -8,15 +8,15 @@ value, what is allowed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.bounds import ConfigError
-from synth_scaling.checks import check, check_task
+from synth_scaling.checks import check, check_task, known
 from synth_scaling.data_options import DataOptions, JSONLDataOptions
 from synth_scaling.methods import METHODS
 from synth_scaling.model_options import MODELS
@@ -90,6 +90,8 @@ class Config:
     store: str = "outputs/store"
 
 
+T = TypeVar("T")
+
 # What does not change the result of a run, and so not its name.
 NOT_HASHED = ("tracking", "output", "store", "sweep")
 
@@ -115,6 +117,7 @@ def typed(config: DictConfig) -> Config:
     """The composed configuration as dataclasses, checked. Raises ConfigError."""
     plain = OmegaConf.to_object(config)
     assert isinstance(plain, Config), type(plain)
+    known(plain)
     for options in (plain.trainer, plain.engine):
         if options.dtype == "auto":  # settled here, so that a run is named by what it was computed in
             options.dtype = device_dtype()
@@ -139,9 +142,8 @@ def run_hash(config: Config) -> str:
 
 
 def resolved(config: Config) -> dict[str, Any]:
-    """Every key with its value, as plain data."""
-    plain: Any = OmegaConf.to_container(OmegaConf.structured(config), resolve=True)
-    return plain
+    """Every key of a configuration that :func:`typed` made, with its value, as plain data."""
+    return asdict(config)
 
 
 def restored(plain: Mapping[str, Any]) -> Config:
@@ -153,9 +155,15 @@ def restored(plain: Mapping[str, Any]) -> Config:
         "data": JSONLDataOptions if "path" in plain["data"] else DataOptions,
         "trainer": TrainerOptions,
     }
-    merged = OmegaConf.merge(
-        OmegaConf.structured(Config), {key: OmegaConf.structured(kind) for key, kind in kinds.items()}, dict(plain)
+    return _built(Config, {key: _built(kinds[key], value) if key in kinds else value for key, value in plain.items()})
+
+
+def _built(kind: type[T], plain: Mapping[str, Any]) -> T:
+    """A dataclass, and those within it, from plain data of the right types."""
+    within = {key: hint for key, hint in get_type_hints(kind).items() if is_dataclass(hint)}
+    return kind(
+        **{
+            key: _built(within[key], value) if key in within and isinstance(value, Mapping) else value  # type: ignore[arg-type]
+            for key, value in plain.items()
+        }
     )
-    config = OmegaConf.to_object(merged)
-    assert isinstance(config, Config), type(config)
-    return config

@@ -13,8 +13,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import safe_open
 
 from synth_scaling.bounds import ConfigError
@@ -41,6 +39,9 @@ def resolve(path: str, revision: str | None = None) -> Path:
         raise ConfigError("model.path=: needed is a folder with safetensors, or a hub id")
     if Path(path).expanduser().is_dir():
         return Path(path).expanduser().resolve()
+    from huggingface_hub import snapshot_download  # half a second, and only needed here
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
     try:
         return Path(snapshot_download(path, revision=revision, local_files_only=True))
     except HFValidationError:

@@ -16,17 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check_folders
-from synth_scaling.config import Config, typed
+from synth_scaling.config import Config
+from synth_scaling.grid import expand
 from synth_scaling.leases import is_held
 from synth_scaling.progress import Failure, Plan, is_over, planned
 from synth_scaling.store import tidy
@@ -108,23 +106,9 @@ class GridSweeper(Sweeper):
 
     def _jobs(self, arguments: list[str]) -> list[tuple[list[str], Config]]:
         assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
-        loader = self.hydra_context.config_loader
-        parser = OverridesParser.create(config_loader=loader)
-        jobs: list[list[str]] = []
-        for grid in self.grids:
-            words = [f"{key}={value}" for key, value in grid.items()]
-            (product,) = BasicSweeper.split_arguments(parser.parse_overrides([*words, *arguments]), None)
-            jobs += product
-        checked = []
-        for job in jobs:
-            composed = loader.load_sweep_config(self.config, job)
-            OmegaConf.set_struct(composed, False)
-            composed.pop("hydra")
-            checked.append((job, typed(composed)))
-        if not checked:
-            raise ConfigError("hydra.sweeper.params={}: allowed is a grid of at least one run")
-        check_folders(checked[0][1])
-        return checked
+        jobs = expand(self.grids, arguments, self.hydra_context.config_loader, self.config)
+        check_folders(jobs[0][1])
+        return jobs
 
 
 def report(output: Path, plan: Plan) -> None:

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import shortest_path
 
 from synth_scaling.records import Problem
 from synth_scaling.tasks.task import Split
@@ -246,7 +244,13 @@ def _grid_world(side: int, edge_share: float, rng: np.random.Generator) -> list[
 
 def _distances(neighbours: list[np.ndarray]) -> np.ndarray:
     """(nodes, nodes) int array of shortest distances."""
-    rows = np.repeat(np.arange(len(neighbours)), [len(nodes) for nodes in neighbours])
-    columns = np.concatenate(neighbours)
-    graph = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(neighbours),) * 2)
-    return shortest_path(graph, unweighted=True).astype(int)
+    around = [nodes.tolist() for nodes in neighbours]
+    distance = np.full((len(around), len(around)), -1)
+    for start in range(len(around)):
+        row, layer, steps = [-1] * len(around), [start], 0
+        while layer:
+            for node in layer:
+                row[node] = steps
+            layer, steps = list({after for node in layer for after in around[node] if row[after] < 0}), steps + 1
+        distance[start] = row
+    return distance
