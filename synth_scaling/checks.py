@@ -76,6 +76,8 @@ def check_data(data: DataOptions) -> None:
         between(f"data.{key}", getattr(data, key), 0, data.rollouts, f"0 to data.rollouts={data.rollouts}")
     if data.max_negatives is not None:
         at_least("data.max_negatives", data.max_negatives, 1)
+    if data.rollout_block is not None:
+        at_least("data.rollout_block", data.rollout_block, 1)
     above_zero("data.temperature", data.temperature)
 
 

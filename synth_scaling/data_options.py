@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from synth_scaling.store import ADDED
 from synth_scaling.tasks import Task
 from synth_scaling.teacher_data import Fields, Teacher, read_teacher_data
 
@@ -20,6 +21,9 @@ class DataOptions:
     negatives: int = 8  # j: distinct incorrect ones used a problem
     max_negatives: int | None = 4000  # at most this many in all
     temperature: float = 1.0
+    # Rollouts are drawn so many at a time, each time a stage: runs with fewer are given the first of those of runs with
+    # more, whichever is made first. null: all at once, and another M has other draws.
+    rollout_block: int | None = field(default=None, metadata=ADDED)
 
 
 @dataclass

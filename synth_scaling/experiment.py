@@ -120,7 +120,7 @@ def self_generated(
     if not uses:
         return graded
     data, by_id = config.data, {p.id: p for p in problems}
-    rollouts = stages.responses("rollouts", pi_sft, problems, data.rollouts, data.temperature)
+    rollouts = stages.rollouts(pi_sft, problems)
     initial = credit.initial_values(rollouts)
     positives = selection.positives(rollouts, data.positives)
     negatives = selection.negatives(rollouts, data.negatives, data.max_negatives)

@@ -174,6 +174,17 @@ class Stages:
 
         return read_table(self._stage(name, "responses", key, make).path / "responses.parquet", Response)
 
+    def rollouts(self, policy: StageResult, problems: Sequence[Problem]) -> list[Response]:
+        """M graded responses of `policy` on each problem: the first M of one fixed row if they come in blocks."""
+        data = self.config.data
+        if data.rollout_block is None:
+            return self.responses("rollouts", policy, problems, data.rollouts, data.temperature)
+        drawn: dict[str, list[Response]] = {problem.id: [] for problem in problems}
+        for block in range(-(-data.rollouts // data.rollout_block)):
+            for row in self.responses(f"rollouts_{block}", policy, problems, data.rollout_block, data.temperature):
+                drawn[row.problem].append(replace(row, sample=block * data.rollout_block + row.sample))
+        return [row for rows in drawn.values() for row in rows[: data.rollouts]]
+
     def step_values(
         self,
         name: str,

@@ -24,9 +24,13 @@ from wandb.proto.wandb_internal_pb2 import Record
 from synth_scaling.cli import configs
 from synth_scaling.config import Config, register_schemas, run_hash, typed
 from synth_scaling.methods import METHODS
-from synth_scaling.records import NLLRow, read_table
+from synth_scaling.records import NLLRow, Response, read_table
 from synth_scaling.results import is_done, run_folder, run_once
 from synth_scaling.sampling import Engine
+from synth_scaling.stages import Stages
+from synth_scaling.store import Cost, StageResult, Store
+from synth_scaling.tasks import make_task
+from synth_scaling.tracking import NoTracker
 
 Row = dict[str, Any]
 Weights = Callable[[Path], bytes]
@@ -238,6 +242,27 @@ def test_the_command_gives_the_same_row_and_the_same_weights_from_an_empty_store
     tables = sorted(file.relative_to(tmp_path) for file in (tmp_path / "store").glob("*/*/*.parquet"))
     assert len(tables) == 6  # rows of two policies, three tables of responses, one of values
     assert all((folder / table).read_bytes() == (tmp_path / table).read_bytes() for table in tables)
+
+
+def test_rollouts_in_blocks_are_the_first_of_those_of_a_run_with_more(
+    study: dict[str, Row], folder: Path, tmp_path: Path
+) -> None:
+    """Whichever is made first: the shorter finds all its rollouts, the longer its first."""
+    path = folder / "store" / "policy" / study["rft"]["hashes"]["pi_sft"]
+    pi_sft = StageResult("policy", path.name, path, Cost(), 0.0, False)
+    tables: dict[int, list[Response]] = {}
+    made: dict[int, int] = {}
+    for m in (4, 2, 5):
+        config = configuration(tmp_path, "data.rollout_block=2", f"data.rollouts={m}", "data.positives=2")
+        stages = Stages(config, Store(folder / "store"), NoTracker(), make_task(config.task))
+        stages.base()
+        tables[m] = stages.rollouts(pi_sft, stages.task.problems("train", N, 0))
+        made[m] = sum(stage.made_here for stage in stages.done.values())
+    assert made == {4: 2, 2: 0, 5: 1}
+    assert len(tables[5]) == 5 * N and [row.sample for row in tables[5]] == [*range(5)] * N
+    assert tables[4] == [row for row in tables[5] if row.sample < 4]
+    assert tables[2] == [row for row in tables[5] if row.sample < 2]
+    assert any(a.tokens != b.tokens for a, b in zip(tables[4][::4], tables[4][2::4], strict=True))  # other draws
 
 
 def test_another_seed_is_another_run_on_the_same_base(study: dict[str, Row], tmp_path: Path, folder: Path) -> None:
