@@ -35,7 +35,7 @@ class Checkpoints(TrainerCallback):
     """
 
     def __init__(self, trainer: Trainer, resume: Path | None, minutes: float) -> None:
-        self.trainer = trainer
+        self.trainer: Any = trainer  # its sums of what is to be logged have no public name
         self.resume = resume if minutes > 0 else None
         self.seconds = 60 * minutes
         self.source = latest(self.resume)  # what this training goes on from
@@ -54,14 +54,14 @@ class Checkpoints(TrainerCallback):
         self.trainer._total_loss_scalar = kept["total_loss"]
         self.trainer._globalstep_last_logged = kept["logged"]
         if "metrics" in kept:  # TRL's
-            self.trainer._metrics["train"].update(kept["metrics"])  # type: ignore[attr-defined]
-            self.trainer._total_train_tokens = kept["tokens"]  # type: ignore[attr-defined]
+            self.trainer._metrics["train"].update(kept["metrics"])
+            self.trainer._total_train_tokens = kept["tokens"]
 
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, train_dataloader: Any, **_: Any) -> None:
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         if self.kept:
             torch.set_rng_state(torch.frombuffer(bytearray.fromhex(self.kept["epoch_rng"]), dtype=torch.uint8))
             self.kept = {}
-            sampler = train_dataloader.batch_sampler
+            sampler = given["train_dataloader"].batch_sampler
             while hasattr(sampler, "batch_sampler"):
                 sampler = sampler.batch_sampler
             if hasattr(sampler.sampler, "set_epoch"):

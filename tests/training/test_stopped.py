@@ -1,4 +1,4 @@
-"""Real processes that train are killed, or told to stop, and go on: the weights are those of one that was left alone."""
+"""Processes that train are killed or told to stop, and go on: the weights are those of one that was left alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -131,14 +132,16 @@ def test_one_of_two_processes_that_is_killed_for_its_memory(
 ) -> None:
     options = TrainerOptions(batch_size=8, logging_steps=1, checkpoint_minutes=EVERY_STEP, num_processes=2)
     training = Training(random_model, 400, 1e-3, 0, options, resume=tmp_path / RESUME)
-    killer = os.fork()
-    if killer == 0:  # it waits for the first checkpoint, and kills a worker as the kernel does
+
+    def kill() -> None:
+        """As the kernel does, after the first checkpoint: torchrun came first, and then its workers."""
         wait_until(lambda: latest(tmp_path / RESUME))
-        workers = [pid for pid, line in command_lines() if f"-m synth_scaling.training.launch {tmp_path}" in line]
-        os.kill(max(workers), signal.SIGKILL)  # torchrun, which has the same words in its command, came first
-        os._exit(0)
+        os.kill(max(pid for pid, line in command_lines() if f"training.launch {tmp_path}" in line), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
     with pytest.raises(RuntimeError) as caught:
         train(nll_rows, training, tmp_path)
-    os.waitpid(killer, 0)
+    killer.join()
     found = reason(caught.value)
     assert found.kind == "out_of_memory" and "one of the 2 processes" in found.line, caught.value
