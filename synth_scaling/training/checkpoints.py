@@ -104,7 +104,7 @@ class Checkpoints(TrainerCallback):
         (written / _own(args)).write_text(json.dumps(kept))
         _wait_for_all(args)
         if state.is_world_process_zero:
-            (written / "training_args.bin").unlink()  # a pickle that nobody reads
+            (written / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
             _keep(written, self.resume)
         _wait_for_all(args)
         self.last = time.monotonic()
