@@ -125,6 +125,7 @@ def check_trainer(trainer: TrainerOptions) -> None:
     size, parts, processes = trainer.batch_size, trainer.gradient_accumulation, trainer.num_processes
     for key in ("batch_size", "gradient_accumulation", "logging_steps", "num_processes"):
         at_least(f"trainer.{key}", getattr(trainer, key), 1)
+    above_zero("trainer.max_loss", trainer.max_loss)
     if size % parts:
         raise ConfigError(f"trainer.gradient_accumulation={parts}: allowed are divisors of trainer.batch_size={size}")
     if size % (processes * parts):
@@ -137,7 +138,7 @@ def check_trainer(trainer: TrainerOptions) -> None:
         raise ConfigError(f"trainer.sharding={trainer.sharding}: needs trainer.num_processes above 1")
     one_of("trainer.dtype", trainer.dtype, ("float32", "bfloat16", "auto"))
     one_of("trainer.schedule", trainer.schedule, ("cosine", "linear", "constant", "constant_with_warmup"))
-    for key in ("weight_decay", "max_grad_norm"):
+    for key in ("weight_decay", "max_grad_norm", "checkpoint_minutes"):
         at_least(f"trainer.{key}", getattr(trainer, key), 0)
     between("trainer.warmup_share", trainer.warmup_share, 0, 0.99, "0 to 0.99")
     at_least("trainer.lora.rank", trainer.lora.rank, 0)

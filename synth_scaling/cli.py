@@ -18,6 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from synth_scaling import interruption
 from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check_folders
 from synth_scaling.config import register_schemas, typed
@@ -46,6 +47,7 @@ class Sweeps(SearchPathPlugin):
 
 def job(config: DictConfig) -> float | None:
     """One run, or a worker of a sweep; Hydra calls it, in this process or in a launcher's. A run's test error."""
+    interruption.install()
     set_up_process(config.threads)
     set_up_logging()
     if HydraConfig.get().sweeper["_target_"] == GridSweeperConf._target_ and HydraConfig.get().mode is RunMode.MULTIRUN:

@@ -27,6 +27,7 @@ from synth_scaling.config import Config, resolved, run_hash
 from synth_scaling.environment import environment
 from synth_scaling.evaluation import counts, pass_at_k, shares, wilson_interval
 from synth_scaling.experiment import Outcome, run
+from synth_scaling.failures import reason
 from synth_scaling.leases import Busy
 from synth_scaling.progress import Failure, is_done, run_folder, title
 from synth_scaling.stages import sampling_versions
@@ -77,7 +78,8 @@ def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, A
     except BaseException as error:
         (folder / "error.txt").write_text(traceback.format_exc())
         stopped = not isinstance(error, Exception)  # by a signal: not the run's fault
-        Failure(type(error).__name__, str(error) or repr(error), "" if stopped else launch).write(folder)
+        found = reason(error)
+        Failure(found.kind, found.line, "" if stopped else launch).write(folder)
         tracker.finish(None)
         log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder / "error.txt")
         raise

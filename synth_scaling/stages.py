@@ -131,11 +131,13 @@ class Stages:
 
         def make(folder: Path) -> Made:
             from synth_scaling.training.launch import Preference, train
-            from synth_scaling.training.trainer import Training
+            from synth_scaling.training.trainer import RESUME, Training
 
             if c.engine.by_turns:
                 close_engines()
-            training = Training(start.path, method.epochs, method.learning_rate, c.seed, c.trainer, c.threads)
+            training = Training(
+                start.path, method.epochs, method.learning_rate, c.seed, c.trainer, c.threads, folder / RESUME
+            )
             pairs = Preference(method.beta, method.nll) if isinstance(method, PreferenceOptions) else None
             cost = train(rows, training, folder, pairs, lambda point: self.tracker.curve(name, point))
             return cost, {"rows": len(rows)}

@@ -13,6 +13,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from synth_scaling import interruption
 from synth_scaling.atomic import write_text
 from synth_scaling.config import Config, restored
 from synth_scaling.leases import POLL, Busy, is_held, lease
@@ -35,6 +36,7 @@ def work(output: Path, only: Collection[str] | None = None) -> None:
     waiting = {run.name: run for run in wanted if not is_over(output / "runs" / run.name, plan)}
     blocked: dict[str, Path] = {}  # runs that were set aside, by the marker that stood in their way
     while waiting:
+        interruption.check()
         held = {marker for marker in set(blocked.values()) if is_held(marker)}
         free = [run for name, run in waiting.items() if blocked.get(name) not in held]
         for run in free:

@@ -2,7 +2,8 @@
 
 A call is cut into shards of `engine.shard` prompts, each sampled with a seed of its own: rows depend on the shards
 and not on how many engines there are. Ending a process gives a GPU's memory back for certain, so that training can
-have all of it (`engine.by_turns`); vLLM's sleep mode keeps its CUDA context, and is there on GPUs alone.
+have all of it (`engine.by_turns`); vLLM's sleep mode keeps its CUDA context, and is there on GPUs alone. A process that
+died fails the call that it worked for; the next call starts new ones. They end when this process is gone.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from synth_scaling import interruption
+from synth_scaling.failures import ChildFailed, Failure
 from synth_scaling.sampling.engine import Completion, EngineOptions
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -44,7 +49,7 @@ class Replicas:
         max_tokens: Sequence[int],
         seed: int,
     ) -> list[list[Completion]]:
-        """As of one engine. Raises RuntimeError if an engine's process ended, out of memory for instance."""
+        """As of one engine. Raises ChildFailed if an engine's process ended, out of memory for instance."""
         assert self._loaded is not None, "load a checkpoint first"
         checkpoint, context = self._loaded
         size = self.options.shard or max(1, len(prompts))
@@ -56,6 +61,7 @@ class Replicas:
 
         def keep_busy(pool: ProcessPoolExecutor) -> None:
             while (start := shards.get()) is not None:
+                interruption.check()
                 part = slice(start, start + size)
                 own = seed if self.options.shard is None else shard_seed(seed, start // size)
                 done = pool.submit(_sample, checkpoint, context, prompts[part], n, temperature, max_tokens[part], own)
@@ -65,17 +71,29 @@ class Replicas:
             self._pools = [_started(self.options, i) for i in range(self.options.replicas)]
         try:
             with ThreadPoolExecutor(len(self._pools)) as threads:
-                for thread in [threads.submit(keep_busy, pool) for pool in self._pools]:
-                    thread.result()
+                working = [threads.submit(keep_busy, pool) for pool in self._pools]
+                try:
+                    for thread in as_completed(working):
+                        thread.result()
+                except BaseException:
+                    self._kill()  # the other engines need not finish what nobody waits for
+                    raise
         except BrokenProcessPool:
-            self.close()
-            raise RuntimeError("a process of the engine ended by itself: is there enough memory?") from None
+            interruption.check()
+            line = "a process of the engine ended by itself: is there enough memory?"
+            raise ChildFailed(Failure("engine_died", line), "the next call starts a new one") from None
         return [completions for start in starts for completions in found[start]]
 
     def close(self) -> None:
         for pool in self._pools:
             pool.shutdown()
         self._pools = []
+
+    def _kill(self) -> None:
+        for pool in self._pools:
+            for process in list(pool._processes.values()):
+                process.kill()
+        self.close()
 
 
 def shard_seed(seed: int, shard: int) -> int:
@@ -111,10 +129,20 @@ _engine: Any = None
 def _begin(options: EngineOptions, devices: str) -> None:
     global _engine
     os.environ[VISIBLE] = devices  # before torch looks
+    for number in interruption.SIGNALS:  # who is told to stop is the parent, which ends this process
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.disable(logging.WARNING)
     from synth_scaling.sampling.vllm import VLLMEngine
 
     _engine = VLLMEngine(options)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _sample(

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from synth_scaling import interruption
 from synth_scaling.pretrained import end_tokens, tensor_names
 from synth_scaling.sampling.engine import Completion, EngineOptions
 
@@ -114,6 +115,7 @@ class VLLMEngine:
         import torch
         from vllm import SamplingParams
 
+        interruption.check()
         self._llm.reset_prefix_cache()  # what earlier calls left behind must not change how this one is computed
         torch.manual_seed(seed)
         common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=self._ends, detokenize=False)

@@ -38,7 +38,7 @@ def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: C
         TrainingArguments(**arguments(training, folder)),
         data_collator=(Pack if training.options.packing else PadRight)(tokenizer.pad_token_id),
         train_dataset=examples,
-        callbacks=[CurveRecorder(folder, curve)],
+        callbacks=[CurveRecorder(training, folder, curve)],
     )
     run(trainer, training, folder)
     tokens = round(training.epochs * sum(len(e["input_ids"]) for e in examples))

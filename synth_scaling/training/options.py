@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from synth_scaling.store import ADDED
+from synth_scaling.store import ADDED, UNKEYED
 
 
 @dataclass
@@ -35,3 +35,5 @@ class TrainerOptions:
     packing: bool = field(metadata=ADDED, default=False)  # NLL: rows of a batch share sequences; the same loss
     num_processes: int = field(metadata=ADDED, default=1)  # one a GPU; batch_size is shared out among them
     sharding: str = field(metadata=ADDED, default="none")  # or "fsdp": weights, gradients and optimiser are cut up, too
+    checkpoint_minutes: float = field(metadata=UNKEYED, default=5.0)  # between those a training goes on from; 0: none
+    max_loss: float = field(metadata=UNKEYED, default=1e4)  # a logged loss above it ends the training: it diverged

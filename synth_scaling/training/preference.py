@@ -63,7 +63,7 @@ def train_preference(
         train_dataset=_shared(Dataset.from_list(examples), told, folder),
         processing_class=tokenizer,
         peft_config=adapter(training.options.lora),  # then the reference is the model with its adapter disabled
-        callbacks=[CurveRecorder(folder, curve)],
+        callbacks=[CurveRecorder(training, folder, curve)],
     )
     run(trainer, training, folder)
     once = sum(2 * len(e["prompt_ids"]) + len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in examples)

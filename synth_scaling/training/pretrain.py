@@ -17,7 +17,7 @@ from synth_scaling.store import Cost
 from synth_scaling.tasks.task import EmbeddedTask
 from synth_scaling.training.nll import train_nll
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
-from synth_scaling.training.trainer import Curve, Training
+from synth_scaling.training.trainer import RESUME, Curve, Training
 
 
 def pretrain(
@@ -55,7 +55,7 @@ def pretrain(
             encoded = zip(codec.encode_all(begins), codec.encode_all(ends), strict=True)
             rows = [NLLRow(prompt, tokens, True) for prompt, tokens in encoded]
         options = replace(trainer, batch_size=batch_size, warmup_share=0.02, logging_steps=100, lora=LoRAOptions())
-        training = Training(Path(start), 1.0, learning_rate, seed, options, threads)
+        training = Training(Path(start), 1.0, learning_rate, seed, options, threads, folder / RESUME)
         return train_nll(rows, training, folder, curve)
 
 

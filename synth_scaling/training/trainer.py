@@ -19,17 +19,23 @@ from peft import get_peft_model
 from transformers import AutoModelForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
 from synth_scaling.models import load_tokenizer
+from synth_scaling.training.checkpoints import Checkpoints
 from synth_scaling.training.lora import adapter, merged
 from synth_scaling.training.options import TrainerOptions
 
 log = logging.getLogger("synth_scaling")
 
 Curve = Callable[[Mapping[str, float]], None]  # called with each logged point of a training curve
+RESUME = "resume"  # the part of a stage's folder that is kept until the stage is complete
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training: where it starts, how long and how fast, and the seed of its data order."""
+    """One training: where it starts, how long and how fast, and the seed of its data order.
+
+    `resume` is a folder that survives the process. If an earlier process left a checkpoint of this training in it, the
+    training goes on from there and ends with the weights, bit for bit, of one that was never interrupted.
+    """
 
     start: Path
     epochs: float
@@ -37,6 +43,7 @@ class Training:
     seed: int
     options: TrainerOptions
     threads: int = 1
+    resume: Path | None = None
 
 
 def load_model(training: Training) -> PreTrainedModel:
@@ -93,33 +100,65 @@ def _distributed(o: TrainerOptions) -> dict[str, Any]:
 
 
 class CurveRecorder(TrainerCallback):
-    """Writes each logged point to `curve.jsonl` and hands it on; a loss that is not finite ends the training."""
+    """Writes each logged point to `curve.jsonl` and hands it on; a training that diverged is ended."""
 
-    def __init__(self, folder: Path, curve: Curve) -> None:
+    def __init__(self, training: Training, folder: Path, curve: Curve) -> None:
+        self.most = training.options.max_loss
         self.file = folder / "curve.jsonl"
         self.curve = curve
         self.spoke = time.monotonic()
 
-    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
-        point = {k: float(v) for k, v in (logs or {}).items() if not k.startswith(("train_", "total_"))}
-        if "loss" not in point:
-            return
-        point["step"] = float(state.global_step)
+    def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
+        """A training that goes on has the points of its earlier part in its checkpoint."""
         if state.is_world_process_zero:
-            with open(self.file, "a") as file:
-                file.write(json.dumps(point) + "\n")
-        if not math.isfinite(point["loss"]):
-            raise FloatingPointError(f"training diverged: the loss is {point['loss']} at step {state.global_step}")
+            self.file.unlink(missing_ok=True)
+        for logs in state.log_history:
+            if point := self._point(logs, logs["step"], state):
+                self.curve(point)
+
+    def on_log(self, args: TrainingArguments, state: Any, control: Any, logs: dict | None = None, **_: Any) -> None:
+        point = self._point(logs or {}, state.global_step, state)
+        if not point:
+            return
+        loss, norm = point["loss"], point.get("grad_norm", 0.0)
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            name, value = ("gradient's norm", norm) if math.isfinite(loss) else ("loss", loss)
+            raise FloatingPointError(f"training diverged: the {name} is {value} at step {state.global_step}")
+        if loss > self.most:
+            raise FloatingPointError(
+                f"training diverged: the loss is {loss:.6g} at step {state.global_step}, "
+                f"above trainer.max_loss={self.most:g}"
+            )
         self.curve(point)
         if time.monotonic() - self.spoke > 20 and not sys.stderr.isatty():  # on a terminal there is a bar
             self.spoke = time.monotonic()
             log.info("  step %d of %d, loss %.3f", state.global_step, state.max_steps, point["loss"])
 
+    def _point(self, logs: Mapping[str, Any], step: int, state: Any) -> dict[str, float]:
+        """The point that is in what the Trainer logged, now in the file; empty if there is none."""
+        point = {k: float(v) for k, v in logs.items() if k != "step" and not k.startswith(("train_", "total_"))}
+        if "loss" not in point:
+            return {}
+        point["step"] = float(step)
+        if state.is_world_process_zero:
+            with open(self.file, "a") as file:
+                file.write(json.dumps(point, sort_keys=True) + "\n")
+        return point
+
 
 def run(trainer: Trainer, training: Training, folder: Path) -> None:
-    """Train and write the checkpoint with its tokenizer to `folder`."""
+    """Train, from the last checkpoint in `training.resume` if there is one, and write the result to `folder`.
+
+    Raises FloatingPointError if the training diverges, Interrupted at the end of a step if the process was told to
+    stop.
+    """
     trainer.remove_callback(transformers.PrinterCallback)
-    mean_loss = trainer.train().training_loss
+    checkpoints = Checkpoints(trainer, training.resume, training.options.checkpoint_minutes)
+    trainer.add_callback(checkpoints)
+    source = None if checkpoints.source is None else str(checkpoints.source)
+    if source is not None and trainer.is_world_process_zero():
+        log.info("  training goes on from %s", checkpoints.source)
+    mean_loss = trainer.train(resume_from_checkpoint=source).training_loss
     if not math.isfinite(mean_loss):  # also of steps between the logged ones
         raise FloatingPointError(f"training diverged: the mean loss is {mean_loss}")
     model = merged(_whole(trainer, training))

@@ -1,0 +1,147 @@
+"""Processes that train are killed or told to stop, and go on: the weights are those of one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from synth_scaling.failures import reason
+from synth_scaling.interruption import EXIT_CODE
+from synth_scaling.records import NLLRow, write_table
+from synth_scaling.training.checkpoints import latest
+from synth_scaling.training.launch import train
+from synth_scaling.training.options import TrainerOptions
+from synth_scaling.training.trainer import RESUME, Training
+
+pytestmark = pytest.mark.slow
+
+EVERY_STEP = 1e-9  # minutes
+
+
+class Apart:
+    """Trainings by apart.py, one in each folder of the same rows and options."""
+
+    def __init__(self, root: Path, start: Path, rows: list[NLLRow], epochs: float, **options: Any) -> None:
+        self.root, self.rows = root, rows
+        chosen = {"batch_size": 8, "logging_steps": 1, "checkpoint_minutes": EVERY_STEP} | options
+        self.told = {"start": str(start), "epochs": epochs, "options": chosen}
+
+    def begin(self, name: str, what: str) -> subprocess.Popen:
+        folder = self.root / name
+        folder.mkdir(exist_ok=True)
+        (folder / "apart.json").write_text(json.dumps(self.told))
+        write_table(folder / "given.parquet", self.rows, NLLRow)
+        command = [sys.executable, str(Path(__file__).with_name("apart.py")), str(folder), what]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+    def finish(self, name: str) -> bytes:
+        """Train to the end what is there; the weights."""
+        for path in (self.root / name / "work").glob("*.*"):  # as the store does: all but what is to be kept goes
+            path.unlink()
+        child = self.begin(name, "start")
+        assert child.communicate()[0] == "done\n" and child.returncode == 0
+        return (self.root / name / "work" / "model.safetensors").read_bytes()
+
+    def checkpoint(self, name: str) -> str | None:
+        found = latest(self.root / name / "work" / RESUME)
+        return found and found.name
+
+    def working(self, name: str) -> list[int]:
+        """The processes of torchrun and its workers."""
+        return [pid for pid, line in command_lines() if str(self.root / name / "work") in line]
+
+
+def command_lines() -> list[tuple[int, str]]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append((int(entry.parent.name), entry.read_text(errors="replace").replace("\0", " ")))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def wait_until(happened: Callable[[], object], alive: Callable[[], bool] = lambda: True) -> None:
+    while not happened():
+        assert alive()
+        time.sleep(0.01)
+
+
+def said(child: subprocess.Popen) -> str:
+    assert child.stdout is not None
+    return child.stdout.readline()
+
+
+def test_a_process_that_is_killed(random_model: Path, nll_rows: list[NLLRow], tmp_path: Path) -> None:
+    trainings = Apart(tmp_path, random_model, nll_rows, 1.4, length_grouped=True)
+    child = trainings.begin("killed", "block")
+    assert said(child) == "here\n"
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    assert trainings.checkpoint("killed") == "checkpoint-2"
+    assert trainings.finish("killed") == trainings.finish("whole")
+
+
+def test_a_process_that_is_told_to_stop(random_model: Path, nll_rows: list[NLLRow], tmp_path: Path) -> None:
+    """It ends after its step, with a checkpoint, though none is due for hours."""
+    trainings = Apart(tmp_path, random_model, nll_rows, 1.4, checkpoint_minutes=600)
+    child = trainings.begin("stopped", "stop")
+    assert said(child) == "here\n"
+    child.terminate()
+    assert child.wait() == EXIT_CODE
+    assert trainings.checkpoint("stopped") == "checkpoint-3"
+    assert trainings.finish("stopped") == trainings.finish("whole")
+
+
+def test_two_processes_that_are_killed_and_told_to_stop(
+    random_model: Path, nll_rows: list[NLLRow], tmp_path: Path
+) -> None:
+    """Killed is the process that started them: they end with it. Then the signal is passed on to them."""
+    # 5 steps an epoch and 200 in all: it is stopped in the middle, most likely of an epoch.
+    trainings = Apart(tmp_path, random_model, nll_rows, 40, num_processes=2, length_grouped=True)
+    child = trainings.begin("broken", "start")
+    wait_until(lambda: trainings.checkpoint("broken"), lambda: child.poll() is None)
+    child.kill()
+    child.wait()
+    wait_until(lambda: not trainings.working("broken"))
+    first = trainings.checkpoint("broken")
+    child = trainings.begin("broken", "start")
+    wait_until(lambda: trainings.checkpoint("broken") != first, lambda: child.poll() is None)
+    child.terminate()
+    assert child.wait() == EXIT_CODE
+    assert not trainings.working("broken")
+    second = trainings.checkpoint("broken")
+    assert first is not None and second is not None and int(first[11:]) < int(second[11:]) < 200
+    assert trainings.finish("broken") == trainings.finish("whole")
+    curves = [(tmp_path / name / "work" / "curve.jsonl").read_text() for name in ("broken", "whole")]
+    assert curves[0] == curves[1] and len(curves[0].splitlines()) == 200
+
+
+def test_one_of_two_processes_that_is_killed_for_its_memory(
+    random_model: Path, nll_rows: list[NLLRow], tmp_path: Path
+) -> None:
+    options = TrainerOptions(batch_size=8, logging_steps=1, checkpoint_minutes=EVERY_STEP, num_processes=2)
+    training = Training(random_model, 400, 1e-3, 0, options, resume=tmp_path / RESUME)
+
+    def kill() -> None:
+        """As the kernel does, after the first checkpoint: torchrun came first, and then its workers."""
+        wait_until(lambda: latest(tmp_path / RESUME))
+        os.kill(max(pid for pid, line in command_lines() if f"training.launch {tmp_path}" in line), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    with pytest.raises(RuntimeError) as caught:
+        train(nll_rows, training, tmp_path)
+    killer.join()
+    found = reason(caught.value)
+    assert found.kind == "out_of_memory" and "one of the 2 processes" in found.line, caught.value
