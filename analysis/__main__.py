@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis import claims_command, fit_commands, plan_command, pull, report_command, wandb_run
+from analysis import claims_command, costs, fit_commands, plan_command, pull, report_command, wandb_run
 from analysis.bootstrap import DRAWS
 from analysis.layouts import InputError
 from analysis.rows import Results, collect, load
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     report_command.add_parser(commands, reads)
     claims_command.add_parser(commands, reads)
     plan_command.add_parser(commands, reads)
+    costs.add_parser(commands, reads)
     wandb_run.add_parser(commands, reads)
     pull.add_parser(commands, reads)
     fit_commands.add_parser(commands)

@@ -1,8 +1,9 @@
 """Result rows from W&B into local ones: `python -m analysis pull ENTITY/PROJECT --out DIR`.
 
 A run that synth_scaling tracked holds its row in three places: the summary has the row's fields, the configuration is
-the row's `config`, and the file of its table `correct` says which test problems it got right. `fetch` alone talks to
-W&B; everything else works on the `Record`s that it returns.
+the row's `config`, and the file of its table `correct` says which test problems it got right. A run of two sweeps
+is two of W&B's, each with an id of its own and the same row but for the sweep. `fetch` alone talks to W&B; everything
+else works on the `Record`s that it returns.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ def parse(record: Record) -> tuple[dict[str, Any], pa.Table]:
             row[field] = int(row[field])  # W&B's numbers are JSON's, which knows no integers
         if type(row[field]) is not kind:
             raise InputError(f"{where}: the field {field!r} should be {kind.__name__}, found {row[field]!r}")
-    if row["run"] != record.id or not re.fullmatch(r"[\w-]+", record.id):
-        raise InputError(f"{where}: the field 'run' should be the run's own id, found {row['run']!r}")
+    if not re.fullmatch(r"[\w-]+", row["run"]):
+        raise InputError(f"{where}: the field 'run' should be a hash, found {row['run']!r}")
     return row, _answers(record.table, where)
 
 
@@ -99,15 +100,21 @@ def write(records: Sequence[Record], out: Path) -> int:
     """Write the finished runs' rows to `out` in the collected layout; returns how many there are.
 
     Raises:
-        InputError: no finished run, a run that `parse` refuses, or runs that cannot lie in one folder.
+        InputError: no finished run, a run that `parse` refuses, or runs that cannot lie in one folder, such as one of
+            two sweeps.
     """
     finished = [record for record in records if record.state == "finished"]
     if not finished:
         raise InputError("no finished runs of job type 'run' in that project and group")
+    sweeps: dict[str, str] = {}
     with TemporaryDirectory() as folder:
         for record in finished:
             row, answers = parse(record)
-            place = Path(folder) / "runs" / record.id
+            if row["run"] in sweeps:
+                both = f"{sweeps[row['run']]} and {row['sweep']}"
+                raise InputError(f"W&B run {record.id}: run {row['run']} is in {both}: name one sweep with --group")
+            sweeps[row["run"]] = row["sweep"]
+            place = Path(folder) / "runs" / row["run"]
             place.mkdir(parents=True)
             (place / "row.json").write_text(json.dumps(row), encoding="utf-8")
             pq.write_table(answers, place / "correct.parquet")

@@ -13,7 +13,9 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ from synth_scaling.failures import reason
 from synth_scaling.leases import Busy
 from synth_scaling.progress import Failure, is_done, run_folder, title
 from synth_scaling.stages import sampling_versions
-from synth_scaling.store import StageResult, Store
+from synth_scaling.store import MEASURED, Cost, StageResult, Store
 from synth_scaling.tracking import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
@@ -123,6 +125,9 @@ class Recorder(NoTracker):
         append_line(self.folder / "stages.jsonl", json.dumps(line))
         self.tracker.stage(name, result)
 
+    def making(self, stage: str, digest: str) -> AbstractContextManager[None]:
+        return self.tracker.making(stage, digest)
+
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
         append_line(self.folder / "metrics.jsonl", json.dumps({"stage": stage, **point}))
         self.tracker.curve(stage, point)
@@ -141,13 +146,16 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     """Everything a figure may want of a run, flat but for what is named.
 
     Tokens and FLOPs are those of the stages between the base model and the policy, as if made for this run alone:
-    pretraining and measuring are left out. `seconds` are of the making, whoever made it.
+    pretraining and measuring are left out. `cost_total` and `usage_total` are of every stage, each once: what the run
+    would take with an empty store. What a stage costs each of the runs that share it is known when all of them are:
+    `python -m analysis costs` tells it by `hashes`. Whoever made a stage, `seconds` and `usage` are of that making.
     """
     tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
     base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
     low, high = wilson_interval(wrong, tested)
     done, task = outcome.stages.done, outcome.stages.task
     spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT]
+    distinct = list({stage.hash: stage for stage in done.values()}.values())
     problems = {p.id: p for p in outcome.problems}
     kinds = [
         task.error_kind(problems[r.problem], outcome.stages.codec.decode(r.tokens), r.finished)
@@ -189,11 +197,27 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "flops_sampling": sum(cost.flops_sampling for cost in spent),
         "seconds": {name: stage.seconds for name, stage in done.items()},
         "facts": {name: dict(stage.facts) for name, stage in done.items()},
-        "costs": {name: asdict(stage.cost) for name, stage in done.items()},
+        "costs": {name: counted(stage.cost) for name, stage in done.items()},
+        "cost_total": counted(sum((stage.cost for stage in distinct), Cost())),
+        "usage": {name: measured(stage.cost) for name, stage in done.items()},
+        "usage_total": {
+            "seconds": sum(stage.seconds for stage in distinct),
+            **measured(sum((stage.cost for stage in distinct), Cost())),
+        },
         "hashes": {name: stage.hash for name, stage in done.items()},
         "versions": sampling_versions(),
         "config": {key: value for key, value in resolved(config).items() if key not in ("output", "store")},
     }
+
+
+def counted(cost: Cost) -> dict[str, float]:
+    """Tokens and FLOPs, which are the same however often a stage is made."""
+    return {key: value for key, value in asdict(cost).items() if key not in MEASURED}
+
+
+def measured(cost: Cost) -> dict[str, float]:
+    """Device seconds and peak memory, which are not."""
+    return {key: getattr(cost, key) for key in MEASURED}
 
 
 def spurious_share(outcome: Outcome) -> float | None:
@@ -232,7 +256,7 @@ def credit_summary(outcome: Outcome) -> dict[str, Any] | None:
 
 
 def log_samples(config: Config, outcome: Outcome, tracker: NoTracker) -> None:
-    """A table of the policy's own responses with their steps and values, and of its test responses."""
+    """Tables of pi_sft's responses with their steps, values and pits, of the policy's test responses, of the stages."""
     stages, graded, most = outcome.stages, outcome.graded, config.tracking.sampled_rows
     rows = []
     for responses, values in (
@@ -240,11 +264,17 @@ def log_samples(config: Config, outcome: Outcome, tracker: NoTracker) -> None:
         (graded.positives, graded.positive_values),
     ):
         for i, response in enumerate(responses[:most]):
-            steps = stages.task.steps(stages.codec.decode(response.tokens))
+            ends = values[i].ends if values else stages.codec.step_ends(stages.task, response.tokens)
+            steps = [stages.codec.decode(response.tokens[a:b]).strip() for a, b in pairwise((0, *ends))]
             q = [f"{v:.2f}" for v in values[i].values] if values else []
-            rows.append([response.problem, response.reward, " |".join(steps), " ".join(q)])
+            pit = credit.first_pit(values[i].values) if values and not response.reward else None
+            if pit is not None:
+                steps[pit - 1] = f">>{steps[pit - 1]}<<"
+            rows.append([response.problem, response.reward, pit, " | ".join(steps), " ".join(q)])
     if rows:
-        tracker.table("own_responses", ["problem", "reward", "steps", "values Q_0..Q_L"], rows)
+        tracker.table("own_responses", ["problem", "reward", "first pit", "steps", "values Q_0..Q_L"], rows)
     problems = {p.id: p for p in outcome.problems}
     test = [[problems[r.problem].prompt, stages.codec.decode(r.tokens), r.reward] for r in outcome.responses[:most]]
     tracker.table("test_responses", ["prompt", "response", "reward"], test)
+    spent = [[name, s.hash, s.made_here, s.seconds, *asdict(s.cost).values()] for name, s in stages.done.items()]
+    tracker.table("stages", ["stage", "hash", "made by this run", "seconds", *asdict(Cost())], spent)

@@ -27,12 +27,11 @@ from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, R
 from synth_scaling.sampling import Engine, close_engines, engine_for
 from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
 from synth_scaling.smollm2 import WHEEL, convert, file_digest
-from synth_scaling.store import Cost, StageResult, Store, key_of
+from synth_scaling.store import Cost, StageResult, Store, content_hash, key_of
 from synth_scaling.tasks import Task, embedded
 from synth_scaling.tracking import NoTracker
 from synth_scaling.training.options import LoRAOptions
-
-Made = tuple[Cost, Mapping[str, Any]]
+from synth_scaling.usage import Made, measured
 
 # Part of every stage's hash; raised when a stage computes something else from the same inputs.
 CODE = {"base": 1, "policy": 1, "responses": 1, "step_values": 1}
@@ -237,8 +236,17 @@ class Stages:
     # -- what the stages share -------------------------------------------------------------------------------------
 
     def _stage(self, name: str, kind: str, key: Mapping[str, Any], make: Callable[[Path], Made]) -> StageResult:
+        key = {"code": CODE[kind], **key}
+        digest = content_hash({"stage": kind, **key})
+        trainer, engine = self.config.trainer, self.config.engine
+        devices = {"base": 1, "policy": trainer.num_processes}.get(kind, engine.replicas * engine.tensor_parallel_size)
+
+        def made(folder: Path) -> Made:
+            with self.tracker.making(name, digest):
+                return measured(make, devices)(folder)
+
         self.tracker.stage(name, None)
-        result = self.store.stage(kind, {"code": CODE[kind], **key}, make)
+        result = self.store.stage(kind, key, made)
         self.tracker.stage(name, result)
         curve = result.path / "curve.jsonl"
         if not result.made_here and curve.exists():  # made by another run: this one's charts show it all the same

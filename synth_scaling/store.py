@@ -34,15 +34,27 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 @dataclass(frozen=True)
 class Cost:
-    """What making a stage took. FLOPs follow :mod:`synth_scaling.costs`."""
+    """What making a stage took, counted and measured. FLOPs follow :mod:`synth_scaling.costs`.
 
-    tokens_trained: int = 0
-    tokens_sampled: int = 0
+    What is counted is the same whenever the stage is made; what is measured (`MEASURED`) is not.
+    """
+
+    tokens_trained: int = 0  # in: those that a training went over, prompts included, as often as it did
+    tokens_sampled: int = 0  # out
     flops_training: float = 0.0
     flops_sampling: float = 0.0
+    tokens_prompted: int = 0  # in: those that sampling began from, each prompt once however many responses it has
+    device_seconds: float = 0.0  # seconds of the making, times the devices that shared it
+    peak_memory: int = 0  # bytes of host memory that this process and its children held at most meanwhile
+    peak_device_memory: int = 0  # bytes of CUDA memory of one device, 0 without CUDA
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+        """Of both, one after the other: everything adds up but the peaks."""
+        pairs = zip(fields(self), astuple(self), astuple(other), strict=True)
+        return Cost(*(max(a, b) if entry.name.startswith("peak") else a + b for entry, a, b in pairs))
+
+
+MEASURED = ("device_seconds", "peak_memory", "peak_device_memory")
 
 
 @dataclass(frozen=True)

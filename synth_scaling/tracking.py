@@ -1,6 +1,7 @@
 """Weights & Biases, or nothing: one object that the experiment tells what happens.
 
-Without a key the run is recorded offline. A tracker may fail when it starts, never later.
+A run's own W&B run (job type `run`) starts when its policy begins to be made, or when it ends: until then it may be set
+aside and begun again. A stage before that which is trained here has one of its own meanwhile (job type `stage`).
 
 A W&B run that is finished holds all that `analysis` reads of a run, so that `python -m analysis pull` gets it back: its
 summary has the fields of the result row, its configuration is the row's, its table `correct` is correct.parquet.
@@ -8,15 +9,19 @@ summary has the fields of the result row, its configuration is the row's, its ta
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from synth_scaling.bounds import one_of
 from synth_scaling.config import Config, resolved
+from synth_scaling.progress import title
 from synth_scaling.store import StageResult
+from synth_scaling.wandb_run import MODES, WandbRun
 
 
 class NoTracker:
@@ -24,6 +29,10 @@ class NoTracker:
 
     def stage(self, name: str, result: StageResult | None) -> None:
         """A stage of the run is looked for (None), or there."""
+
+    def making(self, stage: str, digest: str) -> contextlib.AbstractContextManager[None]:
+        """While this process makes the stage, `stage` by its name in the run and `digest` by its hash."""
+        return contextlib.nullcontext()
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
         """A point of a training curve; `point["step"]` is its optimiser step."""
@@ -36,52 +45,75 @@ class NoTracker:
 
 
 class WandbTracker(NoTracker):
-    """One W&B run, finished inside each job so that the runs of a sweep are not merged."""
+    """The W&B run of a run, and those of the stages that are trained for it."""
 
     def __init__(self, config: Config, run: str, folder: Path) -> None:
-        import wandb
+        self.config, self.run, self.folder = config, run, folder
+        self.kept: list[tuple[str, Mapping[str, float]]] = []  # points of curves until the run's own W&B run starts
+        self.own: WandbRun | None = None
+        self.making_now: tuple[str, str] | None = None
+        self.stage: WandbRun | None = None
 
-        self.wandb = wandb
-        self.folder = folder
-        self.defined: set[str] = set()  # stages whose curves have their own x-axis
-        self.run = wandb.init(
-            project=config.tracking.project,
-            id=run,
-            name=f"{config.label} N={config.data.problems} seed={config.seed}",
-            group=config.sweep,
-            job_type="run",
-            config=resolved(config),
-            dir=str(folder),
-            mode=_mode(config.tracking.mode),
-            resume="allow",
-            settings=wandb.Settings(silent=True, console="off", x_disable_stats=True, x_disable_meta=True),
-        )
+    @contextlib.contextmanager
+    def making(self, stage: str, digest: str) -> Iterator[None]:
+        if stage == "policy":
+            self._opened()
+            yield
+            return
+        self.making_now, code = (stage, digest), 1
+        try:
+            yield
+            code = 0
+        finally:
+            if self.stage is not None:
+                self.stage.finish(code)
+            self.making_now = self.stage = None
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        if stage not in self.defined:
-            self.defined.add(stage)
-            self.run.define_metric(f"{stage}/*", step_metric=f"{stage}/step")
-        self.run.log({f"{stage}/{name}": value for name, value in point.items()})
+        if self.making_now is not None:
+            assert self.making_now[0] == stage, f"a point of {stage} while {self.making_now[0]} is made"
+            self.stage = self.stage or self._stage_run(*self.making_now)
+            self.stage.curve(stage, point)
+        if self.own is None:
+            self.kept.append((stage, point))
+        else:
+            self.own.curve(stage, point)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        self.run.log({name: self.wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+        self._opened().table(name, columns, rows)
 
     def finish(self, row: Mapping[str, Any] | None) -> None:
+        own, answers = self._opened(), self.folder / "correct.parquet"
         if row is not None:
-            answers = self.folder / "correct.parquet"
             if answers.is_file():
                 columns = pq.read_table(answers).to_pydict()
-                self.table("correct", list(columns), list(zip(*columns.values(), strict=True)))
-            self.run.summary.update({key: value for key, value in row.items() if key != "config"})
-        self.run.finish(exit_code=0 if row is not None else 1)
+                own.table("correct", list(columns), list(zip(*columns.values(), strict=True)))
+            own.summary({key: value for key, value in row.items() if key != "config"})
+        own.finish(0 if row is not None else 1)
 
+    def _opened(self) -> WandbRun:
+        if self.own is None:
+            c = self.config
+            tags = (c.task.name, c.method.name, c.figure, c.model.name)
+            self.own = self._run("run", self.run, title(c), tags, resolved(c))
+            for stage, point in self.kept:
+                self.own.curve(stage, point)
+        return self.own
 
-def _mode(mode: str) -> Any:
-    if mode != "auto":
-        return mode
-    return "online" if os.environ.get("WANDB_API_KEY") else "offline"
+    def _stage_run(self, stage: str, digest: str) -> WandbRun:
+        c, every = self.config, resolved(self.config)
+        told = {key: every[key] for key in ("task", "model", "trainer")} | {"stage": stage, "hash": digest}
+        tags = (c.task.name, stage, c.model.name)
+        return self._run("stage", digest, f"{stage} {digest}", tags, told)
+
+    def _run(self, job_type: str, digest: str, name: str, tags: Sequence[str], config: Mapping[str, Any]) -> WandbRun:
+        c = self.config
+        return WandbRun(c.tracking, self.folder, c.sweep, job_type, digest, name=name, tags=tags, config=config)
 
 
 def start_tracker(config: Config, run: str, folder: Path) -> NoTracker:
-    """The tracker that `tracking` names."""
-    return NoTracker() if config.tracking.name == "none" else WandbTracker(config, run, folder)
+    """The tracker that `tracking` names, of the run with the hash `run`. Raises ConfigError for another WANDB_MODE."""
+    if config.tracking.name == "none":
+        return NoTracker()
+    one_of("WANDB_MODE", os.environ.get("WANDB_MODE") or "online", MODES)
+    return WandbTracker(config, run, folder)

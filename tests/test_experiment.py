@@ -6,23 +6,21 @@ import copy
 import json
 import logging
 import os
-import struct
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import wandb
 from hydra import compose, initialize_config_dir
-from wandb.proto.wandb_internal_pb2 import Record
+from wandb_runs import offline
 
 from synth_scaling.cli import configs
-from synth_scaling.config import Config, register_schemas, run_hash, typed
+from synth_scaling.config import Config, register_schemas, typed
 from synth_scaling.methods import METHODS
 from synth_scaling.records import NLLRow, Response, read_table
 from synth_scaling.results import is_done, run_folder, run_once
@@ -125,8 +123,16 @@ def test_a_row_counts_the_data_and_the_cost_of_what_it_used(row: Row) -> None:
     assert set(row["costs"]) == stages | (uses & {"positive_values", "negative_values"})
     assert set(row["costs"]) == set(row["hashes"]) == set(row["seconds"]) == set(row["facts"])
     counted = [cost for name, cost in row["costs"].items() if name not in ("base", "evaluation", "pass_at_k")]
-    for amount in ("tokens_trained", "tokens_sampled", "flops_training", "flops_sampling"):
+    amounts = ("tokens_trained", "tokens_sampled", "flops_training", "flops_sampling")
+    for amount in amounts:
         assert row[amount] == sum(cost[amount] for cost in counted)
+    for amount in (*amounts, "tokens_prompted"):  # of all stages, none of which goes by two names here
+        assert row["cost_total"][amount] == sum(cost[amount] for cost in row["costs"].values())
+    assert row["costs"]["evaluation"]["tokens_prompted"] > 0 == row["costs"]["policy"]["tokens_prompted"]
+    assert row["usage_total"]["seconds"] == pytest.approx(sum(row["seconds"].values()))
+    assert row["usage_total"]["peak_memory"] == max(use["peak_memory"] for use in row["usage"].values()) > 0
+    for name, use in row["usage"].items():  # one device each; the store's clock also sees what it writes
+        assert 0 < use["device_seconds"] <= row["seconds"][name]
     assert (row["tokens_sampled"] > 0) == bool(uses) and row["flops_training"] > 0
 
 
@@ -300,66 +306,35 @@ def test_a_run_that_fails_leaves_its_error_and_can_be_run_again(
 # -- W&B -----------------------------------------------------------------------------------------------------------
 
 
-def wandb_records(file: Path) -> Iterator[Record]:
-    """The records of a .wandb file: a 7-byte head, then LevelDB's log format (checksum, length, kind; 32-KiB blocks).
-
-    wandb 0.31 has no reader of its own in Python any more.
-    """
-    data, position, parts = file.read_bytes(), 7, b""
-    assert data[:4] == b":W&B"
-    while position < len(data):
-        if 32768 - position % 32768 < 7:
-            position += 32768 - position % 32768
-            continue
-        length, kind = struct.unpack("<HB", data[position + 4 : position + 7])
-        parts += data[position + 7 : position + 7 + length]
-        position += 7 + length
-        if kind in (1, 4):  # whole, or the last part
-            record = Record()
-            record.ParseFromString(parts)
-            yield record
-            parts = b""
-
-
-def name_of(item: Any) -> str:
-    return item.key or "/".join(item.nested_key)
-
-
-def offline_record(config: Config) -> dict[str, list[Any]]:
-    """The records of a run's one offline W&B folder by kind."""
-    wandb.teardown()  # its service writes the file; when that has ended, all of it is there
-    (file,) = run_folder(config).glob("wandb/offline-run-*/*.wandb")
-    found: dict[str, list[Any]] = {}
-    for record in wandb_records(file):
-        kind = record.WhichOneof("record_type")
-        found.setdefault(kind, []).append(getattr(record, kind))
-    return found
-
-
 def test_an_offline_wandb_run_holds_the_rows_numbers_the_curves_and_the_configuration(
     study: dict[str, Row], folder: Path, tmp_path: Path
 ) -> None:
     more = ("method=step_dpo", "sweep=trial", "tracking=wandb", "tracking.mode=offline")
     config = configuration(tmp_path, *more, store=folder / "store")
     row = run_once(config)
-    found = offline_record(config)
+    found = offline(run_folder(config))  # one alone: no stage was trained for it
+    assert (found.run.run_group, found.run.project, found.run.job_type) == ("trial", "synth-scaling", "run")
+    assert list(found.run.tags) == ["maze", "step_dpo", "size", "tiny"]
+    assert {key: found.config[key] for key in row["config"]} == row["config"]
+    assert {key: found.summary[key] for key in row if key != "config"} == {k: row[k] for k in row if k != "config"}
+    assert sum("policy/loss" in point for point in found.history) >= 2
+    assert sum("base/loss" in point for point in found.history) == 1  # made by another run, shown all the same
+    assert found.axes["policy/*"] == "policy/step" and found.axes["base/*"] == "base/step"
+    assert found.exit_codes == [0]
 
-    assert {run.run_id for run in found["run"]} == {run_hash(config)}
-    run = found["run"][0]
-    assert (run.run_group, run.project, run.job_type) == ("trial", "synth-scaling", "run")
-    stored = {item.key: json.loads(item.value_json) for item in run.config.update}
-    assert stored["method"] == row["config"]["method"] and stored["data"]["problems"] == N
-
-    history = [{name_of(item): json.loads(item.value_json) for item in point.item} for point in found["history"]]
-    assert sum("policy/loss" in point for point in history) >= 2
-    assert sum("base/loss" in point for point in history) == 1  # made by another run, shown all the same
-    tables = {name.split("/")[0] for point in history for name, value in point.items() if value == "table-file"}
-    assert tables == {"own_responses", "test_responses", "correct"}
-
-    summary = {name_of(item): json.loads(item.value_json) for update in found["summary"] for item in update.update}
-    assert summary["error"] == row["error"] and summary["wrong"] == row["wrong"] and summary["run"] == row["run"]
-    assert not tables & set(summary)  # a number of that name would hide the table
-    assert [done.exit_code for done in found["exit"]] == [0]
+    table = found.table("own_responses")
+    own = [dict(zip(table["columns"], line, strict=True)) for line in table["data"]]
+    assert any(line["first pit"] for line in own)
+    for line in own:
+        steps, values = line["steps"].split(" | "), [float(q) for q in line["values Q_0..Q_L"].split()]
+        assert len(values) in (0, len(steps) + 1)
+        pits = [place for place, step in enumerate(steps, start=1) if step.startswith(">>") and step.endswith("<<")]
+        assert pits == ([line["first pit"]] if line["first pit"] else [])
+        if pits:  # the values are rounded, and 0 is the lowest there is
+            assert line["reward"] == 0 and values[pits[0]] == 0
+    stages = {line[0]: line for line in found.table("stages")["data"]}
+    assert set(stages) == set(row["costs"]) and all(stages[name][1] == row["hashes"][name] for name in stages)
+    assert {"own_responses", "test_responses", "correct", "stages"} <= set(found.summary)
 
 
 def test_the_wandb_run_of_a_run_that_fails_is_finished_with_exit_code_1(
@@ -369,4 +344,4 @@ def test_the_wandb_run_of_a_run_that_fails_is_finished_with_exit_code_1(
     config = configuration(tmp_path, *more, store=folder / "store")
     with pytest.raises(FloatingPointError):
         run_once(config)
-    assert [done.exit_code for done in offline_record(config)["exit"]] == [1]
+    assert offline(run_folder(config)).exit_codes == [1]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from wandb_runs import MAZE, Offline, configuration, offline, tracked
+import wandb
+from wandb_runs import MAZE, Offline, configuration, offline, offline_runs, tracked
 
 from synth_scaling.config import run_hash
 from synth_scaling.tracking import NoTracker, WandbTracker, start_tracker
@@ -52,10 +54,14 @@ def test_the_summary_and_the_configuration_hold_the_whole_row(run: tuple[dict[st
 
 def test_the_run_is_named_by_its_configuration_and_grouped_by_its_sweep(run: tuple[dict[str, Any], Offline]) -> None:
     row, found = run
-    assert (found.run.run_id, found.run.run_group, found.run.job_type) == (row["run"], "maze", "run")
+    told = json.dumps({"run": row["run"], "sweep": "maze"}, separators=(",", ":"))
+    assert found.run.run_id == hashlib.sha256(told.encode()).hexdigest()[:16]
+    assert (found.run.run_group, found.run.job_type) == ("maze", "run")
     assert found.run.display_name == f"rft N={row['problems']} seed={row['seed']}"
+    assert list(found.run.tags) == ["maze", "rft", row["figure"], "tiny"]
     assert found.exit_codes == [0]
     assert [point["policy/loss"] for point in found.history if "policy/loss" in point] == [0.5]
+    assert found.axes == {"policy/step": "", "policy/*": "policy/step"}
 
 
 def test_the_table_correct_is_what_correct_parquet_holds(
@@ -82,6 +88,70 @@ def test_a_row_without_answers_is_tracked_all_the_same(row: dict[str, Any], tmp_
     WandbTracker(config, run_hash(config), tmp_path).finish(row)
     found = offline(tmp_path)
     assert found.exit_codes == [0] and found.summary["error"] == row["error"] and "correct" not in found.summary
+
+
+def losses(found: Offline, stage: str) -> list[float]:
+    return [point[f"{stage}/loss"] for point in found.history if f"{stage}/loss" in point]
+
+
+def test_a_run_set_aside_before_its_policy_has_no_wandb_run_yet(tmp_path: Path) -> None:
+    config = configuration(method="sft", sweep="mine")
+    first = WandbTracker(config, run_hash(config), tmp_path)
+    with first.making("base", "b" * 16):
+        first.curve("base", {"step": 100, "loss": 2.0})
+        first.curve("base", {"step": 200, "loss": 1.0})
+    with first.making("rollouts", "c" * 16):
+        pass  # no curve: nothing to show
+    (stage,) = offline_runs(tmp_path)
+    assert (stage.run.job_type, stage.run.run_group, stage.run.display_name) == ("stage", "mine", f"base {'b' * 16}")
+    assert losses(stage, "base") == [2.0, 1.0] and stage.axes["base/*"] == "base/step" and stage.exit_codes == [0]
+    assert stage.config["stage"] == "base" and stage.config["model"]["name"] == "tiny"
+
+    again = WandbTracker(config, run_hash(config), tmp_path)
+    again.curve("base", {"step": 100, "loss": 2.0})  # of the stage in the store
+    again.curve("base", {"step": 200, "loss": 1.0})
+    with again.making("policy", "d" * 16):
+        again.curve("policy", {"step": 2, "loss": 0.5})
+    again.finish({"error": 0.25})
+    runs = {found.run.job_type: found for found in offline_runs(tmp_path)}
+    assert set(runs) == {"run", "stage"} and runs["run"].run.run_id != runs["stage"].run.run_id
+    assert losses(runs["run"], "base") == [2.0, 1.0] and losses(runs["run"], "policy") == [0.5]
+    assert runs["run"].summary["error"] == 0.25 and runs["run"].exit_codes == [0]
+
+
+def test_a_run_that_is_broken_off_and_begun_again_leaves_one_recording(tmp_path: Path) -> None:
+    config = configuration(method="sft")
+    for loss in (0.5, 0.25):
+        wandb.teardown()  # as when the process ends
+        tracker = WandbTracker(config, run_hash(config), tmp_path)
+        with tracker.making("policy", "d" * 16):
+            tracker.curve("policy", {"step": 2, "loss": loss})
+    tracker.finish({"error": 0.5})
+    found = offline(tmp_path)
+    assert losses(found, "policy") == [0.25] and found.exit_codes == [0]
+
+
+def test_a_stage_that_fails_and_its_run_have_exit_code_1(tmp_path: Path) -> None:
+    config = configuration(method="sft")
+    tracker = WandbTracker(config, run_hash(config), tmp_path)
+    with pytest.raises(FloatingPointError), tracker.making("pi_sft", "e" * 16):
+        tracker.curve("pi_sft", {"step": 1, "loss": 9.0})
+        raise FloatingPointError
+    tracker.finish(None)
+    runs = {found.run.job_type: found for found in offline_runs(tmp_path)}
+    assert {kind: found.exit_codes for kind, found in runs.items()} == {"stage": [1], "run": [1]}
+    assert losses(runs["run"], "pi_sft") == [9.0]
+
+
+def test_a_run_of_two_sweeps_is_two_wandb_runs(tmp_path: Path) -> None:
+    for sweep in ("one", "two"):
+        config = configuration(method="sft", sweep=sweep)
+        folder = tmp_path / sweep / run_hash(config)
+        folder.mkdir(parents=True)
+        WandbTracker(config, run_hash(config), folder).finish({"sweep": sweep})
+    (one, two) = offline_runs(tmp_path)
+    assert {one.run.run_group, two.run.run_group} == {"one", "two"} and one.run.run_id != two.run.run_id
+    assert len({folder.name for folder in tmp_path.glob("*/*")}) == 1  # as far as the store knows it is the same run
 
 
 def test_none_tracks_nothing(tmp_path: Path) -> None:

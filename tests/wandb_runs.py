@@ -77,9 +77,19 @@ def tracked(row: dict[str, Any], answers: pd.DataFrame, folder: Path) -> dict[st
 
 
 def offline(folder: Path) -> Offline:
-    """The one offline run in `folder`/wandb. Ends W&B's service first, which writes the file."""
+    """The one offline run in `folder`."""
+    (found,) = offline_runs(folder)
+    return found
+
+
+def offline_runs(folder: Path) -> list[Offline]:
+    """Every offline run in `folder` and below, oldest first. Ends W&B's service first, which writes their files."""
     wandb.teardown()
-    (file,) = folder.glob("wandb/offline-run-*/*.wandb")
+    files = folder.rglob("wandb/offline-run-*/*.wandb")
+    return [_read(file) for file in sorted(files, key=lambda file: file.parent.name)]
+
+
+def _read(file: Path) -> Offline:
     config: dict[str, Any] = {}
     summary: dict[str, Any] = {}
     history: list[dict[str, Any]] = []

@@ -83,6 +83,6 @@ def _right(task: Task, codec: Codec, completed: Sequence[tuple[Problem, tuple[in
 
 
 def _cost(parameters: int, prompts: Sequence[Sequence[int]], sampled: Sequence[Sequence[int]]) -> Cost:
-    tokens = sum(map(len, sampled))
-    flops = sampling_flops(parameters, sum(map(len, prompts)), tokens)
-    return Cost(tokens_sampled=tokens, flops_sampling=flops)
+    begun, tokens = sum(map(len, prompts)), sum(map(len, sampled))
+    flops = sampling_flops(parameters, begun, tokens)
+    return Cost(tokens_sampled=tokens, flops_sampling=flops, tokens_prompted=begun)

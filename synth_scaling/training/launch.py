@@ -20,7 +20,7 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from synth_scaling.records import NLLRow, PreferenceRow, read_table, write_table
 from synth_scaling.store import Cost
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 from synth_scaling.training.trainer import Curve, Training
+from synth_scaling.usage import peak_device_memory
 
 ROWS, JOB, COST = "rows.parquet", "job.json", "cost.json"
 
@@ -151,6 +152,7 @@ def _work(folder: Path) -> None:
     training = Training(Path(job.pop("start")), options=options, resume=resume and Path(resume), **job)
     rows: Any = read_table(folder / ROWS, NLLRow if preference is None else PreferenceRow)
     cost = _train(rows, training, folder, preference, lambda point: None)
+    cost = replace(cost, peak_device_memory=peak_device_memory())  # of another process it cannot be seen
     if os.environ["RANK"] == "0":
         (folder / COST).write_text(json.dumps(asdict(cost)))
 
