@@ -114,7 +114,7 @@ def write(records: Sequence[Record], out: Path) -> int:
                 both = f"{sweeps[row['run']]} and {row['sweep']}"
                 raise InputError(f"W&B run {record.id}: run {row['run']} is in {both}: name one sweep with --group")
             sweeps[row["run"]] = row["sweep"]
-            place = Path(folder) / "runs" / row["run"]
+            place = Path(folder) / "runs" / record.id
             place.mkdir(parents=True)
             (place / "row.json").write_text(json.dumps(row), encoding="utf-8")
             pq.write_table(answers, place / "correct.parquet")

@@ -52,7 +52,7 @@ class WandbTracker(NoTracker):
         self.kept: list[tuple[str, Mapping[str, float]]] = []  # points of curves until the run's own W&B run starts
         self.own: WandbRun | None = None
         self.making_now: tuple[str, str] | None = None
-        self.stage: WandbRun | None = None
+        self.shown: WandbRun | None = None
 
     @contextlib.contextmanager
     def making(self, stage: str, digest: str) -> Iterator[None]:
@@ -65,15 +65,15 @@ class WandbTracker(NoTracker):
             yield
             code = 0
         finally:
-            if self.stage is not None:
-                self.stage.finish(code)
-            self.making_now = self.stage = None
+            if self.shown is not None:
+                self.shown.finish(code)
+            self.making_now = self.shown = None
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
         if self.making_now is not None:
             assert self.making_now[0] == stage, f"a point of {stage} while {self.making_now[0]} is made"
-            self.stage = self.stage or self._stage_run(*self.making_now)
-            self.stage.curve(stage, point)
+            self.shown = self.shown or self._stage_run(*self.making_now)
+            self.shown.curve(stage, point)
         if self.own is None:
             self.kept.append((stage, point))
         else:

@@ -163,6 +163,16 @@ def test_a_row_comes_back_as_it_was_made(runs, tmp_path):
     assert list(results.pass_rate[runs[1].row["run"]]) == list(measured)
 
 
+def test_a_run_of_two_sweeps_is_pulled_one_sweep_at_a_time(runs, tmp_path):
+    first, *_ = records = [run.record for run in runs]
+    again = replace(first, id="0" * 16, summary=dict(first.summary) | {"sweep": "another"})
+    with pytest.raises(
+        InputError, match=f"W&B run {again.id}: run {first.summary['run']} is in maze and another: name"
+    ):
+        write([*records, again], tmp_path)
+    assert write([again], tmp_path) == 1 and load(tmp_path).rows["sweep"][0] == "another"
+
+
 def test_wandbs_own_client_gives_the_same_records(server, runs):
     assert fetch("entity/project") == [run.record for run in runs]
     assert fetch("entity/project", "maze") == [run.record for run in runs]
@@ -214,7 +224,7 @@ def _table(columns: list[str], *lines: list[Any]) -> Any:
         (_with(wrong=1.5), "the field 'wrong' should be int, found 1.5"),
         (_with(wrong="NaN"), "the field 'wrong' should be int, found 'NaN'"),
         (_with(problems=0), "the field 'problems' should be at least 1, found 0"),
-        (_with(run="another"), "the field 'run' should be the run's own id, found 'another'"),
+        (_with(run="../another"), "the field 'run' should be a hash, found '../another'"),
         (_with(tested=999), "the row says 135 of 999 wrong"),
         (lambda record: replace(record, table=None), "the table 'correct' is missing"),
         (lambda record: replace(record, table="{"), "the table 'correct' cannot be read"),

@@ -1,0 +1,61 @@
+"""What watching costs: a W&B run recorded offline, with and without W&B's system figures, and `usage.measured`.
+
+python -m benchmarks.tracking [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import wandb
+
+from synth_scaling.store import Cost
+from synth_scaling.usage import measured
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="only check that it runs")
+    runs = 3 if parser.parse_args().quick else 20
+    with tempfile.TemporaryDirectory() as folder:
+        seconds(lambda: wandb_run(folder, "first", True, True))  # starts W&B's service
+        for listed in (True, False):
+            for stats in (True, False):
+                words = f"system figures {'on' if stats else 'off'}, list of packages {'on' if listed else 'off'}"
+                took = [seconds(lambda i=i: wandb_run(folder, f"{words}{i}", stats, listed)) for i in range(runs)]
+                print(f"W&B run of 10 points, {words}: {1000 * statistics.median(took):.0f} ms")
+        wandb.teardown()
+        make = measured(lambda _: (Cost(), {}), 1)
+        took = [seconds(lambda: make(Path(folder))) for _ in range(10 * runs)]
+        print(f"usage.measured around nothing: {1000 * statistics.median(took):.1f} ms")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def wandb_run(folder: str, name: str, stats: bool, listed: bool) -> None:
+    """Init, ten points and finish, as `synth_scaling.wandb_run` does."""
+    settings = wandb.Settings(
+        silent=True,
+        console="off",
+        x_disable_meta=True,
+        x_disable_stats=not stats,
+        x_save_requirements=listed,
+        reinit="create_new",
+    )
+    run = wandb.init(project="p", name=name, dir=folder, mode="offline", settings=settings)
+    for step in range(10):
+        run.log({"policy/step": step, "policy/loss": 1.0}, step=step, commit=True)
+    run.finish(exit_code=0)
+
+
+if __name__ == "__main__":
+    main()
