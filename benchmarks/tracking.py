@@ -6,6 +6,7 @@ python -m benchmarks.tracking [--quick]
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import tempfile
 import time
@@ -23,12 +24,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="only check that it runs")
     runs = 3 if parser.parse_args().quick else 20
     with tempfile.TemporaryDirectory() as folder:
-        seconds(lambda: wandb_run(folder, "first", True, True))  # starts W&B's service
-        for listed in (True, False):
-            for stats in (True, False):
-                words = f"system figures {'on' if stats else 'off'}, list of packages {'on' if listed else 'off'}"
-                took = [seconds(lambda i=i: wandb_run(folder, f"{words}{i}", stats, listed)) for i in range(runs)]
-                print(f"W&B run of 10 points, {words}: {1000 * statistics.median(took):.0f} ms")
+        wandb_run(folder, True, True)  # starts W&B's service
+        for stats, listed in ((True, True), (False, True), (True, False), (False, False)):
+            run = functools.partial(wandb_run, folder, stats, listed)
+            took = statistics.median(seconds(run) for _ in range(runs))
+            words = f"system figures {'on' if stats else 'off'}, list of packages {'on' if listed else 'off'}"
+            print(f"W&B run of 10 points, {words}: {1000 * took:.0f} ms")
         wandb.teardown()
         make = measured(lambda _: (Cost(), {}), 1)
         took = [seconds(lambda: make(Path(folder))) for _ in range(10 * runs)]
@@ -41,7 +42,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begin
 
 
-def wandb_run(folder: str, name: str, stats: bool, listed: bool) -> None:
+def wandb_run(folder: str, stats: bool, listed: bool) -> None:
     """Init, ten points and finish, as `synth_scaling.wandb_run` does."""
     settings = wandb.Settings(
         silent=True,
@@ -51,7 +52,7 @@ def wandb_run(folder: str, name: str, stats: bool, listed: bool) -> None:
         x_save_requirements=listed,
         reinit="create_new",
     )
-    run = wandb.init(project="p", name=name, dir=folder, mode="offline", settings=settings)
+    run = wandb.init(project="p", dir=folder, mode="offline", settings=settings)
     for step in range(10):
         run.log({"policy/step": step, "policy/loss": 1.0}, step=step, commit=True)
     run.finish(exit_code=0)

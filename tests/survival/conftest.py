@@ -86,7 +86,7 @@ class Small:
 
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-CLOCK = {"wall_seconds", "device_seconds", "peak_memory", "seconds"}
+CLOCK = {"wall_seconds", "device_seconds", "peak_memory", "peak_device_memory", "seconds"}
 
 
 def without_clock(value: Any) -> Any:
