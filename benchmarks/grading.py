@@ -4,9 +4,10 @@
 
 Ordinary responses a second: the 2,638 published solutions of GSM8K where --data has them (else as many made ones);
 made MATH answers, none of them twice, one in eight of which is neither a number nor the gold text; the same with some
-that only math-verify reads; and eight samples a problem, which repeat their answers as samples do. Then 10,000 hostile responses as number and as LaTeX:
-seconds, the slowest that was not killed, how many hit the bound, how many came out right (none may). Seconds are of the
-wall clock, with a worker process a core; the start of the workers, which happens once, is printed by itself.
+that only math-verify reads; and eight samples a problem, which repeat their answers as samples do. Then 10,000 hostile
+responses as number and as LaTeX: seconds, the slowest that was not killed, how many hit the bound, how many came out
+right (none may). Seconds are of the wall clock, with a worker process a core; the start of the workers, which happens
+once, is printed by itself.
 """
 
 from __future__ import annotations
@@ -119,9 +120,11 @@ def main() -> None:
             begin = time.perf_counter()
             right.append(sum(grade(kind, pairs, bound=options.bound).rewards) / len(pairs))
             rates.append(len(pairs) / (time.perf_counter() - begin))
+        needs = f", {shares(pairs)}" if kind == "latex" else ""
         print(
-            f"{name:<30}{len(pairs):>6,} responses, {100 * right[-1]:.1f} % right"
-            f"{f', {shares(pairs)}' if kind == 'latex' else ''}: {sorted(rates)[REPEATS // 2]:,.0f} a second (best {max(rates):,.0f}, worst {min(rates):,.0f})"
+            f"{name:<30}{len(pairs):>6,} responses, {100 * right[-1]:.1f} % right{needs}: "
+            f"{sorted(rates)[REPEATS // 2]:,.0f} a second (best {max(rates):,.0f}, worst {min(rates):,.0f})",
+            flush=True,
         )
     texts = [*light(10_000 // few - len(HEAVY)), *HEAVY]
     for kind in ("number", "latex"):
