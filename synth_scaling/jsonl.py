@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator
@@ -42,6 +44,17 @@ def text_at(path: Path, number: int, row: dict[str, Any], field: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{path}:{number}: {field}: expected text, found {type(value).__name__}")
     return value
+
+
+def content_digest(path: Path) -> str:
+    """16 hex digits of what is in the file, whatever its name and however it is packed."""
+    return _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(path: Path, changed: int, size: int) -> str:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _read_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
