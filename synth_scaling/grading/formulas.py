@@ -78,16 +78,25 @@ class _Formula:
         return value
 
     def _product(self) -> Decimal:
-        value = self._power()
+        value, letters = self._factor()
+        product = value
         while (after := self._tokens[self._at]) not in ("", "+", "-", ")", "}", "^"):
-            before = self._tokens[self._at - 1]
-            # Side by side, a number and a fraction are a mixed number, and before a bracket may be a function's name.
-            if not self._next("cdot", "times") and (
-                after.isdigit() or (after == "frac" and before.isdigit()) or (after == "(" and before != ")")
-            ):
+            before, whole = self._tokens[self._at - 1], not letters and _is_whole(value)
+            times = self._next("cdot", "times")
+            value, letters = self._factor()
+            # Side by side, a whole number and another are a mixed number; before a bracket may be a function's name.
+            mixed = whole and not letters and (_is_whole(value) or not (after == "pi" or _is_whole(value**2)))
+            if not times and (after.isdigit() or mixed or (after == "(" and before != ")")):
                 raise _Unread
-            value *= self._power()
-        return value
+            product *= value
+        return product
+
+    def _factor(self) -> tuple[Decimal, bool]:
+        """Value, and whether there is a letter in it."""
+        others, self._letters = self._letters, False
+        value, letters = self._power(), self._letters
+        self._letters |= others
+        return value, letters
 
     def _power(self) -> Decimal:
         value = self._atom()
@@ -132,6 +141,10 @@ class _Formula:
         value = self._sum()
         self._need("}")
         return value
+
+
+def _is_whole(value: Decimal) -> bool:
+    return abs(value - value.to_integral_value()) <= _SAME * (1 + abs(value))
 
 
 def _tokens(text: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from functools import partial
 from synth_scaling.grading.answers import without_annotations
 from synth_scaling.grading.numbers import canonical, rational
 from synth_scaling.jsonl import text_at
+from synth_scaling.store import UNKEYED
 from synth_scaling.tasks.files import FileTask
 from synth_scaling.tasks.questions import Question, Wording
 from synth_scaling.tasks.sources import Row
@@ -22,7 +23,8 @@ DOWNLOAD = "https://github.com/openai/grade-school-math/tree/master/grade_school
 
 @dataclass
 class GSM8KOptions:
-    path: str | None = None  # a folder with train and test as .jsonl, .jsonl.gz or .parquet
+    # A folder with train and test as .jsonl, .jsonl.gz or .parquet; what is in the files names a run.
+    path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: openai/gsm8k, loaded by `datasets`
     revision: str | None = "e53f048856ff4f594e959d75785d2c2d37b678ee"  # of openai/gsm8k
     subsets: list[str] = field(default_factory=lambda: ["main"])  # the hub's configurations

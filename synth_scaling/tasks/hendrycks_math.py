@@ -13,6 +13,7 @@ from functools import partial
 
 from synth_scaling.grading.answers import boxes
 from synth_scaling.jsonl import text_at
+from synth_scaling.store import UNKEYED
 from synth_scaling.tasks.files import FileTask
 from synth_scaling.tasks.questions import Question, Wording
 from synth_scaling.tasks.sources import Row
@@ -27,7 +28,8 @@ SUBJECTS = (
 
 @dataclass
 class MATHOptions:
-    path: str | None = None  # a folder with train and test as .jsonl, .jsonl.gz or .parquet
+    # A folder with train and test as .jsonl, .jsonl.gz or .parquet; what is in the files names a run.
+    path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: EleutherAI/hendrycks_math, loaded by `datasets`
     revision: str | None = "21a5633873b6a120296cce3e2df9d5550074f4a3"  # of EleutherAI/hendrycks_math
     subsets: list[str] = field(default_factory=lambda: list(SUBJECTS))  # the hub's configurations
