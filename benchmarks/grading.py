@@ -1,12 +1,13 @@
 """Speed of grading, and what hostile responses cost.
 
-    python -m benchmarks.grading [--data ../shared/data] [--bound 5]
+    python -m benchmarks.grading [--data ../shared/data] [--bound 5] [--quick]
 
 Ordinary responses a second: the 2,638 published solutions of GSM8K where --data has them (else as many made ones);
-made MATH answers, nine in ten of which are numbers or the gold text and one needs algebra, none of them twice; and
-eight samples a problem, which repeat their answers as samples do. Then 10,000 hostile responses as number and as LaTeX:
-seconds, the slowest that was not killed, how many hit the bound, how many came out right (none may). Seconds are of the
-wall clock, with a worker process a core; the start of the workers, which happens once, is printed by itself.
+made MATH answers, none of them twice, one in eight of which is neither a number nor the gold text; the same with some
+that only math-verify reads; and eight samples a problem, which repeat their answers as samples do. Then 10,000 hostile
+responses as number and as LaTeX: seconds, the slowest that was not killed, how many hit the bound, how many came out
+right (none may). Seconds are of the wall clock, with a worker process a core; the start of the workers, which happens
+once, is printed by itself.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from hostile import HEAVY, light
 
 from synth_scaling.grade import gold_answer
 from synth_scaling.grading import workers
+from synth_scaling.grading.answers import final_answer
+from synth_scaling.grading.formulas import same_value
+from synth_scaling.grading.latex import settled
 from synth_scaling.grading.rewards import Kind, grade, in_worker
 
 Pairs = list[tuple[str, str]]
@@ -45,20 +49,42 @@ def gsm8k(data: Path) -> Pairs:
     ]
 
 
-def math(problems: int, samples: int, seed: int) -> Pairs:
-    """Made answers: six in ten whole numbers, three text or fractions, one that needs algebra; two in three right."""
+def math(problems: int, samples: int, seed: int, beyond: bool = True) -> Pairs:
+    """Made answers: six in ten whole numbers, two fractions or pairs, one a polynomial, one a root; two in three right.
+
+    With `beyond`, every other polynomial is something that only math-verify reads.
+    """
     rng = random.Random(seed)
     pairs = []
     for i in range(problems):
         a, b = rng.randint(2, 10**5), rng.randint(2, 10**5)
-        golds = [str(a)] * 6 + [rf"\frac{{{a}}}{{{b}}}", rf"x^2+{a}x+{b}", rf"({a},{b})", rf"{a}\sqrt{{{b}}}"]
-        rights = [str(a)] * 6 + [rf"\dfrac{{{2 * a}}}{{{2 * b}}}", f"x^{{2}} + {a}x + {b}", f"({a}, {b})"]
-        rights.append(rf"\sqrt{{{b}}}\cdot {a}")
-        wrongs = [str(b)] * 6 + [rf"\frac{{{b}}}{{{a}}}", rf"x^2+{a}x-{b}", rf"({b},{a})", rf"{b}\sqrt{{{a}}}"]
+        gold, right, wrong = [
+            *[(str(a), str(a), str(b))] * 6,
+            (rf"\frac{{{a}}}{{{b}}}", rf"\dfrac{{{2 * a}}}{{{2 * b}}}", rf"\frac{{{b}}}{{{a}}}"),
+            (rf"x^2+{a}x+{b}", f"x^{{2}} + {a}x + {b}", rf"x^2+{a}x-{b}"),
+            (f"({a},{b})", f"({a}, {b})", f"({b},{a})"),
+            (rf"{a}\sqrt{{{b}}}", rf"\sqrt{{{b}}}\cdot {a}", rf"{b}\sqrt{{{a}}}"),
+        ][i % 10]
+        if beyond and i % 20 == 7:
+            gold, right, wrong = [
+                (f"{a}+{b}i", f"{b}i+{a}", f"{a}-{b}i"),
+                (rf"({a},\infty)", rf"({a}, +\infty)", rf"({b},\infty)"),
+                (rf"{a}^\circ", str(a), str(b)),
+                (rf"\begin{{pmatrix}}{a}\\{b}\end{{pmatrix}}",) * 2 + (rf"\begin{{pmatrix}}{b}\\{a}\end{{pmatrix}}",),
+                (rf"y={a}x+{b}", rf"y-{b}={a}x", rf"y={b}x+{a}"),
+            ][i // 20 % 5]
         for _ in range(samples):
-            given = rights[i % 10] if rng.random() < 2 / 3 else wrongs[i % 10]
-            pairs.append((golds[i % 10], rf"Expanding gives the value, so the answer is $\boxed{{{given}}}$."))
+            given = right if rng.random() < 2 / 3 else wrong
+            pairs.append((gold, rf"Expanding gives the value, so the answer is $\boxed{{{given}}}$."))
     return pairs
+
+
+def shares(pairs: Pairs) -> str:
+    """How many of the answers need more than a look at them, and how many need math-verify."""
+    answers = [(gold, final_answer(response) or "") for gold, response in pairs]
+    open_ = [answer for answer in answers if settled(*answer) is None]
+    beyond = sum(same_value(*answer) is None for answer in open_)
+    return f"{100 * len(open_) / len(pairs):.0f} % need algebra, {100 * beyond / len(pairs):.0f} % math-verify"
 
 
 def seconds(kind: Kind, gold: str, response: str) -> float:
@@ -73,15 +99,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="default %(default)s")
     parser.add_argument("--bound", type=float, default=5.0, help="seconds (default %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="fewer responses: a check that it runs, not a measurement")
     options = parser.parse_args()
+    few = 10 if options.quick else 1
     begin = time.perf_counter()
     grade("latex", [("x+1", r"\boxed{1+x}")] * workers.count())
     print(f"workers: {workers.count()}, started in {time.perf_counter() - begin:.1f} s")
     published = gsm8k(options.data)
     ordinary: list[tuple[str, Kind, Callable[[int], Pairs]]] = [
         ("gsm8k, published solutions", "number", lambda seed: published),
-        ("math, one sample", "latex", lambda seed: math(4000, 1, seed)),  # new numbers each time: parses are remembered
-        ("math, eight samples", "latex", lambda seed: math(1000, 8, seed)),
+        # new numbers each time: parses are remembered
+        ("math, one sample", "latex", lambda seed: math(4000 // few, 1, seed, False)),
+        ("math, with what is no formula", "latex", lambda seed: math(4000 // few, 1, seed)),
+        ("the same, eight samples", "latex", lambda seed: math(1000 // few, 8, seed)),
     ]
     for name, kind, make in ordinary:
         rates, right = [], []
@@ -90,11 +120,13 @@ def main() -> None:
             begin = time.perf_counter()
             right.append(sum(grade(kind, pairs, bound=options.bound).rewards) / len(pairs))
             rates.append(len(pairs) / (time.perf_counter() - begin))
+        needs = f", {shares(pairs)}" if kind == "latex" else ""
         print(
-            f"{name:<28}{len(pairs):>6,} responses, {100 * right[-1]:.1f} % right: "
-            f"{sorted(rates)[REPEATS // 2]:>7,.0f} a second (best {max(rates):,.0f}, worst {min(rates):,.0f})"
+            f"{name:<30}{len(pairs):>6,} responses, {100 * right[-1]:.1f} % right{needs}: "
+            f"{sorted(rates)[REPEATS // 2]:,.0f} a second (best {max(rates):,.0f}, worst {min(rates):,.0f})",
+            flush=True,
         )
-    texts = [*light(10_000 - len(HEAVY)), *HEAVY]
+    texts = [*light(10_000 // few - len(HEAVY)), *HEAVY]
     for kind in ("number", "latex"):
         hostile = [(r"\frac{18}{35}" if kind == "latex" else "18", text) for text in texts]
         begin = time.perf_counter()
@@ -102,7 +134,7 @@ def main() -> None:
         took = time.perf_counter() - begin
         alone = [t for t in workers.run(seconds, [(kind, *pair) for pair in hostile], options.bound) if t is not None]  # type: ignore[arg-type]
         print(
-            f"hostile as {kind:<17}{len(texts):>6,} responses, {sum(grades.rewards):>5,} right: {took:.1f} s, "
+            f"hostile as {kind:<19}{len(texts):>6,} responses, {sum(grades.rewards):>5,} right: {took:.1f} s, "
             f"{grades.over_bound} hit the bound of {options.bound:g} s, the slowest other took {max(alone):.2f} s"
         )
 

@@ -18,12 +18,13 @@ from omegaconf import DictConfig, OmegaConf
 from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check, check_task, known
 from synth_scaling.data_options import DataOptions, JSONLDataOptions
+from synth_scaling.jsonl import content_digest
 from synth_scaling.methods import METHODS
-from synth_scaling.model_options import MODELS
+from synth_scaling.model_options import MODELS, contents_of_model
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.store import ADDED, content_hash, without_added
 from synth_scaling.tasks import TASKS
-from synth_scaling.teacher_data import content_digest
+from synth_scaling.tasks.sources import contents_of_files
 from synth_scaling.training.options import TrainerOptions
 
 __all__ = ["Config", "ConfigError", "register_schemas", "resolved", "restored", "run_hash", "typed"]
@@ -138,6 +139,8 @@ def run_hash(config: Config) -> str:
     named = without_added(resolved(config), config)
     if isinstance(config.data, JSONLDataOptions):  # what is in the file, not where it lies
         named["data"]["path"] = content_digest(Path(config.data.path))
+    named["task"] |= contents_of_files(config.task)  # the same
+    named["model"] |= contents_of_model(config.model)
     return content_hash({key: value for key, value in named.items() if key not in NOT_HASHED})
 
 

@@ -23,7 +23,7 @@ from synth_scaling.evaluation import wilson_interval
 from synth_scaling.grading.answers import boxes, final_answer
 from synth_scaling.grading.numbers import canonical, rational
 from synth_scaling.grading.rewards import BOUND, Kind, each
-from synth_scaling.jsonl import read_rows, text_at, write_rows
+from synth_scaling.jsonl import check_writable, read_rows, text_at, write_rows
 
 KINDS: dict[str, Kind] = {"gsm8k": "number", "gsm_symbolic": "number", "word_sums": "number", "math": "latex"}
 assert set(KINDS.values()) == set(get_args(Kind))
@@ -48,6 +48,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         options = read_options(arguments)
         rows, pairs = read_pairs(options)
+        if options.output:
+            check_writable(options.output)
         rewards = list(
             tqdm(
                 each(KINDS[options.task], pairs, options.last_number, options.bound),

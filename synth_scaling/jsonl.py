@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator
@@ -44,6 +46,17 @@ def text_at(path: Path, number: int, row: dict[str, Any], field: str) -> str:
     return value
 
 
+def content_digest(path: Path) -> str:
+    """16 hex digits of what is in the file, whatever its name and however it is packed."""
+    return _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(path: Path, changed: int, size: int) -> str:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
 def _read_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         row = json.loads(line)
@@ -51,7 +64,9 @@ def _read_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
         raise ValueError(f"{path}:{number}: not UTF-8 (byte {error.start + 1})") from None
     except RecursionError:
         raise ValueError(f"{path}:{number}: not JSON that can be read (nested too deeply)") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}:{number}: not JSON ({error.msg} at character {error.pos + 1})") from None
+    except ValueError as error:  # a number of too many digits
         raise ValueError(f"{path}:{number}: not JSON ({error})") from None
     if not isinstance(row, dict):
         raise ValueError(f"{path}:{number}: expected a JSON object, found {type(row).__name__}")
@@ -67,6 +82,17 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except (OSError, pa.ArrowInvalid) as error:
         raise ValueError(f"{path}: cannot be read as Parquet ({str(error).splitlines()[0]})") from None
     yield from enumerate(rows, start=1)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written before what is to be written has been computed. Raises ValueError."""
+    there = path.exists()
+    try:
+        open(path, "ab").close()
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:

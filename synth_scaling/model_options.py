@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from synth_scaling.bounds import ConfigError, above_zero, at_least, between
-from synth_scaling.pretrained import check_folder, check_template, context_of, resolve
+from synth_scaling.pretrained import check_folder, check_template, content_digest, context_of, resolve
 from synth_scaling.smollm2 import CONTEXT as SMOLLM2_CONTEXT
 from synth_scaling.smollm2 import WHEEL, check_wheel
 from synth_scaling.tasks.task import Task
@@ -63,6 +64,16 @@ def check_model(model: TinyOptions | PretrainedOptions) -> None:
         check_folder(resolve(model.path, model.revision), model.path)
     if model.chat is not None:
         check_template(model.chat, None if model.path == WHEEL else resolve(model.path, model.revision), model.path)
+
+
+def contents_of_model(model: TinyOptions | PretrainedOptions) -> dict[str, str | None]:
+    """What a run is named by in place of where its model lies: the content, and that of a chat template's file."""
+    if isinstance(model, TinyOptions) or model.path == WHEEL:
+        return {}
+    named: dict[str, str | None] = {"path": content_digest(resolve(model.path, model.revision)), "revision": None}
+    if model.chat not in (None, "tokenizer"):
+        named["chat"] = Path(model.chat).expanduser().read_text()
+    return named
 
 
 def check_model_for(task: Task, model: TinyOptions | PretrainedOptions) -> None:

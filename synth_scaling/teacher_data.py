@@ -10,7 +10,6 @@ run is refused before anything is computed.
 from __future__ import annotations
 
 import functools
-import gzip
 import hashlib
 import re
 from collections.abc import Sequence
@@ -98,17 +97,6 @@ def read_teacher_data(path: Path, fields: Fields, task: Task) -> TeacherData:
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     return _read(path, path.stat().st_mtime_ns, path.stat().st_size, fields, _ByIdentity(task))
-
-
-def content_digest(path: Path) -> str:
-    """16 hex digits of what is in the file, whatever its name and however it is packed."""
-    return _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
-
-
-@functools.lru_cache(maxsize=8)
-def _digest(path: Path, changed: int, size: int) -> str:
-    with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth_scaling.config import Config, ConfigError, JSONLDataOptions, register_schemas, run_hash, typed
+from synth_scaling.jsonl import content_digest
 from synth_scaling.results import run_folder, run_once
 from synth_scaling.sampling import Engine
 from synth_scaling.tasks.maze import Maze
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
-from synth_scaling.teacher_data import Fields, TeacherData, content_digest, read_teacher_data
+from synth_scaling.teacher_data import Fields, TeacherData, read_teacher_data
 
 ROOT = Path(__file__).parent.parent
 TASK = WordSums(WordSumsOptions(n_test=20, n_validation=10))

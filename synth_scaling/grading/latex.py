@@ -1,20 +1,18 @@
-r"""Whether two LaTeX answers mean the same, by math-verify. Runs in a worker process only (:mod:`.workers`).
+r"""Whether two LaTeX answers mean the same, as far as a look at them tells: the same text, or two exact numbers.
 
-What can be told without it is told first, by :func:`settled`: the same text, or two exact numbers.
+The rest is for worker processes: :mod:`.formulas`, then :mod:`.algebra`.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 from fractions import Fraction
-from functools import lru_cache
-from typing import Any
 
 LONGEST = 300  # characters; an answer longer than this and other than the gold one is wrong
 DEEPEST = 6  # brackets inside brackets; the parser's time grows by half with each, and no gold answer has so many
 
 _INTEGER = re.compile(r"-?[0-9]{1,100}")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,8})\.[0-9]{1,6}")
 _FRACTION = re.compile(
     r"(-?)(?:\\frac\{(-?[0-9]{1,50})\}\{([0-9]{1,50})\}|\\frac([0-9])([0-9])|([0-9]{1,50})/([0-9]{1,50}))"
 )
@@ -26,6 +24,7 @@ _NOISE = re.compile(r"\\left|\\right|\\[,;:! ]|\s|\\displaystyle|\\limits")
 
 def settled(gold: str, given: str) -> bool | None:
     """True or False where neither a parser nor algebra is needed, None where it is."""
+    decimals = [_decimal(text) for text in (gold, given)]
     gold, given = _plain(gold), _plain(given)
     if gold == given:
         return True
@@ -34,48 +33,13 @@ def settled(gold: str, given: str) -> bool | None:
     numbers = _exact(gold), _exact(given)
     if numbers[0] is not None and numbers[1] is not None:
         return numbers[0] == numbers[1]
+    one, other = (exact if decimal is None else decimal for decimal, exact in zip(decimals, numbers, strict=True))
+    if one is not None and other is not None:  # math-verify compares decimals to six places
+        return True if one == other else False if abs(one - other) > Fraction(1, 10**5) else None
     lists = _exact_list(gold), _exact_list(given)
     if lists[0] is not None and lists[1] is not None and lists[0][0] == lists[1][0]:
         return lists[0] == lists[1]
     return None
-
-
-def same(gold: str, given: str) -> bool:
-    """Whether math-verify finds `given` equal to `gold`. Raises nothing that is an Exception; may take for ever.
-
-    Stricter than it in one thing: of an equation with a number on its left, as in `7=8`, both sides must be right,
-    where math-verify reads the right one alone. Milder in another: a percent sign that one of the two lacks is
-    dropped, as is the custom with MATH.
-    """
-    try:
-        if _equal(gold, given):
-            return True
-        if ("%" in gold) != ("%" in given):
-            return _equal(re.sub(r"\\?%", "", gold), re.sub(r"\\?%", "", given))
-    except Exception:  # there is hardly an exception that sympy does not raise on text like this
-        pass
-    return False
-
-
-def _equal(gold: str, given: str) -> bool:
-    from math_verify import verify
-    from sympy import Eq
-
-    right, found = _parsed(gold), _parsed(given)
-    if not right or not found or not verify(right, found, timeout_seconds=None):  # no signals: the process is bounded
-        return False
-    if isinstance(found[0], Eq) and found[0].lhs.is_number and not isinstance(right[0], Eq):
-        return bool(verify(right, found[0].lhs, timeout_seconds=None))
-    return True
-
-
-@lru_cache(maxsize=4096)
-def _parsed(latex: str) -> list[Any]:
-    from math_verify import LatexExtractionConfig, parse
-
-    logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that nothing bounds it; the process does
-    box = LatexExtractionConfig(boxed_match_priority=0)
-    return parse(f"\\boxed{{{latex}}}", [box], parsing_timeout=None)
 
 
 def _plain(latex: str) -> str:
@@ -90,6 +54,11 @@ def _exact_list(plain: str) -> tuple[str, list[Fraction | None]] | None:
         return None
     members = [_exact(member) for member in match[2].split(",")]
     return None if len(members) < 2 or None in members else (match[1] + match[3], members)
+
+
+def _decimal(latex: str) -> Fraction | None:
+    text = latex.strip(" $")
+    return Fraction(text) if _DECIMAL.fullmatch(text) else None
 
 
 def _depth(latex: str) -> int:

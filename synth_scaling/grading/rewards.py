@@ -12,6 +12,7 @@ from typing import Literal
 
 from synth_scaling.grading import latex, workers
 from synth_scaling.grading.answers import final_answer
+from synth_scaling.grading.formulas import same_value
 from synth_scaling.grading.numbers import rational
 
 Kind = Literal["number", "latex"]
@@ -57,7 +58,13 @@ def in_worker(kind: Kind, gold: str, text: str, last_number: bool, extracted: bo
     if given is None:
         return False
     known = _told(kind, gold, given)
-    return latex.same(gold, given) if known is None else known
+    if known is None:
+        known = same_value(gold, given)
+    if known is None:
+        from synth_scaling.grading import algebra  # seconds; the workers have it, and no other process should
+
+        known = algebra.same(gold, given)
+    return known
 
 
 def _here(kind: Kind, gold: str, response: str, last_number: bool, calls: dict[Call, int]) -> bool | Call:

@@ -20,7 +20,9 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 MEMORY = 4 << 30  # bytes of address space a worker may have
-CHUNK = 16  # calls that travel together; a chunk that fails is repeated one by one, to tell which of them it was
+CHUNK = (
+    16  # calls that travel together at most; a chunk that fails is repeated one by one, to tell which of them it was
+)
 _pools: dict[int, ProcessPool] = {}  # by the process that made them: a forked child must not use its parent's
 
 
@@ -30,7 +32,8 @@ def run(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: 
     `function` is importable and raises nothing. A chunk has the same bound, and its calls are done again one by one
     if it was exceeded: no call runs longer than `bound`, and a slow one runs twice.
     """
-    chunks = [calls[i : i + CHUNK] for i in range(0, len(calls), CHUNK)]
+    size = min(CHUNK, len(calls) // (2 * count()) + 1)  # few calls are shared out, too
+    chunks = [calls[i : i + size] for i in range(0, len(calls), size)]
     futures = [_pool().schedule(_each, (function, chunk), timeout=bound) for chunk in chunks]
     for chunk, future in zip(chunks, futures, strict=True):
         try:
@@ -54,7 +57,9 @@ def _pool() -> ProcessPool:
     if pool is None or not pool.active:
         _pools.clear()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["math_verify", "synth_scaling.grading.rewards"])  # seconds, once, not a worker
+        context.set_forkserver_preload(
+            ["synth_scaling.grading.algebra", "synth_scaling.grading.rewards"]
+        )  # seconds, once, not a worker
         pool = _pools[os.getpid()] = ProcessPool(count(), initializer=_prepare, context=context)
         atexit.register(_close, pool)
     return pool
@@ -74,7 +79,7 @@ def _result(future: Any) -> list[bool] | None:
 
 def _prepare() -> None:
     """In a worker, before its first call."""
-    import math_verify  # noqa: F401 (already there, unless the fork server was started by someone else)
+    import synth_scaling.grading.algebra  # noqa: F401 (already there, unless the fork server was started by someone else)
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler in Python would wait for a long multiplication to end
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))

@@ -6,17 +6,16 @@ teacher's solution is the data set's own, lines of text that end `#### n`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-import numpy as np
+from functools import partial
 
 from synth_scaling.grading.answers import without_annotations
 from synth_scaling.grading.numbers import canonical, rational
 from synth_scaling.jsonl import text_at
-from synth_scaling.tasks.options import check_common
-from synth_scaling.tasks.questions import Question, QuestionTask, Wording, distinct, shuffled
-from synth_scaling.tasks.sources import Row, Source
+from synth_scaling.store import UNKEYED
+from synth_scaling.tasks.files import FileTask
+from synth_scaling.tasks.questions import Question, Wording
+from synth_scaling.tasks.sources import Row
 from synth_scaling.tasks.steps import lines
 
 DOWNLOAD = "https://github.com/openai/grade-school-math/tree/master/grade_school_math/data"
@@ -24,7 +23,8 @@ DOWNLOAD = "https://github.com/openai/grade-school-math/tree/master/grade_school
 
 @dataclass
 class GSM8KOptions:
-    path: str | None = None  # a folder with train and test as .jsonl, .jsonl.gz or .parquet
+    # A folder with train and test as .jsonl, .jsonl.gz or .parquet; what is in the files names a run.
+    path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: openai/gsm8k, loaded by `datasets`
     revision: str | None = "e53f048856ff4f594e959d75785d2c2d37b678ee"  # of openai/gsm8k
     subsets: list[str] = field(default_factory=lambda: ["main"])  # the hub's configurations
@@ -40,38 +40,10 @@ class GSM8KOptions:
     name: str = "gsm8k"
 
 
-class GSM8K(QuestionTask):
-    """Attributes: `repeated`, how many train questions were left out because train or test has them already."""
-
+class GSM8K(FileTask):
     def __init__(self, options: GSM8KOptions) -> None:
-        self.options = o = options
-        check_common(o)
-        source = Source("gsm8k", o.path, o.hub, o.revision, o.subsets, DOWNLOAD)
-        seen: set[str] = set()
-        test = distinct(_questions(source.rows(o.test_parts), o.annotations), seen)
-        all_train = _questions(source.rows(o.train_parts), o.annotations)
-        train, validation = held_back(distinct(all_train, seen), o.n_validation, o.world_seed)
-        self.repeated = len(all_train) - len(train) - len(validation)
-        super().__init__(
-            o.name,
-            Wording("number", lines, o.last_number, o.grading_bound),
-            {"test": test, "validation": validation},
-            shuffled(train),
-            o.max_prompt_tokens,
-            o.max_response_tokens,
-        )
-
-
-def held_back(train: list[Question], n: int, seed: int) -> tuple[list[Question], list[Question]]:
-    """`train` without `n` questions drawn by `seed`, and these. Raises ValueError if that leaves none."""
-    if n >= len(train):
-        raise ValueError(f"task.n_validation={n}: allowed are 0 to {len(train) - 1}, fewer than the train questions")
-    drawn = set(np.random.default_rng([seed, 2]).permutation(len(train))[:n].tolist())
-    return [q for i, q in enumerate(train) if i not in drawn], [train[i] for i in sorted(drawn)]
-
-
-def _questions(rows: Iterable[Row], annotations: bool) -> list[Question]:
-    return [_question(row, annotations) for row in rows]
+        wording = Wording("number", lines, options.last_number, options.grading_bound)
+        super().__init__(options, wording, DOWNLOAD, partial(_question, annotations=options.annotations))
 
 
 def _question(row: Row, annotations: bool) -> Question:

@@ -8,16 +8,15 @@ Known dirt: two train rows with an empty `\boxed{}` have no answer and are left 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
 from synth_scaling.grading.answers import boxes
 from synth_scaling.jsonl import text_at
-from synth_scaling.tasks.gsm8k import held_back
-from synth_scaling.tasks.options import check_common
-from synth_scaling.tasks.questions import Question, QuestionTask, Wording, distinct, shuffled
-from synth_scaling.tasks.sources import Row, Source
+from synth_scaling.store import UNKEYED
+from synth_scaling.tasks.files import FileTask
+from synth_scaling.tasks.questions import Question, Wording
+from synth_scaling.tasks.sources import Row
 from synth_scaling.tasks.steps import sentences
 
 DOWNLOAD = "https://huggingface.co/datasets/EleutherAI/hendrycks_math (and HuggingFaceH4/MATH-500 for its 500)"
@@ -29,7 +28,8 @@ SUBJECTS = (
 
 @dataclass
 class MATHOptions:
-    path: str | None = None  # a folder with train and test as .jsonl, .jsonl.gz or .parquet
+    # A folder with train and test as .jsonl, .jsonl.gz or .parquet; what is in the files names a run.
+    path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: EleutherAI/hendrycks_math, loaded by `datasets`
     revision: str | None = "21a5633873b6a120296cce3e2df9d5550074f4a3"  # of EleutherAI/hendrycks_math
     subsets: list[str] = field(default_factory=lambda: list(SUBJECTS))  # the hub's configurations
@@ -45,32 +45,11 @@ class MATHOptions:
     name: str = "math"
 
 
-class MATH(QuestionTask):
-    """Attributes: `repeated` train questions left out as others say the same, `unanswered` rows without an answer."""
-
+class MATH(FileTask):
     def __init__(self, options: MATHOptions) -> None:
-        self.options = o = options
-        check_common(o)
-        source = Source("math", o.path, o.hub, o.revision, o.subsets, DOWNLOAD)
-        seen: set[str] = set()
-        test_rows, train_rows = list(source.rows(o.test_parts)), list(source.rows(o.train_parts))
-        all_test, all_train = _questions(test_rows), _questions(train_rows)
-        test = distinct(all_test, seen)
-        train, validation = held_back(distinct(all_train, seen), o.n_validation, o.world_seed)
-        self.unanswered = len(test_rows) + len(train_rows) - len(all_test) - len(all_train)
-        self.repeated = len(all_train) - len(train) - len(validation)
-        super().__init__(
-            o.name,
-            Wording("latex", partial(sentences, most=o.max_steps), o.last_number, o.grading_bound),
-            {"test": test, "validation": validation},
-            shuffled(train),
-            o.max_prompt_tokens,
-            o.max_response_tokens,
-        )
-
-
-def _questions(rows: Iterable[Row]) -> list[Question]:
-    return [question for row in rows if (question := _question(row)) is not None]
+        steps = partial(sentences, most=options.max_steps)
+        wording = Wording("latex", steps, options.last_number, options.grading_bound)
+        super().__init__(options, wording, DOWNLOAD, _question)
 
 
 def _question(row: Row) -> Question | None:

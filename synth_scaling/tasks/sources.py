@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synth_scaling.jsonl import SUFFIXES, read_rows
+from synth_scaling.jsonl import SUFFIXES, content_digest, read_rows
 
 Row = tuple[Path, int, dict[str, Any]]  # where it is from: file and line (or hub part and row); and what it says
 
@@ -28,7 +28,7 @@ class Source:
         """Every row of `parts` in order. Raises ValueError that says what to download and where to put it."""
         if self.path is not None:
             for part in parts:
-                file = self._file(Path(self.path), part)
+                file = self.file(part)
                 for number, row in read_rows(file):
                     yield file, number, row
         elif self.hub is not None:
@@ -36,7 +36,9 @@ class Source:
         else:
             raise ValueError(f"task.path=null: task={self.task} needs its files; {self._advice(parts)}")
 
-    def _file(self, folder: Path, part: str) -> Path:
+    def file(self, part: str) -> Path:
+        """Where a part lies. Raises ValueError that says what to put there."""
+        folder = Path(self.path or "")
         for suffix in ("", *SUFFIXES):
             if (file := folder / f"{part}{suffix}").is_file():
                 return file
@@ -73,6 +75,18 @@ class Source:
     def _advice(self, parts: Sequence[str], folder: str = "FOLDER") -> str:
         files = ", ".join(f"{folder}/{part}.jsonl" for part in parts)
         return f"download {self.download}, put it at {files} (.jsonl.gz or .parquet will do) and set task.path={folder}"
+
+
+def contents_of_files(options: Any) -> dict[str, list[str]]:
+    """What a run is named by in place of `task.path`: what is in the files of the task's `options`, {} if it has none.
+
+    Raises ValueError if one is missing.
+    """
+    if getattr(options, "path", None) is None:
+        return {}
+    source = Source(options.name, options.path, None, None, (), "")
+    parts = [*options.train_parts, *options.test_parts]
+    return {"path": [content_digest(source.file(part)) for part in parts]}
 
 
 def _cached(hub: str) -> bool:

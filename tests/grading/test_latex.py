@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_scaling.grading.latex import DEEPEST, LONGEST, same, settled
+from synth_scaling.grading.algebra import same
+from synth_scaling.grading.latex import DEEPEST, LONGEST, settled
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,15 @@ from synth_scaling.grading.latex import DEEPEST, LONGEST, same, settled
         (r"\left(1, 2\right)", "(1,2)", True),
         ("x+1", "x+1", True),
         ("x+1", "1+x", None),
-        ("0.5", "1/2", None),
+        ("0.5", "1/2", True),
+        ("1.50", "1.5", True),
+        ("-0.125", r"-\frac{2}{16}", True),
+        ("0.33333", "1/3", None),  # math-verify compares to six places
+        ("0.3333", "1/3", False),
+        ("2.5", "25", False),
+        ("2 .5", "25", None),
+        ("1,5", "1.5", None),
+        ("0.5x", "0.5", None),
         ("x^{2}", "x^2", True),
         ("(1,2)", r"\left( \frac{2}{2}, 2 \right)", True),
         ("(1,2)", "(2,1)", False),

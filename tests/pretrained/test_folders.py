@@ -15,6 +15,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from synth_scaling.config import Config, ConfigError, register_schemas, run_hash, typed
+from synth_scaling.jsonl import write_rows
 from synth_scaling.pretrained import content_digest, end_tokens, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -138,6 +139,31 @@ def test_a_model_is_named_by_its_content_not_by_its_place(folder: Path, tmp_path
         assert content_digest(elsewhere) != content_digest(folder), file
         (elsewhere / file).write_bytes(data)
     assert content_digest(elsewhere) == content_digest(folder)
+
+
+def test_a_run_is_named_by_what_is_in_model_and_task_files_not_by_their_place(folder: Path, tmp_path: Path) -> None:
+    rows = [{"question": f"What is {i} and 1?", "answer": f"#### {i + 1}"} for i in range(9)]
+    for place, suffix in (("here", ".jsonl"), ("there", ".jsonl.gz")):
+        (tmp_path / place).mkdir()
+        write_rows(tmp_path / place / f"train{suffix}", rows[:6])
+        write_rows(tmp_path / place / f"test{suffix}", rows[6:])
+
+    def name(model: Path, data: str, *more: str) -> str:
+        sizes = ["task.n_validation=1", "task.max_prompt_tokens=20", "task.max_response_tokens=20", "data.problems=2"]
+        return run_hash(config(model, "task=gsm8k", f"task.path={tmp_path / data}", *sizes, *more))
+
+    first = name(folder, "here")
+    assert name(Path(shutil.copytree(folder, tmp_path / "copy")), "there") == first
+    (tmp_path / "chat").write_text("{{ messages }}")
+    (tmp_path / "also").write_text("{{ messages }}")
+    chat = [name(folder, "here", f"model.chat={tmp_path / file}") for file in ("chat", "also")]
+    assert chat[0] == chat[1] != first
+    (tmp_path / "also").write_text("{{ other }}")
+    assert name(folder, "here", f"model.chat={tmp_path / 'also'}") != chat[0]
+    write_rows(tmp_path / "here" / "train.jsonl", [*rows[:5], rows[0]])
+    assert name(folder, "here") != first
+    (tmp_path / "copy" / "config.json").write_text((folder / "config.json").read_text() + " ")
+    assert name(tmp_path / "copy", "there") != first
 
 
 def test_the_command_refuses_a_model_without_tokenizer_in_one_line_with_exit_code_2(folder: Path) -> None:

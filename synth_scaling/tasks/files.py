@@ -1,0 +1,47 @@
+"""What the tasks of public data sets share: questions from files or the hub, validation cut from train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from synth_scaling.tasks.options import check_common
+from synth_scaling.tasks.questions import Question, QuestionTask, Wording, distinct, shuffled
+from synth_scaling.tasks.sources import Row, Source
+
+
+class FileTask(QuestionTask):
+    """Attributes: `repeated`, how many train questions were left out because train or test has them already, and
+    `unanswered`, how many rows because they have no answer.
+    """
+
+    def __init__(self, options: Any, wording: Wording, download: str, read: Callable[[Row], Question | None]) -> None:
+        """`read` makes a question of a row, or None of one without an answer. `download`: see :class:`Source`."""
+        self.options = o = options
+        check_common(o)
+        source = Source(o.name, o.path, o.hub, o.revision, o.subsets, download)
+        read_test, read_train = ([read(row) for row in source.rows(parts)] for parts in (o.test_parts, o.train_parts))
+        self.unanswered = read_test.count(None) + read_train.count(None)
+        all_train = [question for question in read_train if question is not None]
+        seen: set[str] = set()
+        test = distinct((question for question in read_test if question is not None), seen)
+        train, validation = held_back(distinct(all_train, seen), o.n_validation, o.world_seed)
+        self.repeated = len(all_train) - len(train) - len(validation)
+        super().__init__(
+            o.name,
+            wording,
+            {"test": test, "validation": validation},
+            shuffled(train),
+            o.max_prompt_tokens,
+            o.max_response_tokens,
+        )
+
+
+def held_back(train: list[Question], n: int, seed: int) -> tuple[list[Question], list[Question]]:
+    """`train` without `n` questions drawn by `seed`, and these. Raises ValueError if that leaves none."""
+    if n >= len(train):
+        raise ValueError(f"task.n_validation={n}: allowed are 0 to {len(train) - 1}, fewer than the train questions")
+    drawn = set(np.random.default_rng([seed, 2]).permutation(len(train))[:n].tolist())
+    return [q for i, q in enumerate(train) if i not in drawn], [train[i] for i in sorted(drawn)]
