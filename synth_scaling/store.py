@@ -105,7 +105,7 @@ class Store:
     """A folder of stage results; `shipped` is looked through first.
 
     `on_start` hears of every stage that is made. Without `wait`, a stage that another process is making is `Busy`.
-    `root/made.jsonl` has a line for every stage that was completed.
+    `root/made.jsonl` has a line for every stage that was completed: when, where, and what it took.
     """
 
     def __init__(
@@ -150,8 +150,9 @@ class Store:
                 shutil.rmtree(folder)
             partial.rename(folder)
             sync_folder(folder.parent)
-            self._note(name, digest)
-        return _read(name, digest, folder, made_here=True)
+            result = _read(name, digest, folder, made_here=True)
+            self._note(result)
+        return result
 
     def _partial(self, folder: Path) -> Path:
         """An empty folder beside the final one, with what a dead maker left to go on from."""
@@ -194,8 +195,16 @@ class Store:
         folder.rename(aside)
         return aside
 
-    def _note(self, name: str, digest: str) -> None:
-        line = {"stage": name, "hash": digest, "at": time.time(), "host": socket.gethostname(), "pid": os.getpid()}
+    def _note(self, result: StageResult) -> None:
+        line = {
+            "stage": result.name,
+            "hash": result.hash,
+            "at": time.time(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "seconds": result.seconds,
+            "flops": result.cost.flops_training + result.cost.flops_sampling,
+        }
         append_line(self.root / "made.jsonl", json.dumps(line))
 
 
