@@ -153,7 +153,8 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     stop.
     """
     trainer.remove_callback(transformers.PrinterCallback)
-    checkpoints = Checkpoints(trainer, training.resume, training.options.checkpoint_minutes)
+    resume = None if trainer.is_fsdp_enabled else training.resume  # a model in parts begins again
+    checkpoints = Checkpoints(trainer, resume, training.options.checkpoint_minutes)
     trainer.add_callback(checkpoints)
     source = None if checkpoints.source is None else str(checkpoints.source)
     if source is not None and trainer.is_world_process_zero():

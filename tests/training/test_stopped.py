@@ -99,7 +99,7 @@ def test_a_process_that_is_told_to_stop(random_model: Path, nll_rows: list[NLLRo
     assert said(child) == "here\n"
     child.terminate()
     assert child.wait() == EXIT_CODE
-    assert trainings.checkpoint("stopped") == "checkpoint-3"
+    assert trainings.checkpoint("stopped") == "checkpoint-4"  # it was told between two steps
     assert trainings.finish("stopped") == trainings.finish("whole")
 
 
