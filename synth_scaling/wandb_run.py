@@ -20,7 +20,7 @@ log = logging.getLogger("synth_scaling")
 
 MODES = ("online", "offline", "disabled")  # of WANDB_MODE
 PATIENCE = 20  # seconds that W&B may take to answer before a run is recorded offline (WANDB_INIT_TIMEOUT)
-LAST_WORDS = 60  # seconds that a run waits for its data to arrive when it ends; what does not is still on disk
+LAST_WORDS = 20  # seconds that its data may take to arrive when it ends: within the notice that SIGTERM gives
 
 
 class WandbRun:
