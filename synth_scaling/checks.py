@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from synth_scaling.bounds import ConfigError, above_zero, at_least, between, finite, one_of
 from synth_scaling.data_options import DataOptions, teacher_of
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
-from synth_scaling.model_options import MODELS, check_model, check_model_for
+from synth_scaling.model_options import MODELS, check_context, check_model, check_model_for
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.tasks import EMBEDDED, TASKS, Split, make_task
 from synth_scaling.teacher_data import Teacher
@@ -190,6 +190,8 @@ def check_task(config: Config) -> None:
     except ValueError as error:
         raise ConfigError(str(error)) from None
     check_model_for(task, config.model)
+    if (most := config.engine.max_model_len) is not None:
+        check_context(task, most, 0, f"engine.max_model_len={most}")
     try:
         teacher = teacher_of(config.data, task)
     except ValueError as error:

@@ -60,7 +60,12 @@ def job(config: DictConfig) -> float | None:
         refuse(error)  # here, because Hydra would add lines of its own
     from synth_scaling.results import run_once  # torch and transformers: not before the configuration is accepted
 
-    row = run_once(run_config)
+    try:
+        row = run_once(run_config)
+    except ConfigError as error:  # which only the model's own files could show
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise
+        refuse(error)
     log.info("the result row is %s/row.json", run_folder(run_config))
     return row["error"]
 

@@ -31,6 +31,7 @@ _CONTENT = (
     "added_tokens.json",
     "chat_template*",
 )
+_GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # a tag of transformers' own
 
 
 def resolve(path: str, revision: str | None = None) -> Path:
@@ -74,6 +75,15 @@ def check_template(chat: str, folder: Path | None, name: str) -> None:
     if chat != "tokenizer":
         if not Path(chat).expanduser().is_file():
             raise ConfigError(f"model.chat={chat}: allowed are null, tokenizer, or a file with a chat template")
+        from jinja2 import Environment, TemplateSyntaxError  # only needed here
+
+        try:
+            text = _GENERATION.sub("", Path(chat).expanduser().read_text())
+            Environment(extensions=["jinja2.ext.loopcontrols"]).parse(text)
+        except TemplateSyntaxError as error:
+            raise ConfigError(f"model.chat={chat}: no chat template (line {error.lineno}: {error.message})") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"model.chat={chat}: cannot be read ({error})") from None
         return
     if folder is not None and not _has_template(folder):
         raise ConfigError(

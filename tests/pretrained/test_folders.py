@@ -91,6 +91,13 @@ def test_a_hub_id_is_found_in_the_cache(folder: Path, tmp_path: Path, monkeypatc
 def test_an_unknown_chat_template_is_refused_by_name(folder: Path, tmp_path: Path) -> None:
     assert refusal(folder, "model.chat=llama").startswith("model.chat=llama: allowed are null, tokenizer, or a file")
     assert "has no chat template" in refusal(folder, "model.chat=tokenizer")
+    for text, words in (("{% if x %}", "no chat template (line 1: Unexpected end"), (b"\xff", "cannot be read")):
+        (tmp_path / "broken").write_bytes(text if isinstance(text, bytes) else text.encode())
+        assert refusal(folder, f"model.chat={tmp_path}/broken").startswith(f"model.chat={tmp_path}/broken: {words}")
+    (tmp_path / "whole").write_text(
+        "{% generation %}{% for m in messages %}{% break %}{% endfor %}{%- endgeneration %}"
+    )
+    assert config(folder, f"model.chat={tmp_path}/whole").model.chat == f"{tmp_path}/whole"
     (folder / "chat_template.jinja").write_text("{{ messages[0]['content'] }}")
     assert config(folder, "model.chat=tokenizer").model.chat == "tokenizer"
     assert refusal(folder, "model.system=Add").startswith("model.system='Add': allowed is null without model.chat")
@@ -105,6 +112,8 @@ def test_a_context_shorter_than_the_task_is_refused_with_both_numbers(folder: Pa
         f"model.path={folder}: its context of 64 tokens is shorter than the 65 of task=maze "
         "(prompt 3, template 0, response 61, end 1)"
     )
+    message = refusal(folder, "task.max_distance=10", "task.slack=10", "engine.max_model_len=23")
+    assert message.startswith("engine.max_model_len=23: its context of 23 tokens is shorter than the 24 of task=maze")
 
 
 def test_without_the_wheels_context_a_task_is_refused_too() -> None:

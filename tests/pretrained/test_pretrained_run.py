@@ -110,8 +110,8 @@ def test_a_context_that_the_template_overflows_is_refused_before_anything_is_sam
     c = configuration(tmp_path, "model=pretrained", f"model.path={short}", long)  # 16 + 24 + 1 fit
     with pytest.raises(ConfigError, match=r"its context of 48 tokens is shorter than the 5\d of task=additions"):
         run_once(c)
-    bound = configuration(tmp_path, "model=pretrained", f"model.path={smollm2}", "engine.max_model_len=32")
-    with pytest.raises(ConfigError, match=r"engine\.max_model_len=32: its context of 32 tokens is shorter"):
+    bound = configuration(tmp_path, "model=pretrained", f"model.path={smollm2}", "engine.max_model_len=48", long)
+    with pytest.raises(ConfigError, match=r"engine\.max_model_len=48: its context of 48 tokens is shorter"):
         run_once(bound)
     unknown = configuration(
         tmp_path, "model=pretrained", f"model.path={smollm2}", "trainer.lora.target_modules=[q_proj,query]"
