@@ -17,8 +17,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from synth_scaling.cli import configs
 from synth_scaling.checks import check, known
+from synth_scaling.cli import configs
 from synth_scaling.config import Config, register_schemas
 from synth_scaling.sweeper import register_sweeper
 
