@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from synth_scaling.bounds import ConfigError, above_zero, at_least, between, finite, one_of
 from synth_scaling.data_options import DataOptions, teacher_of
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
-from synth_scaling.model_options import MODELS, check_context, check_model, check_model_for
+from synth_scaling.model_options import MODELS, check_context, check_model, check_model_files, check_model_for
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.tasks import EMBEDDED, TASKS, Split, make_task
 from synth_scaling.teacher_data import Teacher
@@ -185,6 +185,7 @@ def check_task(config: Config) -> None:
             f"model=tiny: a base model is pretrained for task={', '.join(EMBEDDED)} only; "
             f"task={config.task.name} has no corpus for it and takes a pretrained model"
         )
+    check_model_files(config.model)
     try:
         task = make_task(config.task)
     except ValueError as error:

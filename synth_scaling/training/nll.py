@@ -30,12 +30,13 @@ def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: C
         raise ValueError("nothing to train on: the method made no rows")
     tokenizer = load_tokenizer(training.start)
     examples = [example(row, tokenizer.eos_token_id) for row in rows]
+    told = TrainingArguments(**arguments(training, folder))
     model: Any = load_model(training)
     if (lora := adapter(training.options.lora)) is not None:
         model = get_peft_model(model, lora)
     trainer = NLLTrainer(
         model,
-        TrainingArguments(**arguments(training, folder)),
+        told,
         data_collator=(Pack if training.options.packing else PadRight)(tokenizer.pad_token_id),
         train_dataset=examples,
         callbacks=[CurveRecorder(training, folder, curve)],

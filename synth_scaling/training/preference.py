@@ -49,13 +49,15 @@ def train_preference(
     if training.options.length_grouped:
         for e in examples:
             e["length"] = len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"]))
+    options = training.options
+    sharded_adapter = options.sharding == "fsdp" and options.lora.rank > 0  # the pass would come before the sharding
     told = DPOConfig(
         **arguments(training, folder),
         beta=beta,
         loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
         loss_weights=[1.0, nll] if nll else None,
         max_length=None,
-        precompute_ref_log_probs=True,  # one pass over the pairs instead of one an epoch
+        precompute_ref_log_probs=not sharded_adapter,  # one pass over the pairs instead of one an epoch
     )
     trainer = TokenDPOTrainer(
         load_model(training),
@@ -68,8 +70,9 @@ def train_preference(
     run(trainer, training, folder)
     once = sum(2 * len(e["prompt_ids"]) + len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in examples)
     tokens = round(training.epochs * once)
-    frozen = training.options.lora.rank > 0
-    return Cost(tokens_trained=tokens, flops_training=training_flops(matmul_parameters(folder), tokens, once, frozen))
+    reference = tokens if sharded_adapter else once
+    flops = training_flops(matmul_parameters(folder), tokens, reference, frozen=options.lora.rank > 0)
+    return Cost(tokens_trained=tokens, flops_training=flops)
 
 
 def example(row: PreferenceRow, eos: int) -> dict[str, Any]:

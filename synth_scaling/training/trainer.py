@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shutil
 import sys
 import time
@@ -47,12 +48,21 @@ class Training:
 
 
 def load_model(training: Training) -> PreTrainedModel:
-    """The start checkpoint, ready to train. torch's generator, which an adapter draws from, begins at the seed."""
+    """The start checkpoint, ready to train. torch's generator, which an adapter draws from, begins at the seed.
+
+    In bfloat16 the weights that are trained stay float32: at a learning rate of 1e-6 a step is far below what bfloat16
+    tells apart, and nothing would change. The passes through them are in bfloat16 all the same (autocast), and so is
+    what is saved. With an adapter (float32, too) the frozen weights are bfloat16 itself.
+    """
+    o = training.options
+    if _read_once(o):  # the Trainer says so only after the weights are read
+        os.environ.update({"ACCELERATE_USE_FSDP": "true", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"})
+        assert torch.distributed.is_initialized(), "made by TrainingArguments, which come first"
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(training.threads)
     transformers.set_seed(training.seed)
-    dtype = getattr(torch, training.options.dtype)
+    dtype = getattr(torch, o.dtype) if o.lora.rank else torch.float32
     return AutoModelForCausalLM.from_pretrained(
         training.start, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
     )
@@ -61,6 +71,7 @@ def load_model(training: Training) -> PreTrainedModel:
 def arguments(training: Training, folder: Path) -> dict[str, Any]:
     """Keyword arguments of TrainingArguments (and of TRL's subclasses of it)."""
     o = training.options
+    checkpointing = o.gradient_checkpointing and o.sharding == "none"  # FSDP has its own
     return dict(
         output_dir=str(folder / "trainer"),
         num_train_epochs=training.epochs,
@@ -72,8 +83,8 @@ def arguments(training: Training, folder: Path) -> dict[str, Any]:
         warmup_steps=o.warmup_share,  # below 1: a share of all steps
         max_grad_norm=o.max_grad_norm,
         bf16=o.dtype == "bfloat16",
-        gradient_checkpointing=o.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False} if o.gradient_checkpointing else None,
+        gradient_checkpointing=checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
         train_sampling_strategy="group_by_length" if o.length_grouped else "random",
         logging_steps=o.logging_steps,
         logging_nan_inf_filter=False,
@@ -95,8 +106,22 @@ def _distributed(o: TrainerOptions) -> dict[str, Any]:
     backend = {"ddp_backend": "nccl" if torch.cuda.is_available() else "gloo"}
     if o.sharding == "none":
         return {**backend, "ddp_find_unused_parameters": False}
-    sharding: dict[str, Any] = {"version": 2, "auto_wrap_policy": "TRANSFORMER_BASED_WRAP"}
+    sharding: dict[str, Any] = {
+        "version": 2,
+        "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+        "activation_checkpointing": o.gradient_checkpointing,
+        "cpu_ram_efficient_loading": _read_once(o),
+        "state_dict_type": "SHARDED_STATE_DICT",  # of checkpoints on the way; the last one is put together below
+    }
     return {**backend, "fsdp": True, "fsdp_config": sharding}
+
+
+def _read_once(o: TrainerOptions) -> bool:
+    """Whether one process reads the weights and hands them out, so that memory need not hold them once a process.
+
+    Not without an adapter: TRL reads DPO's reference then, which would be read so, too, and is never handed out.
+    """
+    return o.sharding == "fsdp" and o.lora.rank > 0
 
 
 class CurveRecorder(TrainerCallback):
@@ -162,22 +187,23 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     mean_loss = trainer.train(resume_from_checkpoint=source).training_loss
     if not math.isfinite(mean_loss):  # also of steps between the logged ones
         raise FloatingPointError(f"training diverged: the mean loss is {mean_loss}")
-    model = merged(_whole(trainer, training))
+    model = _whole(trainer, training)
     if trainer.is_world_process_zero():
-        model.save_pretrained(folder)
+        merged(model).to(getattr(torch, training.options.dtype)).save_pretrained(folder)
         load_tokenizer(training.start).save_pretrained(folder)
         shutil.rmtree(folder / "trainer", ignore_errors=True)
     trainer.accelerator.wait_for_everyone()  # the checkpoint is looked at next
 
 
 def _whole(trainer: Trainer, training: Training) -> Any:
-    """The trained model with all its weights in this process; of a sharded one, in the main process."""
+    """The trained model with all its weights in this process; of a sharded one, in the main process alone."""
     if not trainer.is_fsdp_enabled:
         return trainer.model
     state = trainer.accelerator.get_state_dict(trainer.model)  # every process takes part
+    if not trainer.is_world_process_zero():
+        return None
     model: Any = load_model(training)
     if (lora := adapter(training.options.lora)) is not None:
         model = get_peft_model(model, lora)
-    if trainer.is_world_process_zero():
-        model.load_state_dict(state)
+    model.load_state_dict(state)
     return model

@@ -41,12 +41,20 @@ class Small:
 
     def __init__(self, folder: Path, store: Path | None = None) -> None:
         self.folder, self.output, self.store = folder, folder / "out", store or folder / "store"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "small.yaml").write_text(SWEEP)
+        (folder / "sweeps").mkdir(parents=True, exist_ok=True)
+        (folder / "sweeps" / "small.yaml").write_text(SWEEP)
 
     def begin(self, *words: str) -> subprocess.Popen:
         """Launch it in a session of its own; what it says goes to `log.txt`."""
-        command = [sys.executable, "-m", "synth_scaling", "--config-dir", str(self.folder), "--config-name", "small"]
+        command = [
+            sys.executable,
+            "-m",
+            "synth_scaling",
+            "--config-dir",
+            str(self.folder / "sweeps"),
+            "--config-name",
+            "small",
+        ]
         command += [f"output={self.output}", f"store={self.store}", "tracking=none", *words]
         with open(self.folder / "log.txt", "ab") as log:
             return subprocess.Popen(

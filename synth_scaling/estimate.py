@@ -1,0 +1,134 @@
+"""What a sweep will cost: runs, stages, tokens, FLOPs and GPU hours, before anything is made and without the models.
+
+python -m synth_scaling.estimate --config-name paper_gsm8k [key=value ...]
+python -m synth_scaling.estimate --config-name maze_full --measured results/maze_full   # against what it took
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from synth_scaling.composed import runs_of
+from synth_scaling.config import Config
+from synth_scaling.config_errors import one_line
+from synth_scaling.expected_costs import Assumed, Stage, made_once, stages_of, total
+from synth_scaling.store import Cost
+
+# A stage goes by its name in the first run that needs it: one may be pi_sft here and initial_policy there.
+ORDER = ("base", "pi_sft", "initial_policy", "rollouts", "negative_values", "positive_values", "policy", "evaluation")
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a device gets done. Peak: NVIDIA's data sheet of the H100 SXM, bfloat16, dense. All else is ours: shares of
+    it as commonly reported of training and of sampling at large batches, and a guess at how long `gpus` of them wait
+    while a stage's engine or trainer starts. Nothing was measured on a GPU."""
+
+    flops_per_second: float = 989e12
+    share_of_peak_training: float = 0.4
+    share_of_peak_sampling: float = 0.1
+    start_seconds: float = 60.0
+    gpus: float = 8
+
+    def hours(self, cost: Cost, starts: int = 0) -> float:
+        """GPU hours of the work itself and of `starts` of a trainer or engine."""
+        work = cost.flops_training / self.share_of_peak_training + cost.flops_sampling / self.share_of_peak_sampling
+        return (work / self.flops_per_second + starts * self.start_seconds * self.gpus) / 3600
+
+
+def estimate(configs: Sequence[Config], assumed: Assumed, device: Device) -> Iterable[str]:
+    """Lines of a table: a line a kind of stage, shared ones counted once, and their sum."""
+    once = made_once(configs, assumed)
+    asked = sum(len(stages_of(config, assumed)) for config in configs)
+    yield f"{configs[0].sweep}: {len(configs)} runs, {len(once)} stages made of {asked} asked for"
+    yield f"{'stage':18}{'made':>7}{'tokens trained':>17}{'tokens sampled':>17}{'FLOPs':>11}{'GPU hours':>11}"
+    for name in [*dict.fromkeys([*ORDER, *(stage.name for stage in once)]), "all"]:
+        stages = [stage for stage in once if name in ("all", stage.name)]
+        if not stages:
+            continue
+        cost = total(stages)
+        flops = cost.flops_training + cost.flops_sampling
+        yield (
+            f"{name:18}{len(stages):7d}{cost.tokens_trained:17,d}{cost.tokens_sampled:17,d}{flops:11.2e}"
+            f"{device.hours(cost):11.3g}"
+        )
+    starts = len(once) - len([stage for stage in once if stage.name == "base"])
+    yield f"with {starts} starts: {device.hours(total(once), starts):.3g} GPU hours"
+    for kind in (assumed, device):
+        yield f"{type(kind).__name__.lower()}: " + ", ".join(
+            f"{f.name} {getattr(kind, f.name):g}" for f in fields(kind)
+        )
+
+
+def compare(configs: Sequence[Config], assumed: Assumed, results: Path) -> Iterable[str]:
+    """Estimate over what the rows of `results` say was spent, a line a kind of stage. Raises ValueError without."""
+    sweep = configs[0].sweep
+    rows = [row for row in _rows(results) if row["sweep"] == sweep]
+    if not rows:
+        raise ValueError(f"{results}: no row of sweep {sweep}")
+    spent: dict[str, Stage] = {}
+    for row in rows:
+        for name, cost in row["costs"].items():
+            spent.setdefault(row["hashes"][name], Stage(name, row["hashes"][name], Cost(**cost)))
+    once = made_once(configs, assumed)
+    yield f"{sweep}: estimate / measured, {len(rows)} of {len(configs)} runs have rows"
+    yield f"{'stage':18}{'made':>12}{'tokens trained':>16}{'tokens sampled':>16}{'FLOPs':>8}"
+    kinds = {stage.name: None for stage in spent.values()}
+    for name in [*kinds, "all but base", "all"]:
+        guessed, made = (_named(name, stages) for stages in (once, spent.values()))
+        pairs = zip(_amounts(total(guessed)), _amounts(total(made)), strict=True)
+        shown = [f"{guess / found:.2f}" if found else "" for guess, found in pairs]
+        yield f"{name:18}{f'{len(guessed)} / {len(made)}':>12}{shown[0]:>16}{shown[1]:>16}{shown[2]:>8}"
+
+
+def _named(name: str, stages: Iterable[Stage]) -> list[Stage]:
+    return [s for s in stages if name in ("all", s.name) or (name == "all but base" and s.name != "base")]
+
+
+def _amounts(cost: Cost) -> tuple[float, float, float]:
+    return cost.tokens_trained, cost.tokens_sampled, cost.flops_training + cost.flops_sampling
+
+
+def _rows(results: Path) -> list[dict]:
+    if (results / "rows.jsonl").exists():
+        return [json.loads(line) for line in (results / "rows.jsonl").read_text().splitlines()]
+    return [json.loads(file.read_text()) for file in sorted(results.glob("runs/*/row.json"))]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0, or 2 with one line for what cannot be estimated."""
+    parser = argparse.ArgumentParser(prog="python -m synth_scaling.estimate", description=__doc__)
+    parser.add_argument("--config-name", required=True, help="a sweep, or config for a single run")
+    parser.add_argument("--config-dir", type=Path, help="where sweeps of your own are")
+    parser.add_argument("--measured", type=Path, help="rows of this sweep: a folder of results or of outputs")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    for kind in (Assumed, Device):
+        for entry in fields(kind):
+            parser.add_argument(
+                f"--{entry.name.replace('_', '-')}", type=float, default=entry.default, help=f"{entry.default:g}"
+            )
+    told = vars(parser.parse_intermixed_args(arguments))
+    assumed = Assumed(**{f.name: told[f.name] for f in fields(Assumed)})
+    device = Device(**{f.name: told[f.name] for f in fields(Device)})
+    try:
+        configs = runs_of(told["config_name"], told["overrides"], told["config_dir"])
+        lines = list(estimate(configs, assumed, device))
+        if told["measured"] is not None:
+            lines += ["", *compare(configs, assumed, told["measured"])]
+    except (ValueError, HydraException, OmegaConfBaseException) as error:
+        print(f"no estimate: {one_line(error)}", file=sys.stderr)
+        return 2
+    print("\n".join(lines))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
