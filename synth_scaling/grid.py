@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -24,9 +24,13 @@ from synth_scaling.config import Config, typed
 
 
 def expand(
-    grids: Sequence[Mapping[str, str]], arguments: Sequence[str], loader: ConfigLoader, config: DictConfig
+    grids: Sequence[Mapping[str, str]],
+    arguments: Sequence[str],
+    loader: ConfigLoader,
+    config: DictConfig,
+    accept: Callable[[DictConfig], Config] = typed,
 ) -> list[tuple[list[str], Config]]:
-    """Every run of `grids`, each with `arguments` of the command: its overrides, and its checked configuration.
+    """Every run of `grids`, each with `arguments` of the command: its overrides, and what `accept` makes of it.
 
     A grid is a product of sweeps, `key: values` in Hydra's syntax; `config` is the sweep's own configuration. Raises
     ConfigError, HydraException or OmegaConfBaseException if any run cannot be.
@@ -40,7 +44,7 @@ def expand(
     if not jobs:
         raise ConfigError("hydra.sweeper.params={}: allowed is a grid of at least one run")
     composed = _Composed(loader, config)
-    return [(job, typed(composed.run(job))) for job in jobs]
+    return [(job, accept(composed.run(job))) for job in jobs]
 
 
 class _Composed:

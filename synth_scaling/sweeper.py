@@ -23,7 +23,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from synth_scaling.checks import check_folders
-from synth_scaling.config import Config
+from synth_scaling.config import Config, run_hash
+from synth_scaling.forecast import forecast
 from synth_scaling.grid import expand
 from synth_scaling.leases import is_held
 from synth_scaling.progress import Failure, Plan, is_over, planned
@@ -61,18 +62,24 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Make every run that is not done yet. Raises ConfigError before any begins, SweepFailed after the last."""
         jobs = self._jobs(arguments)
-        runs = {run.name: run for run in (planned(config) for _, config in jobs)}  # jobs with one result are one run
+        configs = {run_hash(config): config for _, config in jobs}  # jobs with one result are one run
+        runs = {name: planned(config) for name, config in configs.items()}
         output = Path(jobs[0][1].output)
         folders = [output / "runs" / name for name in runs]
         done = sum((folder / "DONE").exists() for folder in folders)
         failed = sum(not (folder / "DONE").exists() and Failure.read(folder) is not None for folder in folders)
         print(f"{output}: {len(runs)} runs, {done} done, {failed} failed, {len(runs) - done} to run", flush=True)
+        workers = max(1, min(self._workers(), len(runs) - done))
+        if done < len(runs):
+            there = [config for name, config in configs.items() if (output / "runs" / name / "DONE").exists()]
+            missing = [config for name, config in configs.items() if not (output / "runs" / name / "DONE").exists()]
+            print(forecast(missing, there, Path(jobs[0][1].store), workers), flush=True)
         if self.dry_run:
             return
         plan = Plan(secrets.token_hex(4), time.time(), done, tuple(runs.values()))
         plan.write(output)
         if done < len(runs):
-            self._launch(jobs[0][0], min(self._workers(), len(runs) - done), output, plan)
+            self._launch(jobs[0][0], workers, output, plan)
             if self._detached():
                 return
             tidy(Path(jobs[0][1].store))

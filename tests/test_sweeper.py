@@ -178,9 +178,13 @@ def test_what_is_done_is_counted_and_a_finished_sweep_starts_no_worker(
     Recorder.launched = []
     launch(tmp_path, "grid")
     assert not Recorder.launched
-    assert [line.split(": ", 1)[1] for line in capsys.readouterr().out.splitlines()] == [
+    # The seeds share the base; where two runs are done, the third has its policy and its evaluation to make.
+    lines = [line.removeprefix(f"{tmp_path}/out: ") for line in capsys.readouterr().out.splitlines()]
+    assert [line.split(";")[0] for line in lines] == [
         "3 runs, 0 done, 0 failed, 3 to run",
+        "7 stages to make, shared among 9 uses",
         "3 runs, 2 done, 1 failed, 1 to run",
+        "2 stages to make, shared among 3 uses",
         "3 runs, 3 done, 0 failed, 0 to run",
     ]
 
