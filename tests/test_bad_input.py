@@ -71,10 +71,11 @@ def test_a_template_that_raises_fails_its_run_in_one_line_and_the_sweeps_other_r
 ) -> None:
     chat = tmp_path / "chat.jinja"
     chat.write_text("{{ raise_exception('no such role') }}")
-    (tmp_path / "chats.yaml").write_text(SWEEP.replace("CHAT", str(chat)))
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "chats.yaml").write_text(SWEEP.replace("CHAT", str(chat)))
     places = [f"output={tmp_path}/out", f"store={tmp_path}/store", "tracking=none", "model.prompt='{question}'"]
     words = [*places, f"model.path={random_model}"]
-    ended = command("synth_scaling", "--config-dir", str(tmp_path), "--config-name", "chats", *words)
+    ended = command("synth_scaling", "--config-dir", str(tmp_path / "sweeps"), "--config-name", "chats", *words)
     line = f"model.chat={chat}: the template cannot be used (no such role)"
     assert ended.returncode == 1 and line in ended.stderr, ended.stderr
     assert len(list(tmp_path.glob("out/runs/*/DONE"))) == len(list(tmp_path.glob("out/runs/*/row.json"))) == 1
