@@ -35,7 +35,8 @@ SWEEP = [
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_every_run_and_trained_stage_has_one_wandb_run(launcher: str, tmp_path: Path) -> None:
-    places = [f"output={tmp_path / 'out'}", f"store={tmp_path / 'store'}", f"hydra/launcher={launcher}"]
+    places = [f"output={tmp_path / 'out'}", f"store={tmp_path / 'store'}", f"hydra.sweep.dir={tmp_path / 'out'}"]
+    places.append(f"hydra/launcher={launcher}")
     if launcher == "joblib":
         places.append("hydra.launcher.n_jobs=2")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
