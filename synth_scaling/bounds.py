@@ -25,6 +25,11 @@ def between(key: str, value: float, low: float, high: float, words: str) -> None
         raise ConfigError(f"{key}={value}: allowed are {words}")
 
 
+def filled(key: str, value: str) -> None:
+    if not value.strip():
+        raise ConfigError(f"{key}={value}: allowed is a text that is not empty")
+
+
 def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ConfigError(f"{key}={value}: allowed are {', '.join(allowed)}")

@@ -11,14 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from synth_scaling.bounds import ConfigError, above_zero, at_least, between, finite, one_of
+from synth_scaling.bounds import ConfigError, above_zero, at_least, between, filled, finite, one_of
 from synth_scaling.data_options import DataOptions, teacher_of
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
-from synth_scaling.model_options import MODELS, check_context, check_model, check_model_files, check_model_for
+from synth_scaling.model_options import (
+    MODELS,
+    TinyOptions,
+    check_context,
+    check_model,
+    check_model_files,
+    check_model_for,
+)
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.tasks import EMBEDDED, TASKS, Split, make_task
 from synth_scaling.teacher_data import Teacher
-from synth_scaling.training.options import TrainerOptions
+from synth_scaling.training.options import LoRAOptions, TrainerOptions
 
 if TYPE_CHECKING:
     from synth_scaling.config import Config, CreditOptions, EvaluationOptions, RolloutPolicyOptions, TrackingOptions
@@ -33,10 +40,14 @@ def check(config: Config) -> None:
     check_method(config.method, config.data)
     check_model(config.model)
     check_trainer(config.trainer)
+    check_lora(config.trainer.lora, config.model)
     check_engine(config.engine)
     check_evaluation(config.evaluation)
     check_tracking(config.tracking)
+    for key in ("label", "figure", "sweep", "output", "store"):
+        filled(key, getattr(config, key))
     at_least("threads", config.threads, 1)
+    between("threads", config.threads, 1, 1024, "1 to 1024")
     between("seed", config.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
     if hasattr(config.task, "world_seed"):
         between("task.world_seed", config.task.world_seed, 0, 2**32 - 1, "0 to 2^32 - 1")
@@ -141,9 +152,19 @@ def check_trainer(trainer: TrainerOptions) -> None:
     for key in ("weight_decay", "max_grad_norm", "checkpoint_minutes"):
         at_least(f"trainer.{key}", getattr(trainer, key), 0)
     between("trainer.warmup_share", trainer.warmup_share, 0, 0.99, "0 to 0.99")
-    at_least("trainer.lora.rank", trainer.lora.rank, 0)
-    above_zero("trainer.lora.alpha", trainer.lora.alpha)
-    between("trainer.lora.dropout", trainer.lora.dropout, 0, 0.99, "0 to 0.99")
+
+
+# The linear layers of a Llama, which a base that is made here is. A pretrained model is asked when it is opened.
+_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+def check_lora(lora: LoRAOptions, model: Any) -> None:
+    at_least("trainer.lora.rank", lora.rank, 0)
+    above_zero("trainer.lora.alpha", lora.alpha)
+    between("trainer.lora.dropout", lora.dropout, 0, 0.99, "0 to 0.99")
+    if isinstance(model, TinyOptions):
+        for target in lora.target_modules:
+            one_of("trainer.lora.target_modules", target, _LINEAR)
 
 
 def check_engine(engine: EngineOptions) -> None:
@@ -174,6 +195,7 @@ def check_evaluation(evaluation: EvaluationOptions) -> None:
 
 def check_tracking(tracking: TrackingOptions) -> None:
     one_of("tracking.name", tracking.name, ("wandb", "none"))
+    filled("tracking.project", tracking.project)
     one_of("tracking.mode", tracking.mode, ("auto", "online", "offline"))
     at_least("tracking.sampled_rows", tracking.sampled_rows, 0)
 
@@ -212,9 +234,11 @@ def check_amount(key: str, source: Teacher, split: Split, n: int | None, seed: i
     if most and (n is None or n <= most):
         return
     try:
-        made[split, seed] = len(source.problems(split, n, seed))
+        made[split, seed] = found = len(source.problems(split, n, seed))
     except ValueError as error:
         raise ConfigError(f"{key}={n}: {error}") from None
+    if not found:
+        raise ConfigError(f"evaluation.split={split}: allowed is a split that has problems; the task has none in it")
 
 
 def check_folders(config: Config) -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from synth_scaling import interruption
 from synth_scaling.bounds import ConfigError
@@ -48,7 +50,7 @@ class Sweeps(SearchPathPlugin):
 def job(config: DictConfig) -> float | None:
     """One run, or a worker of a sweep; Hydra calls it, in this process or in a launcher's. A run's test error."""
     interruption.install()
-    set_up_process(config.threads)
+    set_up_process(OmegaConf.select(config, "threads", default=1))
     set_up_logging()
     if HydraConfig.get().sweeper["_target_"] == GridSweeperConf._target_ and HydraConfig.get().mode is RunMode.MULTIRUN:
         work(Path(config.output))
@@ -85,9 +87,21 @@ def _keep_worker() -> None:
         process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")  # type: ignore[attr-defined]
 
 
+def _check_options() -> None:
+    """What Hydra's parser of the command refuses, in one line; it would add how it is used."""
+    parser = get_args_parser()
+    names = sorted({*FLAGS, *(name for name in parser._option_string_actions if name.startswith("--"))})
+    parser.error = lambda message: refuse(ConfigError(f"{message}; allowed are {', '.join(names)}"))  # type: ignore[method-assign]
+    parser.parse_args()
+
+
 def refuse(error: Exception) -> NoReturn:
     """One line, exit code 2."""
-    print(f"configuration refused: {one_line(error)}", file=sys.stderr)
+    line = one_line(error)
+    if isinstance(error, MissingConfigException) and "primary config '" in line:
+        names = ", ".join(sorted(path.stem for path in configs("sweeps").glob("*.yaml")))
+        line = f"--config-name={error.missing_cfg_file}: allowed are config, {names}, or a file in --config-dir"
+    print(f"configuration refused: {line}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -107,11 +121,16 @@ def main() -> None:
     Plugins.instance().register(Sweeps)
     sys.argv = [FLAGS.get(word, word) for word in sys.argv]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
+    _check_options()
     entry = hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)
     try:
         entry()
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+    except (ConfigError, HydraException, OmegaConfBaseException, YAMLError) as error:
         refuse(error)
+    except ValueError as error:
+        if HydraConfig.initialized():
+            raise  # of a run, and not of Hydra as it composes
+        refuse(ConfigError(f"{' '.join(sys.argv[1:])}: {error}"))
     except SweepFailed as error:
         print(error, file=sys.stderr)
         sys.exit(1)

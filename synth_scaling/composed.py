@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from synth_scaling.checks import check, known
 from synth_scaling.cli import configs
 from synth_scaling.config import Config, register_schemas
-from synth_scaling.grid import expand
+from synth_scaling.grid import expand, grids_of
 from synth_scaling.sweeper import register_sweeper
 
 
@@ -40,8 +40,9 @@ def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None
         name, [word for word, override in parsed if not override.is_sweep_override()], run_mode=RunMode.MULTIRUN
     )
     arguments = [word for word, override in parsed if not override.key_or_group.startswith("hydra")]  # are in `whole`
-    sweeper = whole.hydra.sweeper
-    grids = [sweeper.params or {}, *sweeper.get("also", [])]
+    told = OmegaConf.to_container(whole.hydra.sweeper)
+    assert isinstance(told, dict)
+    grids = grids_of(told["params"], told.get("also"))
     return [config for _, config in expand(grids, arguments, loader, whole, _without_files)]
 
 

@@ -116,6 +116,11 @@ def register_schemas() -> None:
 
 def typed(config: DictConfig) -> Config:
     """The composed configuration as dataclasses, checked. Raises ConfigError."""
+    if OmegaConf.get_type(config) is not Config:
+        raise ConfigError("defaults: allowed is a list that begins with config")
+    for group in ("task", "model", "method", "trainer"):
+        if config[group] is None:
+            raise ConfigError(f"{group}=null: allowed is one of the choices of {group}")
     plain = OmegaConf.to_object(config)
     assert isinstance(plain, Config), type(plain)
     known(plain)

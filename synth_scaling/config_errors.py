@@ -4,17 +4,39 @@ from __future__ import annotations
 
 import re
 
+from hydra.errors import OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 
 def one_line(error: BaseException) -> str:
     """What is wrong, without line breaks."""
-    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
-    if isinstance(cause, OmegaConfBaseException):
-        return _of_omegaconf(cause)
-    if str(error).startswith("In 'engine/"):  # composed, but of another type than the command's
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: allowed is key=value, in Hydra's syntax ({_reason(error, error.override)})"
+    text = _joined(str(error))
+    if text.startswith("In 'engine/"):  # composed, but of another type than the command's
         return "engine: allowed are engine=vllm for synth_scaling, and engine=openai for synth_scaling.teach"
-    return _joined(str(error))
+    if match := re.match(r"In '(.*)/[^/]*': .*not a subclass", text):
+        return f"{match[1]}: allowed is one of its choices, not several"
+    if match := re.search(r"Could not find '(.*)/(.*)' Available options in '.*': (.*)", text):
+        names = [name for name in match[3].split() if name != "schema"]
+        return f"{match[1]}={match[2]}: allowed are {', '.join(names)}"
+    cause = _omegaconf(error)
+    return text if cause is None else _of_omegaconf(cause)
+
+
+def _reason(error: OverrideParseException, word: str) -> str:
+    lines = str(error).replace(f"Error parsing override '{word}'", "").split("See https:")[0].splitlines()
+    return _joined("\n".join(line for line in lines if line.strip() != "^"))
+
+
+def _omegaconf(error: BaseException | None) -> OmegaConfBaseException | None:
+    """OmegaConf's own error behind Hydra's, the one that knows most."""
+    found = None
+    while error is not None:
+        if isinstance(error, OmegaConfBaseException) and (found is None or error.full_key or error.key):
+            found = error
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def _of_omegaconf(cause: OmegaConfBaseException) -> str:
@@ -23,6 +45,8 @@ def _of_omegaconf(cause: OmegaConfBaseException) -> str:
     parent = cause.parent_node
     if "not in" in reason and parent is not None:
         return f"{key}: no such key; allowed are {', '.join(sorted(map(str, parent.keys())))}"
+    if "is not Optional" in reason:
+        return f"{key}=null: allowed are values other than null"
     return reason if key is None else f"{key}: {reason}"
 
 

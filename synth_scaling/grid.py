@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -21,6 +22,21 @@ from omegaconf.errors import OmegaConfBaseException
 
 from synth_scaling.bounds import ConfigError
 from synth_scaling.config import Config, typed
+
+
+def grids_of(params: Any, also: Any) -> list[dict[str, str]]:
+    """The grid `hydra.sweeper.params` and those beside it, `hydra.sweeper.also`. Raises ConfigError."""
+    if not isinstance(also, list | None):
+        raise ConfigError(f"hydra.sweeper.also={also}: allowed is a list of grids, [{{key: values}}]")
+    beside = {f"hydra.sweeper.also[{i}]": grid for i, grid in enumerate(also or [])}
+    named = {"hydra.sweeper.params": params or {}, **beside}
+    for name, grid in named.items():
+        if not isinstance(grid, dict):
+            raise ConfigError(f"{name}={grid}: allowed is a grid, {{key: values}}")
+        for key, values in grid.items():
+            if isinstance(values, dict) or values is None:
+                raise ConfigError(f"{name}.{key}={values}: allowed are Hydra's sweeps, '1,2' or 'range(3)'")
+    return [{str(key): str(values) for key, values in grid.items()} for grid in named.values()]
 
 
 def expand(
@@ -38,16 +54,32 @@ def expand(
     parser = OverridesParser.create(config_loader=loader)
     jobs: list[list[str]] = []
     for grid in grids:
-        words = [f"{key}={value}" for key, value in grid.items()]
-        (product,) = BasicSweeper.split_arguments(parser.parse_overrides([*words, *arguments]), None)
-        jobs += product
+        words = [f"{key}={values}" for key, values in grid.items()]
+        overrides = parser.parse_overrides([*words, *arguments])
+        jobs += product(overrides)
     if not jobs:
         raise ConfigError("hydra.sweeper.params={}: allowed is a grid of at least one run")
-    composed = _Composed(loader, config)
+    composed = Composed(loader, config)
     return [(job, accept(composed.run(job))) for job in jobs]
 
 
-class _Composed:
+def product(overrides: list[Override]) -> list[list[str]]:
+    """Each combination of what the overrides sweep over. Raises ConfigError for a sweep without values."""
+    for override in overrides:
+        if override.is_sweep_override():
+            if not override.is_discrete_sweep():
+                raise ConfigError(f"{override.input_line}: allowed are sweeps over values, '1,2' or 'range(3)'")
+            try:
+                empty = next(override.sweep_string_iterator(), None) is None
+            except ValueError as error:
+                raise ConfigError(f"{override.input_line}: {error}") from None
+            if empty:
+                raise ConfigError(f"{override.input_line}: allowed are sweeps of at least one value")
+    ((*jobs,),) = BasicSweeper.split_arguments(overrides, None)
+    return jobs
+
+
+class Composed:
     """The configurations of one sweep. What is parsed and composed is kept."""
 
     def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
@@ -77,7 +109,10 @@ class _Composed:
         return override, group or key.startswith("hydra.")
 
     def _choose_once(self, groups: tuple[str, ...]) -> bytes:
-        chosen = self._loader.load_sweep_config(self._config, list(groups))
+        try:
+            chosen = self._loader.load_sweep_config(self._config, list(groups))
+        except ValueError as error:  # Hydra's, of method=5
+            raise ConfigError(f"{' '.join(groups)}: {error}") from None
         with open_dict(chosen):
             chosen.pop("hydra")
         return pickle.dumps(chosen)  # a copy from bytes takes a quarter of the time of deepcopy

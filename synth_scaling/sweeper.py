@@ -12,20 +12,21 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check_folders
 from synth_scaling.config import Config, run_hash
 from synth_scaling.forecast import forecast
-from synth_scaling.grid import expand
+from synth_scaling.grid import expand, grids_of
 from synth_scaling.leases import is_held
 from synth_scaling.progress import Failure, Plan, is_over, planned
 from synth_scaling.store import tidy
@@ -42,16 +43,14 @@ class SweepFailed(RuntimeError):
 @dataclass
 class GridSweeperConf:
     _target_: str = "hydra_plugins.synth_scaling.GridSweeper"
-    params: dict[str, str] | None = None
-    also: list[dict[str, str]] = field(default_factory=list)
+    params: Any = None  # a grid: {key: values as Hydra writes them}
+    also: Any = None  # a list of further grids
     dry_run: bool = False  # or --dry-run: say what there is to do, and stop
 
 
 class GridSweeper(Sweeper):
-    def __init__(
-        self, params: dict[str, str] | None = None, also: Sequence[dict[str, str]] = (), dry_run: bool = False
-    ) -> None:
-        self.grids, self.dry_run = [params or {}, *also], dry_run
+    def __init__(self, params: Any = None, also: Any = None, dry_run: bool = False) -> None:
+        self.params, self.also, self.dry_run = params, also, dry_run
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
@@ -61,28 +60,25 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Make every run that is not done yet. Raises ConfigError before any begins, SweepFailed after the last."""
-        jobs = self._jobs(arguments)
+        jobs, most = self._jobs(arguments), self._workers()
         configs = {run_hash(config): config for _, config in jobs}  # jobs with one result are one run
-        runs = {name: planned(config) for name, config in configs.items()}
-        output = Path(jobs[0][1].output)
-        folders = [output / "runs" / name for name in runs]
-        done = sum((folder / "DONE").exists() for folder in folders)
-        failed = sum(not (folder / "DONE").exists() and Failure.read(folder) is not None for folder in folders)
-        print(f"{output}: {len(runs)} runs, {done} done, {failed} failed, {len(runs) - done} to run", flush=True)
-        workers = max(1, min(self._workers(), len(runs) - done))
-        if done < len(runs):
-            there = [config for name, config in configs.items() if (output / "runs" / name / "DONE").exists()]
-            missing = [config for name, config in configs.items() if not (output / "runs" / name / "DONE").exists()]
-            print(forecast(missing, there, Path(jobs[0][1].store), workers), flush=True)
+        output, store = Path(jobs[0][1].output), Path(jobs[0][1].store)
+        missing = {name: config for name, config in configs.items() if not (output / "runs" / name / "DONE").exists()}
+        done = [config for name, config in configs.items() if name not in missing]
+        failed = sum(Failure.read(output / "runs" / name) is not None for name in missing)
+        print(f"{output}: {len(configs)} runs, {len(done)} done, {failed} failed, {len(missing)} to run", flush=True)
+        workers = min(most, len(missing))
+        if missing:
+            print(forecast(list(missing.values()), done, store, workers), flush=True)
         if self.dry_run:
             return
-        plan = Plan(secrets.token_hex(4), time.time(), done, tuple(runs.values()))
+        plan = Plan(secrets.token_hex(4), time.time(), len(done), tuple(map(planned, configs.values())))
         plan.write(output)
-        if done < len(runs):
+        if missing:
             self._launch(jobs[0][0], workers, output, plan)
             if self._detached():
                 return
-            tidy(Path(jobs[0][1].store))
+            tidy(store)
             for marker in (output / "runs").glob("*.lock"):
                 is_held(marker)  # a dead worker's is removed
         report(output, plan)
@@ -104,6 +100,9 @@ class GridSweeper(Sweeper):
         """joblib's launcher calls them jobs, ours workers; Hydra's own runs one in this process."""
         assert self.config is not None, "set up by Hydra"
         launcher = self.config.hydra.launcher
+        for key in ("workers", "n_jobs"):
+            if launcher.get(key) == 0:
+                raise ConfigError(f"hydra.launcher.{key}=0: allowed are values of at least 1, and -1: one a core")
         workers = launcher.get("workers") or launcher.get("n_jobs") or 1
         return workers if workers > 0 else max(1, (os.cpu_count() or 1) + 1 + workers)  # as joblib counts
 
@@ -113,9 +112,14 @@ class GridSweeper(Sweeper):
 
     def _jobs(self, arguments: list[str]) -> list[tuple[list[str], Config]]:
         assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
-        jobs = expand(self.grids, arguments, self.hydra_context.config_loader, self.config)
+        params, also = map(_plain, (self.params, self.also))
+        jobs = expand(grids_of(params, also), arguments, self.hydra_context.config_loader, self.config)
         check_folders(jobs[0][1])
         return jobs
+
+
+def _plain(grid: Any) -> Any:
+    return OmegaConf.to_container(grid, resolve=True) if OmegaConf.is_config(grid) else grid
 
 
 def report(output: Path, plan: Plan) -> None:

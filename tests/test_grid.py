@@ -19,7 +19,7 @@ from synth_scaling.bounds import ConfigError
 from synth_scaling.cli import configs
 from synth_scaling.config import Config, register_schemas, typed
 from synth_scaling.config_errors import one_line
-from synth_scaling.grid import expand
+from synth_scaling.grid import expand, grids_of
 from synth_scaling.sweeper import register_sweeper
 
 SWEEPS = sorted(path.stem for path in configs("sweeps").glob("*.yaml"))
@@ -54,7 +54,7 @@ def by_hydra(loader: ConfigLoaderImpl, sweep: DictConfig, job: Sequence[str]) ->
 @pytest.mark.parametrize("name", SWEEPS)
 def test_the_runs_of_every_sweep_are_those_that_hydra_composes(name: str, loader: ConfigLoaderImpl) -> None:
     sweep = load(loader, name)
-    grids = [sweep.hydra.sweeper.params, *sweep.hydra.sweeper.also]
+    grids = grids_of(*(OmegaConf.to_container(sweep.hydra.sweeper)[key] for key in ("params", "also")))
     seen = set()
     runs = expand(grids, ["trainer.batch_size=64"], loader, sweep)
     for job, config in runs:

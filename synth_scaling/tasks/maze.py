@@ -213,6 +213,9 @@ def _check(o: MazeOptions) -> None:
             raise ValueError(f"task.{key}={getattr(o, key)}: allowed are values of at least 0")
     if not 1 <= o.min_distance <= o.max_distance:
         raise ValueError(f"task.min_distance={o.min_distance}: allowed are 1 to task.max_distance={o.max_distance}")
+    for key, most in (("max_distance", 26 * 26 - 1), ("slack", 1000)):  # responses are as long
+        if getattr(o, key) > most:
+            raise ValueError(f"task.{key}={getattr(o, key)}: allowed are values up to {most}")
 
 
 def _grid_world(side: int, edge_share: float, rng: np.random.Generator) -> list[np.ndarray]:

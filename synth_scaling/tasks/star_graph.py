@@ -23,6 +23,7 @@ from synth_scaling.tasks.task import Split
 
 NODE = r"(?:0|[1-9][0-9]{0,8})"  # no leading zeros, so that every graph has one spelling
 WALK = re.compile(rf"{NODE}(?:,{NODE})*")
+MOST_NODES = 100_000
 EDGE = re.compile(rf"({NODE}),({NODE})")
 
 
@@ -212,6 +213,7 @@ def _check(o: StarGraphOptions) -> None:
         ("degree", o.degree >= 2, "2 or more"),
         ("path_length", o.path_length >= 2, "2 or more, source and goal counted"),
         ("n_nodes", o.n_nodes >= nodes, f"{nodes} or more, the nodes of degree x path_length"),
+        ("n_nodes", o.n_nodes <= MOST_NODES, f"up to {MOST_NODES}, a token each"),
         ("n_test", o.n_test >= 0, "0 or more"),
         ("n_validation", o.n_validation >= 0, "0 or more"),
     ):
