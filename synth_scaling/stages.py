@@ -267,7 +267,8 @@ class Stages:
         return {"prompts": _digest([self.codec.encode_prompt(problem) for problem in problems])}
 
     def _trained_with(self) -> dict[str, Any]:
-        return {"threads": self.config.threads, **_versions("torch", "transformers", "trl")}
+        kept = {"kept_in": "float32"} if self.config.trainer.dtype == "bfloat16" else {}  # once it was bfloat16
+        return {"threads": self.config.threads, **kept, **_versions("torch", "transformers", "trl")}
 
     def _sampled_with(self) -> dict[str, Any]:
         return {"engine": key_of(self.config.engine), "threads": self.config.threads, **sampling_versions()}
