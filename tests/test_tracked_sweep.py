@@ -14,6 +14,7 @@ from wandb_runs import offline_runs
 SWEEP = [
     "-m",
     "method=sft,rft",
+    "hydra/sweeper=grid",
     "sweep=pair",
     "task.side=6",
     "task.max_distance=5",
