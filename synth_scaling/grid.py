@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -40,12 +40,17 @@ def grids_of(params: Any, also: Any) -> list[dict[str, str]]:
 
 
 def expand(
-    grids: Sequence[Mapping[str, str]], arguments: Sequence[str], loader: ConfigLoader, config: DictConfig
+    grids: Sequence[Mapping[str, str]],
+    arguments: Sequence[str],
+    loader: ConfigLoader,
+    config: DictConfig,
+    read: Callable[[DictConfig], Config] = typed,
 ) -> list[tuple[list[str], Config]]:
     """Every run of `grids`, each with `arguments` of the command: its overrides, and its checked configuration.
 
-    A grid is a product of sweeps, `key: values` in Hydra's syntax; `config` is the sweep's own configuration. Raises
-    ConfigError, HydraException or OmegaConfBaseException if any run cannot be.
+    A grid is a product of sweeps, `key: values` in Hydra's syntax; `config` is the sweep's own configuration; `read`
+    makes a composed one a checked one. Raises ConfigError, HydraException or OmegaConfBaseException if any run cannot
+    be.
     """
     parser = OverridesParser.create(config_loader=loader)
     jobs: list[list[str]] = []
@@ -56,7 +61,7 @@ def expand(
     if not jobs:
         raise ConfigError("hydra.sweeper.params={}: allowed is a grid of at least one run")
     composed = Composed(loader, config)
-    return [(job, typed(composed.run(job))) for job in jobs]
+    return [(job, read(composed.run(job))) for job in jobs]
 
 
 def product(overrides: list[Override]) -> list[list[str]]:
