@@ -44,12 +44,13 @@ def expand(
     arguments: Sequence[str],
     loader: ConfigLoader,
     config: DictConfig,
-    accept: Callable[[DictConfig], Config] = typed,
+    read: Callable[[DictConfig], Config] = typed,
 ) -> list[tuple[list[str], Config]]:
-    """Every run of `grids`, each with `arguments` of the command: its overrides, and what `accept` makes of it.
+    """Every run of `grids`, each with `arguments` of the command: its overrides, and its checked configuration.
 
-    A grid is a product of sweeps, `key: values` in Hydra's syntax; `config` is the sweep's own configuration. Raises
-    ConfigError, HydraException or OmegaConfBaseException if any run cannot be.
+    A grid is a product of sweeps, `key: values` in Hydra's syntax; `config` is the sweep's own configuration; `read`
+    makes a composed one a checked one. Raises ConfigError, HydraException or OmegaConfBaseException if any run cannot
+    be.
     """
     parser = OverridesParser.create(config_loader=loader)
     jobs: list[list[str]] = []
@@ -60,7 +61,7 @@ def expand(
     if not jobs:
         raise ConfigError("hydra.sweeper.params={}: allowed is a grid of at least one run")
     composed = Composed(loader, config)
-    return [(job, accept(composed.run(job))) for job in jobs]
+    return [(job, read(composed.run(job))) for job in jobs]
 
 
 def product(overrides: list[Override]) -> list[list[str]]:
