@@ -38,6 +38,7 @@ def test_published_grades_are_reproduced(system: str) -> None:
     published = [row[system]["is_correct"] for row in found]
     assert len(published) == 1319 and sum(published) == {"6b_finetuning": 286, "175b_verification": 742}[system]
     assert grade("number", pairs).rewards == published
+    assert grade("latex", pairs).rewards == published
 
 
 def test_the_command_prints_the_published_accuracy(capsys: pytest.CaptureFixture[str]) -> None:
