@@ -9,22 +9,17 @@ import os
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from synth_scaling.bounds import ConfigError, above_zero, at_least, between, filled, finite, one_of
-from synth_scaling.data_options import DataOptions, teacher_of
+from synth_scaling.data_options import DataOptions
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
 from synth_scaling.model_options import (
     MODELS,
     TinyOptions,
-    check_context,
     check_model,
-    check_model_files,
-    check_model_for,
 )
 from synth_scaling.sampling.engine import EngineOptions
-from synth_scaling.tasks import EMBEDDED, TASKS, Split, make_task
-from synth_scaling.teacher_data import Teacher
+from synth_scaling.tasks import TASKS
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 
 if TYPE_CHECKING:
@@ -198,47 +193,6 @@ def check_tracking(tracking: TrackingOptions) -> None:
     filled("tracking.project", tracking.project)
     one_of("tracking.mode", tracking.mode, ("auto", "online", "offline"))
     at_least("tracking.sampled_rows", tracking.sampled_rows, 0)
-
-
-def check_task(config: Config) -> None:
-    """Refuse options that the task refuses, more problems than it has, a model it does not fit. Raises ConfigError."""
-    if config.model.name == "tiny" and config.task.name not in EMBEDDED:
-        raise ConfigError(
-            f"model=tiny: a base model is pretrained for task={', '.join(EMBEDDED)} only; "
-            f"task={config.task.name} has no corpus for it and takes a pretrained model"
-        )
-    check_model_files(config.model)
-    try:
-        task = make_task(config.task)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-    check_model_for(task, config.model)
-    if (most := config.engine.max_model_len) is not None:
-        check_context(task, most, 0, f"engine.max_model_len={most}")
-    try:
-        teacher = teacher_of(config.data, task)
-    except ValueError as error:
-        raise ConfigError(f"data.path={error}") from None
-    check_amount("data.problems", teacher, "train", config.data.problems, config.seed)
-    check_amount("evaluation.problems", task, config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
-
-
-# The most problems of a split and a seed that have been made: smaller amounts are the first of them.
-_made: WeakKeyDictionary[Teacher, dict[tuple[Split, int], int]] = WeakKeyDictionary()
-
-
-def check_amount(key: str, source: Teacher, split: Split, n: int | None, seed: int) -> None:
-    """Refuse more problems than there are. Raises ConfigError."""
-    made = _made.setdefault(source, {})
-    most = made.get((split, seed), 0)
-    if most and (n is None or n <= most):
-        return
-    try:
-        made[split, seed] = found = len(source.problems(split, n, seed))
-    except ValueError as error:
-        raise ConfigError(f"{key}={n}: {error}") from None
-    if not found:
-        raise ConfigError(f"evaluation.split={split}: allowed is a split that has problems; the task has none in it")
 
 
 def check_folders(config: Config) -> None:

@@ -13,11 +13,10 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from synth_scaling.checks import check, known
 from synth_scaling.cli import configs
-from synth_scaling.config import Config, register_schemas
+from synth_scaling.config import Config, as_options, register_schemas
 from synth_scaling.grid import expand, grids_of
 from synth_scaling.sweeper import register_sweeper
 
@@ -43,12 +42,4 @@ def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None
     told = OmegaConf.to_container(whole.hydra.sweeper)
     assert isinstance(told, dict)
     grids = grids_of(told["params"], told.get("also"))
-    return [config for _, config in expand(grids, arguments, loader, whole, _without_files)]
-
-
-def _without_files(composed: DictConfig) -> Config:
-    config = OmegaConf.to_object(composed)
-    assert isinstance(config, Config), type(config)
-    known(config)
-    check(config)
-    return config
+    return [config for _, config in expand(grids, arguments, loader, whole, as_options)]

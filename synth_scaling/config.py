@@ -16,13 +16,14 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.bounds import ConfigError
-from synth_scaling.checks import check, check_task, known
+from synth_scaling.checks import check, known
 from synth_scaling.data_options import DataOptions, JSONLDataOptions
 from synth_scaling.jsonl import content_digest
 from synth_scaling.methods import METHODS
 from synth_scaling.model_options import MODELS, contents_of_model
 from synth_scaling.sampling.engine import EngineOptions
 from synth_scaling.store import ADDED, content_hash, without_added
+from synth_scaling.task_checks import check_task
 from synth_scaling.tasks import TASKS
 from synth_scaling.tasks.sources import contents_of_files
 from synth_scaling.training.options import TrainerOptions
@@ -116,6 +117,16 @@ def register_schemas() -> None:
 
 def typed(config: DictConfig) -> Config:
     """The composed configuration as dataclasses, checked. Raises ConfigError."""
+    plain = as_options(config)
+    for options in (plain.trainer, plain.engine):
+        if options.dtype == "auto":  # settled here, so that a run is named by what it was computed in
+            options.dtype = device_dtype()
+    check_task(plain)
+    return plain
+
+
+def as_options(config: DictConfig) -> Config:
+    """The same where neither model nor data need to be here: checked is what the configuration alone tells."""
     if OmegaConf.get_type(config) is not Config:
         raise ConfigError("defaults: allowed is a list that begins with config")
     for group in ("task", "model", "method", "trainer"):
@@ -124,11 +135,7 @@ def typed(config: DictConfig) -> Config:
     plain = OmegaConf.to_object(config)
     assert isinstance(plain, Config), type(plain)
     known(plain)
-    for options in (plain.trainer, plain.engine):
-        if options.dtype == "auto":  # settled here, so that a run is named by what it was computed in
-            options.dtype = device_dtype()
     check(plain)
-    check_task(plain)
     return plain
 
 

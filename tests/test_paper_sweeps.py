@@ -12,11 +12,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from shared_data import DATA, needs_shared
 
-from synth_scaling.checks import check_task
 from synth_scaling.cli import configs
 from synth_scaling.composed import runs_of
 from synth_scaling.config import Config, ConfigError, resolved, run_hash, typed
 from synth_scaling.model_options import check_context
+from synth_scaling.task_checks import check_task
 from synth_scaling.tasks import make_task
 
 PAPER = ("paper_gsm8k", "paper_math")

@@ -14,12 +14,13 @@ from hydra import compose, initialize_config_dir
 
 from synth_scaling import smollm2 as wheel
 from synth_scaling.bounds import ConfigError
-from synth_scaling.checks import check, check_task
+from synth_scaling.checks import check
 from synth_scaling.config import Config, register_schemas, typed
 from synth_scaling.pretrained import content_digest
 from synth_scaling.records import NLLRow, read_table
 from synth_scaling.results import run_folder, run_once
 from synth_scaling.sampling import Engine
+from synth_scaling.task_checks import check_task
 from synth_scaling.tasks import TASKS
 from tests.additions import AdditionOptions, Additions
 
