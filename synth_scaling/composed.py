@@ -39,7 +39,7 @@ def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None
         name, [word for word, override in parsed if not override.is_sweep_override()], run_mode=RunMode.MULTIRUN
     )
     arguments = [word for word, override in parsed if not override.key_or_group.startswith("hydra")]  # are in `whole`
-    sweeper = OmegaConf.to_container(whole.hydra.sweeper, resolve=True)
-    assert isinstance(sweeper, dict)
-    grids = grids_of(sweeper.get("params"), sweeper.get("also"))
-    return [run for _, run in expand(grids, arguments, loader, whole, as_options)]
+    told = OmegaConf.to_container(whole.hydra.sweeper)
+    assert isinstance(told, dict)
+    grids = grids_of(told["params"], told.get("also"))
+    return [config for _, config in expand(grids, arguments, loader, whole, as_options)]
