@@ -101,9 +101,8 @@ def recorded_runs(folder: Path, count: int) -> None:
         planned.append(Planned(name, f"sft N=100 seed={i}", config))
     Plan("launch", time.time(), 0, tuple(planned)).write(output)
     status, rows = seconds(lambda: survey(output)), seconds(lambda: load(output))
-    print(
-        f"{count:,} recorded runs of {answers.num_rows:,} answers: status {status:.1f} s, rows {rows:.1f} s (target below 5)"
-    )
+    of = f"{count:,} recorded runs of {answers.num_rows:,} answers"
+    print(f"{of}: status {status:.1f} s, rows {rows:.1f} s (target below 5)")
 
 
 def main() -> None:
