@@ -69,11 +69,10 @@ def _results(runs: Sequence[Run]) -> Results:
     first: dict[str, str] = {}
     correct: dict[str, npt.NDArray[np.bool_]] = {}
     pass_rate: dict[str, npt.NDArray[np.float64]] = {}
-    for row, answers, rates, where in runs:
+    for row, ids, right, rates, where in runs:
         task, run = row["task"], row["run"]
         if run in correct:
             raise InputError(f"{where}: run {run} appears twice")
-        ids = tuple(sorted(answers))
         first.setdefault(task, run)
         if problems.setdefault(task, ids) != ids:
             apart = len(set(ids) ^ set(problems[task]))
@@ -81,7 +80,7 @@ def _results(runs: Sequence[Run]) -> Results:
                 f"{where}: run {run} was tested on other problems than run {first[task]} of the same task, "
                 f"{task} ({apart} are in one of the two only)"
             )
-        correct[run] = np.array([answers[problem] for problem in ids], dtype=bool)
-        if rates:
-            pass_rate[run] = np.array([rates[problem] for problem in ids], dtype=float)
+        correct[run] = right
+        if rates is not None:
+            pass_rate[run] = rates
     return Results(pd.DataFrame([run.row for run in runs]).sort_index(axis=1), correct, problems, pass_rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -81,10 +82,12 @@ def set_up_process(threads: int = 1) -> None:
 
 
 def _keep_worker() -> None:
-    """joblib ends a worker that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
+    """In a worker of joblib: it ends one that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
     process_executor = sys.modules.get("joblib.externals.loky.process_executor")
     if process_executor is not None:
         process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")  # type: ignore[attr-defined]
+        # A process that is started from here would be told of joblib's own way to start processes, and not know it.
+        multiprocessing.set_start_method("spawn", force=True)
 
 
 def _check_options() -> None:

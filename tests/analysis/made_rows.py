@@ -57,8 +57,9 @@ def write(results: Results, folder: Path) -> None:
         runs.append(
             Run(
                 {name: value for name, value in row.items() if value == value},  # a column of other rows is NaN here
-                dict(zip(ids, results.correct[row["run"]].tolist(), strict=True)),
-                {} if rates is None else dict(zip(ids, rates.tolist(), strict=True)),
+                ids,
+                results.correct[row["run"]],
+                rates,
                 "made",
             )
         )
