@@ -98,6 +98,7 @@ benchmarks: $(STAMP)  ## speed against bare loops and raw engines, side by side
 	$(PY) -m benchmarks.sampling
 	$(PY) -m benchmarks.bootstrap
 	$(PY) -m benchmarks.figures
+	$(PY) -m benchmarks.composing
 
 wheel: $(STAMP)  ## build a wheel that works outside the checkout
 	$(UV) build --quiet --wheel --out-dir dist

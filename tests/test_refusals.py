@@ -45,7 +45,7 @@ COMMANDS = {
     "method=5": "method=5: Config group override must be a string or a list. Got int",
     "method=[sft,rft]": "method: allowed is one of its choices, not several",
     "method.name=dpo": "method.name=dpo: allowed is sft; choose another by method=dpo",
-    "model=gpt": "model=gpt: allowed are pretrained, smollm2_135m, tiny",
+    "model=gpt": "model=gpt: allowed are ",
     "tracking=mlflow": "tracking=mlflow: allowed are none, wandb",
     "hydra/launcher=nowhere": "hydra/launcher=nowhere: allowed are basic, joblib",
     "hydra.mode=FAST": "hydra.mode: Invalid value 'FAST', expected one of [RUN, MULTIRUN]",
@@ -199,6 +199,16 @@ def ended() -> dict[str, tuple[int, str, str]]:
         out, err = process.communicate()
         found[words] = (process.returncode, out, err)
     return found
+
+
+def test_composing_a_sweep_loads_no_model_library(tmp_path: Path) -> None:
+    code = (
+        "import sys; from synth_scaling.cli import main; main(); "
+        "print([name for name in ('torch', 'transformers', 'vllm', 'scipy', 'huggingface_hub') if name in sys.modules])"
+    )
+    words = ["--config-name", "mini", "--dry-run", f"output={tmp_path}/out", f"store={tmp_path}/store"]
+    done = subprocess.run([sys.executable, "-c", code, *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize("words", PROCESSES)
