@@ -185,7 +185,7 @@ def test_given_the_same_completions_forward_finds_the_pits_of_the_exhaustive_sea
         taken = 0
         while draws := search.next_draws(negatives, ends, known):
             for (problem, tokens), n in draws.items():
-                rewards = outcomes.setdefault((problem, tokens), (rng.random(k) < 2 / k).tolist())
+                rewards = outcomes.setdefault((problem, tokens), (rng.random(k) < 1 / k).tolist())
                 seen = known[problem, tokens].rollouts if (problem, tokens) in known else 0
                 rows = [Response(problem, 0, (*tokens, 0), True, int(right)) for right in rewards[seen : seen + n]]
                 assert len(rows) == n
