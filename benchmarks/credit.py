@@ -37,13 +37,13 @@ K, OWN = 32, "negative_values"  # the name of the stage in a run, which seeds it
 # Each with the name of its stage. At epsilon = 0.09 it takes 32 wrong completions, at 0.1 it takes 29.
 SEARCHES: dict[str, tuple[str, Search]] = {
     "exhaustive": (OWN, Exhaustive(K, stop_at_zero=True)),
-    "adaptive": (OWN, Adaptive(K, 0.1, 0.95, 1, "forward", reuse=True)),
     "bisect": (OWN, Bisection(K, reuse=True)),
-    "adaptive, halving": (OWN, Adaptive(K, 0.1, 0.95, 1, "halving", reuse=True)),
+    "adaptive": (OWN, Adaptive(K, 0.1, 0.95, 1, "halving", reuse=True)),
+    "adaptive, forward": (OWN, Adaptive(K, 0.1, 0.95, 1, "forward", reuse=True)),
     "exhaustive, again": ("again", Exhaustive(K, stop_at_zero=True)),
 }
 WITHOUT_REUSE: dict[str, tuple[str, Search]] = {
-    "adaptive, no reuse": (OWN, Adaptive(K, 0.09, 0.95, 1, "forward", reuse=False)),
+    "forward, no reuse": (OWN, Adaptive(K, 0.09, 0.95, 1, "forward", reuse=False)),
     "bisect, no reuse": (OWN, Bisection(K, reuse=False)),
 }
 

@@ -46,8 +46,8 @@ def test_each_choice_is_a_search_with_its_options() -> None:
     assert search_of(config("credit.rollouts=5").credit) == Exhaustive(5, True)
     assert search_of(config("credit.stop_at_zero=false").credit) == Exhaustive(16, False)
     assert search_of(config("credit=bisect", "credit.reuse=false").credit) == Bisection(16, False)
-    overrides = ["credit=adaptive", "credit.epsilon=0.2", "credit.batch=3", "credit.order=halving"]
-    assert search_of(config(*overrides).credit) == Adaptive(32, 0.2, 0.95, 3, "halving", True)
+    overrides = ["credit=adaptive", "credit.epsilon=0.2", "credit.batch=3", "credit.order=forward"]
+    assert search_of(config(*overrides).credit) == Adaptive(32, 0.2, 0.95, 3, "forward", True)
 
 
 @pytest.mark.parametrize("credit", ["bisect", "adaptive"])

@@ -40,7 +40,7 @@ class AdaptiveOptions(CreditOptions):
     epsilon: float = 0.1  # a prefix counts as hopeless when its value is below this ...
     confidence: float = 0.95  # ... at this confidence
     batch: int = 1  # completions of a prefix at first; then as many again as there are
-    order: str = "forward"  # step by step; or "halving": bisection, with more completions each time
+    order: str = "halving"  # bisection, with more completions each time; or "forward": step by step
     reuse: bool = True
     name: str = "adaptive"
 
