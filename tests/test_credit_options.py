@@ -47,7 +47,7 @@ def test_each_choice_is_a_search_with_its_options() -> None:
     assert search_of(config("credit.stop_at_zero=false").credit) == Exhaustive(16, False)
     assert search_of(config("credit=bisect", "credit.reuse=false").credit) == Bisection(16, False)
     overrides = ["credit=adaptive", "credit.epsilon=0.2", "credit.batch=3", "credit.order=forward"]
-    assert search_of(config(*overrides).credit) == Adaptive(32, 0.2, 0.95, 3, "forward", True)
+    assert search_of(config(*overrides).credit) == Adaptive(32, 0.2, 0.95, 3, "forward", True, 4)
 
 
 @pytest.mark.parametrize("credit", ["bisect", "adaptive"])
@@ -76,6 +76,7 @@ def test_methods_that_need_pits_or_nothing_take_them(credit: str, method: str) -
         ("credit=adaptive credit.confidence=1", r"credit\.confidence=1\.0: allowed are values up to 0\.9999"),
         ("credit=adaptive credit.confidence=0", r"credit\.confidence=0\.0: allowed are values above 0"),
         ("credit=adaptive credit.batch=0", r"credit\.batch=0: allowed are values of at least 1"),
+        ("credit=adaptive credit.right=0", r"credit\.right=0: allowed are values of at least 1"),
         ("credit=adaptive credit.order=random", r"credit\.order=random: allowed are forward, halving"),
     ],
 )

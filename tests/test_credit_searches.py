@@ -17,6 +17,7 @@ from synth_scaling import credit
 from synth_scaling.credit import Adaptive, Bisection, Draw, Exhaustive, Prefix, Search
 from synth_scaling.credit.adaptive import wrong_ones_needed
 from synth_scaling.credit.bisection import middle
+from synth_scaling.credit.evidence import right_of
 from synth_scaling.records import PrefixValue, Response
 
 PROPERTY = settings(max_examples=200)
@@ -133,6 +134,19 @@ def test_a_response_of_one_step_needs_nothing() -> None:
 
 
 # -- the statistics ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["forward", "halving"])
+def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) -> None:
+    """Four, or as many as come of `most` completions; on the chain one in five is right after the first wrong move."""
+    negatives = [response for response in sampled(60, seed=2) if not response.reward]
+    search = Adaptive(32, 0.1, 0.95, 1, order, reuse=True, right=4)  # type: ignore[arg-type]
+    known, _ = searched(search, negatives, 3)
+    rows = search.values(negatives, ends_of(negatives), {NAME: 0.5}, known)
+    pits = [credit.first_pit(row.values) or 0 for row in rows]
+    before = [known[NAME, r.tokens[: 2 * (pit - 1)]] for r, pit in zip(negatives, pits, strict=True) if pit > 1]
+    assert len(before) > 20
+    assert all(right_of(value) >= 4 or value.rollouts >= 32 for value in before)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ search would have drawn, the first n of each prefix, and without `reuse`, it fin
 Order `halving` is bisection (and shares its assumption) with every prefix called dead after `batch` wrong completions,
 then after twice as many, and so on up to n, each time from what is known. It looks beyond a prefix of low value as
 well, where a right completion shows it to be alive after all, and at a logarithm of the steps where those are many.
+
+Once the pit stands, the prefix before it is completed until `right` completions of it were right, or `most` were
+drawn: pairs are made of them, and with one alone all the responses that share the prefix would be set against it.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from math import ceil, log
 from typing import Literal
 
 from synth_scaling.credit.bisection import last_alive, middle, rollouts_of
-from synth_scaling.credit.evidence import Known
+from synth_scaling.credit.evidence import Known, right_of
 from synth_scaling.credit.values import Prefix, located_values
 from synth_scaling.records import PrefixValue, Response, ResponseValues
 
@@ -39,6 +42,7 @@ class Adaptive:
     batch: int
     order: Literal["forward", "halving"]
     reuse: bool
+    right: int = 1
     search: str = field(default="adaptive", init=False)
 
     @property
@@ -54,7 +58,11 @@ class Adaptive:
         draws: dict[Prefix, int] = {}
         for response, stops in zip(responses, ends, strict=True):
             prefixes = [(response.problem, response.tokens[:stop]) for stop in stops[:-1]]
-            step, more = choose([known.get(prefix) for prefix in prefixes])
+            values = [known.get(prefix) for prefix in prefixes]
+            step, more = choose(values)
+            if not more and (step := last_alive(values)):
+                value = known[prefixes[step - 1]]
+                more = max(0, min(self.right - right_of(value), self.most - value.rollouts))
             if more:
                 draws[prefixes[step - 1]] = min(more, draws.get(prefixes[step - 1], more))
         return draws

@@ -42,6 +42,7 @@ class AdaptiveOptions(CreditOptions):
     batch: int = 1  # completions of a prefix at first; then as many again as there are
     order: str = "halving"  # bisection, with more completions each time; or "forward": step by step
     reuse: bool = True
+    right: int = 4  # right completions wanted of the prefix before a pit, for pairs
     name: str = "adaptive"
 
 
@@ -56,7 +57,7 @@ def search_of(options: CreditOptions) -> Search:
     """How the pits of incorrect responses are looked for."""
     if isinstance(options, AdaptiveOptions):
         o = options
-        return Adaptive(o.rollouts, o.epsilon, o.confidence, o.batch, o.order, o.reuse)  # type: ignore[arg-type]
+        return Adaptive(o.rollouts, o.epsilon, o.confidence, o.batch, o.order, o.reuse, o.right)  # type: ignore[arg-type]
     if isinstance(options, BisectOptions):
         return Bisection(options.rollouts, options.reuse)
     return Exhaustive(options.rollouts, options.stop_at_zero)
@@ -73,6 +74,7 @@ def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> N
         above_zero("credit.confidence", options.confidence)
         between("credit.confidence", options.confidence, 0, 0.9999, "values up to 0.9999")
         at_least("credit.batch", options.batch, 1)
+        at_least("credit.right", options.right, 1)
         one_of("credit.order", options.order, ("forward", "halving"))
     if options.name == "exhaustive":
         return
