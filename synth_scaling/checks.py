@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth_scaling.bounds import ConfigError, above_zero, at_least, between, filled, finite, one_of
+from synth_scaling.credit.options import CREDIT, check_credit
 from synth_scaling.data_options import DataOptions
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
 from synth_scaling.model_options import (
@@ -23,14 +24,14 @@ from synth_scaling.tasks import TASKS
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 
 if TYPE_CHECKING:
-    from synth_scaling.config import Config, CreditOptions, EvaluationOptions, RolloutPolicyOptions, TrackingOptions
+    from synth_scaling.config import Config, EvaluationOptions, RolloutPolicyOptions, TrackingOptions
 
 
 def check(config: Config) -> None:
     """Refuse values that no task has to be asked about. Raises ConfigError."""
     check_names(config)
     check_data(config.data)
-    check_credit(config.credit)
+    check_credit(config.credit, config.method.name, METHODS[config.method.name].uses)
     check_rollout_policy(config.rollout_policy)
     check_method(config.method, config.data)
     check_model(config.model)
@@ -65,6 +66,7 @@ def check_names(config: Config) -> None:
         ("task", {name: options for name, (_, options) in TASKS.items()}),
         ("method", {name: method.options for name, method in METHODS.items()}),
         ("model", MODELS),
+        ("credit", CREDIT),
     ):
         options = getattr(config, group)
         if type(options) is not known.get(options.name):
@@ -85,12 +87,6 @@ def check_data(data: DataOptions) -> None:
     if data.rollout_block is not None:
         at_least("data.rollout_block", data.rollout_block, 1)
     above_zero("data.temperature", data.temperature)
-
-
-def check_credit(credit: CreditOptions) -> None:
-    above_zero("credit.temperature", credit.temperature)
-    at_least("credit.rollouts", credit.rollouts, 1)
-    at_least("credit.positive_rollouts", credit.positive_rollouts, 1)
 
 
 def check_rollout_policy(policy: RolloutPolicyOptions) -> None:

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check, known
+from synth_scaling.credit.options import CREDIT, CreditOptions
 from synth_scaling.data_options import DataOptions, JSONLDataOptions
 from synth_scaling.jsonl import content_digest
 from synth_scaling.methods import METHODS
@@ -37,16 +38,6 @@ class RolloutPolicyOptions:
 
     epochs: float = 5
     learning_rate: float = 1e-3
-
-
-@dataclass
-class CreditOptions:
-    """Monte-Carlo step values."""
-
-    rollouts: int = 16  # K completions a prefix of an incorrect response: too few, and chance makes pits
-    positive_rollouts: int = 4  # K for prefixes of correct responses, which have no pit to find
-    temperature: float = 1.0
-    stop_at_zero: bool = True  # in a wrong response, nothing is rolled out after a prefix with no right completion
 
 
 @dataclass
@@ -110,6 +101,8 @@ def register_schemas() -> None:
         store.store(group="model", name=f"{name}_schema", node=kind)
     store.store(group="data", name="schema", node=DataOptions)
     store.store(group="data", name="jsonl_schema", node=JSONLDataOptions)
+    for name, credit in CREDIT.items():
+        store.store(group="credit", name=f"{name}_schema", node=credit)
     store.store(group="engine", name="schema", node=EngineOptions)
     store.store(group="trainer", name="schema", node=TrainerOptions)
     store.store(group="tracking", name="schema", node=TrackingOptions)
@@ -168,6 +161,7 @@ def restored(plain: Mapping[str, Any]) -> Config:
         "model": MODELS[plain["model"]["name"]],
         "method": METHODS[plain["method"]["name"]].options,
         "data": JSONLDataOptions if "path" in plain["data"] else DataOptions,
+        "credit": CREDIT[plain["credit"].get("name", "exhaustive")],
         "trainer": TrainerOptions,
     }
     return _built(Config, {key: _built(kinds[key], value) if key in kinds else value for key, value in plain.items()})

@@ -13,10 +13,11 @@ import numpy as np
 
 from synth_scaling import credit, selection
 from synth_scaling.config import Config
+from synth_scaling.credit.options import search_of
 from synth_scaling.data_options import teacher_of
 from synth_scaling.methods import METHODS, Graded, MethodOptions
 from synth_scaling.methods.sft import SFTOptions
-from synth_scaling.records import NLLRow, PreferenceRow, Problem, Response, ResponseValues
+from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, ResponseValues
 from synth_scaling.stages import Stages, seed_of
 from synth_scaling.store import StageResult, Store
 from synth_scaling.tasks import make_task
@@ -119,31 +120,35 @@ def self_generated(
     """D_syn with the parts that a method `uses` of: positives, negatives, and the step values of either."""
     if not uses:
         return graded
-    data, by_id = config.data, {p.id: p for p in problems}
+    data, options, by_id = config.data, config.credit, {p.id: p for p in problems}
     rollouts = stages.rollouts(pi_sft, problems)
     initial = credit.initial_values(rollouts)
-    positives = selection.positives(rollouts, data.positives)
     negatives = selection.negatives(rollouts, data.negatives, data.max_negatives)
 
-    prefix_values: dict = {}
-    values: dict[str, list[ResponseValues]] = {"positive_values": [], "negative_values": []}
-    options = config.credit
-    for name, responses, k, stop in (
-        ("negative_values", negatives, options.rollouts, options.stop_at_zero),
-        ("positive_values", positives, options.positive_rollouts, False),  # a zero there is chance: what follows counts
-    ):
-        if name in uses:
-            ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
-            # A prefix that right and wrong responses share keeps the value from more rollouts.
-            prefix_values = stages.step_values(name, pi_sft, by_id, responses, ends, k, stop) | prefix_values
-            values[name] = credit.response_values(responses, ends, initial, prefix_values)
+    prefix_values: dict[credit.Prefix, PrefixValue] = {}
+
+    def step_values(name: str, responses: list[Response], search: credit.Search) -> list[ResponseValues]:
+        ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
+        seen = rollouts if options.temperature == data.temperature else []
+        for prefix, value in stages.step_values(name, pi_sft, by_id, responses, ends, search, seen).items():
+            prefix_values.setdefault(prefix, value)  # one that right and wrong responses share: from more rollouts
+        return search.values(responses, ends, initial, prefix_values)
+
+    values: dict[str, list[ResponseValues]] = {}
+    if "negative_values" in uses or (options.as_positives and "positives" in uses):
+        values["negative_values"] = step_values("negative_values", negatives, search_of(options))
+    right = credit.completed(prefix_values.values(), data.rollouts) if options.as_positives else []
+    positives = selection.positives([*rollouts, *right], data.positives)
+    if "positive_values" in uses:  # a zero there is chance: what follows counts
+        every_step = credit.Exhaustive(options.positive_rollouts, stop_at_zero=False)
+        values["positive_values"] = step_values("positive_values", positives, every_step)
     return Graded(
         graded.prompts,
         graded.demonstrations,
         positives if "positives" in uses else [],
         negatives if "negatives" in uses else [],
         prefix_values=prefix_values,
-        **values,
+        **{name: found for name, found in values.items() if name in uses},
     )
 
 

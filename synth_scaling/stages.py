@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,7 @@ from synth_scaling.bounds import ConfigError
 from synth_scaling.codec import Codec
 from synth_scaling.config import Config
 from synth_scaling.costs import matmul_parameters
-from synth_scaling.credit import Prefix, next_prefixes
+from synth_scaling.credit import Prefix, Search, asked_prefixes, from_rollouts, learned
 from synth_scaling.methods import MethodOptions, PreferenceOptions
 from synth_scaling.model_options import PretrainedOptions, TinyOptions, check_context, check_targets
 from synth_scaling.models import TinyLlama
@@ -25,7 +25,8 @@ from synth_scaling.pretrained import content_digest, context_of, resolve, tensor
 from synth_scaling.prompts import PromptFormat
 from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, read_table, write_table
 from synth_scaling.sampling import Engine, close_engines, engine_for
-from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
+from synth_scaling.sampling.engine import hit_rate
+from synth_scaling.sampling.rollouts import sample_completions, sample_responses
 from synth_scaling.smollm2 import WHEEL, convert, file_digest
 from synth_scaling.store import Cost, StageResult, Store, content_hash, key_of
 from synth_scaling.tasks import Task, embedded
@@ -193,42 +194,51 @@ class Stages:
         problems: Mapping[str, Problem],
         responses: Sequence[Response],
         ends: Sequence[Sequence[int]],
-        k: int,
-        stop_at_zero: bool,
+        search: Search,
+        rollouts: Sequence[Response],
     ) -> dict[Prefix, PrefixValue]:
-        """Monte-Carlo values of the responses' prefixes: `k` completions of each by `policy`."""
+        """Monte-Carlo values of the responses' prefixes, as many of them as `search` asks for, round by round.
+
+        `rollouts`, the problems' initial ones at the same temperature, count as completions where it reuses them.
+        """
         options, seed = self.config.credit, seed_of(self.config.seed, name)
         key = {
             "policy": policy.hash,
             "task": key_of(self.config.task),
             **self._prompted_with(list(problems.values())),
             "responses": _digest(list(zip(responses, ends, strict=True))),
-            "k": k,
+            **asdict(search),
             "temperature": options.temperature,
-            "stop_at_zero": stop_at_zero,
             "seed": seed,
+            **({"rollouts": _digest(rollouts)} if search.reuse else {}),
             **self._sampled_with(),
         }
 
         def make(folder: Path) -> Made:
-            known: dict[Prefix, PrefixValue] = {}
-            total, rounds = Cost(), 0
-            while prefixes := next_prefixes(responses, ends, known, stop_at_zero):
-                rows, cost = sample_prefix_values(
-                    self._engine(policy),
+            engine = self._engine(policy)
+            asked = asked_prefixes(responses, ends) if search.reuse else None
+            known = from_rollouts(rollouts, asked) if asked is not None else {}
+            sampled: set[Prefix] = set()
+            total, rounds, cache = Cost(), 0, engine.prefix_cache()
+            while draws := search.next_draws(responses, ends, known):
+                found, cost = sample_completions(
+                    engine,
                     self.task,
                     self.codec,
                     problems,
-                    prefixes,
+                    draws,
                     matmul_parameters(policy.path),
-                    k=k,
                     temperature=options.temperature,
                     seed=seed_of(seed, rounds),
                 )
-                known |= {(row.problem, row.prefix): row for row in rows}
+                known, sampled = learned(known, found, asked), sampled | draws.keys()
                 total, rounds = total + cost, rounds + 1
             write_table(folder / "values.parquet", list(known.values()), PrefixValue)
-            return total, {"prefixes": len(known)}
+            return total, {
+                "prefixes": len(sampled),
+                "rounds": rounds,
+                "prefix_cache_hits": hit_rate(cache, engine.prefix_cache()),
+            }
 
         path = self._stage(name, "step_values", key, make).path
         return {(v.problem, v.prefix): v for v in read_table(path / "values.parquet", PrefixValue)}

@@ -65,9 +65,22 @@ class Engine(Protocol):
         """
         ...
 
+    def prefix_cache(self) -> tuple[int, int] | None:
+        """Prompt tokens so far, and how many of them needed no computing: their keys and values were in the prefix
+        cache. None if that is not known.
+        """
+        return None
+
     def close(self) -> None:
         """End it and free its memory; it is loaded again before it samples again."""
         ...
+
+
+def hit_rate(before: tuple[int, int] | None, after: tuple[int, int] | None) -> float | None:
+    """The share of prompt tokens between two readings of :meth:`Engine.prefix_cache` that were found there."""
+    if before is None or after is None or before[0] == after[0]:
+        return None
+    return (after[1] - before[1]) / (after[0] - before[0])
 
 
 _living: dict[str, Engine] = {}

@@ -84,6 +84,9 @@ class Replicas:
             raise ChildFailed(Failure("engine_died", line), "the next call starts a new one") from None
         return [completions for start in starts for completions in found[start]]
 
+    def prefix_cache(self) -> None:
+        """Not known: the engines are in other processes."""
+
     def close(self) -> None:
         for pool in self._pools:
             pool.shutdown()

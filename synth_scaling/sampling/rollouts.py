@@ -1,14 +1,15 @@
-"""Responses and step values from an engine: what is sampled is graded at once and comes back as rows."""
+"""Responses, and completions of prefixes, from an engine: what is sampled is graded at once and comes back as rows."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from math import gcd
 
 from synth_scaling.codec import Codec
 from synth_scaling.costs import sampling_flops
-from synth_scaling.credit import Prefix
-from synth_scaling.records import PrefixValue, Problem, Response
+from synth_scaling.credit import Draw, Prefix
+from synth_scaling.records import Problem, Response
 from synth_scaling.sampling.engine import Completion, Engine
 from synth_scaling.store import Cost
 from synth_scaling.tasks.task import Task, grade_all
@@ -43,30 +44,34 @@ def sample_responses(
     return rows, _cost(parameters, prompts, [row.tokens for row in rows])
 
 
-def sample_prefix_values(
+def sample_completions(
     engine: Engine,
     task: Task,
     codec: Codec,
     problems: Mapping[str, Problem],
-    prefixes: Sequence[Prefix],
+    draws: Mapping[Prefix, int],
     parameters: int,
     *,
-    k: int,
     temperature: float,
     seed: int,
-) -> tuple[list[PrefixValue], Cost]:
-    """V of each prefix from `k` completions, with the distinct right ones; prefixes are continued as token ids."""
+) -> tuple[list[Draw], Cost]:
+    """So many graded completions of each prefix, in the order of the prefixes, which are continued as token ids.
+
+    What they cost counts a prefix's own tokens once, however many completions it has.
+    """
     encoded = {id: codec.encode_prompt(problem) for id, problem in problems.items()}
-    prompts = [encoded[problem] + prefix for problem, prefix in prefixes]
-    limits = [task.max_response_tokens - len(prefix) for _, prefix in prefixes]
-    sampled = engine.sample(prompts, n=k, temperature=temperature, max_tokens=limits, seed=seed)
-    drawn = [(id, prefix, c) for (id, prefix), cs in zip(prefixes, sampled, strict=True) for c in cs]
-    rewards = iter(_right(task, codec, [(problems[id], prefix, c) for id, prefix, c in drawn]))
-    rows = []
-    for (id, prefix), completions in zip(prefixes, sampled, strict=True):
-        right = [c.tokens for c in completions if next(rewards)]
-        rows.append(PrefixValue(id, prefix, len(right) / k, k, tuple(dict.fromkeys(right))))
-    return rows, _cost(parameters, prompts, [c.tokens for completions in sampled for c in completions])
+    n = gcd(*draws.values())  # completions a request: prefixes that want more of them are put as often as it takes
+    prefixes = [prefix for prefix, wanted in draws.items() for _ in range(wanted // n)]
+    prompts = [encoded[problem] + tokens for problem, tokens in prefixes]
+    limits = [task.max_response_tokens - len(tokens) for _, tokens in prefixes]
+    sampled = engine.sample(prompts, n=n, temperature=temperature, max_tokens=limits, seed=seed)
+    drawn = [(id, tokens, c) for (id, tokens), cs in zip(prefixes, sampled, strict=True) for c in cs]
+    rewards = _right(task, codec, [(problems[id], tokens, c) for id, tokens, c in drawn])
+    rows = [
+        Draw(Response(id, i, tokens + c.tokens, c.finished, int(reward)), len(tokens))
+        for i, ((id, tokens, c), reward) in enumerate(zip(drawn, rewards, strict=True))
+    ]
+    return rows, _cost(parameters, [encoded[id] + tokens for id, tokens in draws], [c.tokens for _, _, c in drawn])
 
 
 def _right(task: Task, codec: Codec, completed: Sequence[tuple[Problem, tuple[int, ...], Completion]]) -> list[bool]:

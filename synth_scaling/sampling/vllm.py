@@ -38,6 +38,7 @@ class VLLMEngine:
         self._tensors: set[str] = set()
         self._context: int | None = None
         self._ends: list[int] = []
+        self._prompt_tokens = self._cached_tokens = 0
 
     def load(self, checkpoint: Path, context: int | None = None) -> None:
         """Swap to `checkpoint`'s weights; the engine starts anew only for another architecture or `context`.
@@ -89,6 +90,7 @@ class VLLMEngine:
                 gpu_memory_utilization=self.options.gpu_memory_share,
                 tensor_parallel_size=self.options.tensor_parallel_size,
                 max_model_len=context,
+                enable_prefix_caching=True,  # within a call: prefixes share their prompt, and one another
                 use_tqdm_on_load=False,
                 seed=0,
             )
@@ -126,10 +128,16 @@ class VLLMEngine:
             [params[limit] for limit in max_tokens],
             use_tqdm=sys.stderr.isatty(),
         )
+        # vLLM says it of one of a prompt's n requests.
+        self._prompt_tokens += sum(len(prompt) for prompt in prompts)
+        self._cached_tokens += sum(output.num_cached_tokens or 0 for output in outputs)
         return [
             [self._completion(list(c.token_ids), limit) for c in output.outputs]
             for output, limit in zip(outputs, max_tokens, strict=True)
         ]
+
+    def prefix_cache(self) -> tuple[int, int]:
+        return self._prompt_tokens, self._cached_tokens
 
     def _completion(self, tokens: list[int], limit: int) -> Completion:
         if tokens and tokens[-1] in self._ends:

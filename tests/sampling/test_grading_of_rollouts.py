@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from synth_scaling.codec import Codec
+from synth_scaling.credit import learned
 from synth_scaling.jsonl import write_rows
 from synth_scaling.models import word_tokenizer
 from synth_scaling.sampling.engine import Completion
-from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
+from synth_scaling.sampling.rollouts import sample_completions, sample_responses
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 
 
@@ -65,8 +66,9 @@ def test_prefix_values(math: tuple[MATH, Codec]) -> None:
     problems = {p.id: p for p in task.problems("test", 2, 0)}
     prefixes = [("test/0", codec.encode("So ")), ("test/1", codec.encode("x")), ("test/0", ())]
     engine = Written(codec, [(r"\boxed{2}", True), (r"\boxed{3}", True), (r"\boxed{2}", True), (r"\boxed{2}", False)])
-    rows, _ = sample_prefix_values(engine, task, codec, problems, prefixes, 1, k=4, temperature=1.0, seed=0)
-    assert [(row.problem, row.value, len(row.correct)) for row in rows] == [
+    draws = dict.fromkeys(prefixes, 4)
+    rows, _ = sample_completions(engine, task, codec, problems, draws, 1, temperature=1.0, seed=0)
+    assert [(row.problem, row.value, len(row.correct)) for row in learned({}, rows).values()] == [
         ("test/0", 0.5, 1),
         ("test/1", 0.25, 1),
         ("test/0", 0.5, 1),

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from synth_scaling.codec import Codec
+from synth_scaling.credit import learned
 from synth_scaling.records import Response
 from synth_scaling.sampling import Engine
-from synth_scaling.sampling.rollouts import sample_prefix_values, sample_responses
+from synth_scaling.sampling.rollouts import sample_completions, sample_responses
 from synth_scaling.tasks.maze import Maze
 
 PARAMETERS = 1000
@@ -47,9 +48,10 @@ def test_the_value_of_a_prefix_is_the_share_of_its_completions_that_are_right(
     problems = {p.id: p for p in small_maze.problems("test", 60, 0)}
     prefixes = list(dict.fromkeys((r.problem, r.tokens[:-1]) for r in responses if r.reward))
     k = 32
-    rows, cost = sample_prefix_values(
-        engine, small_maze, codec, problems, prefixes, PARAMETERS, k=k, temperature=1.0, seed=0
+    drawn, cost = sample_completions(
+        engine, small_maze, codec, problems, dict.fromkeys(prefixes, k), PARAMETERS, temperature=1.0, seed=0
     )
+    rows = list(learned({}, drawn).values())
     assert [(row.problem, row.prefix) for row in rows] == prefixes
     assert np.mean([row.value for row in rows]) > 0.05
     for row in rows:

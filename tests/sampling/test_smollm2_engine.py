@@ -16,11 +16,12 @@ from transformers import AutoModelForCausalLM
 from vllm import SamplingParams
 
 from synth_scaling.codec import Codec
+from synth_scaling.credit import learned
 from synth_scaling.methods import METHODS, Graded
 from synth_scaling.prompts import PromptFormat
 from synth_scaling.records import NLLRow, Problem, Response, ResponseValues
 from synth_scaling.sampling import Completion, Engine
-from synth_scaling.sampling.rollouts import sample_prefix_values
+from synth_scaling.sampling.rollouts import sample_completions
 from synth_scaling.training import nll, preference
 from synth_scaling.training.batches import IGNORED, Pack, PadRight
 from synth_scaling.training.nll import token_nll, train_nll
@@ -156,13 +157,14 @@ def test_random_prefixes_are_the_same_token_ids_in_the_engine_and_in_the_trainer
     responses = [Response(p.id, 0, tuple(map(int, t)), True, 0) for p, t in zip(problems, texts, strict=True)]
     cuts = [int(rng.integers(1, 11)) for _ in responses]
     prefixes = [(r.problem, r.tokens[:cut]) for r, cut in zip(responses, cuts, strict=True)]
-    values, _ = sample_prefix_values(loaded, task, codec, by_id, prefixes, 1, k=8, temperature=2.0, seed=0)  # type: ignore[misc]
+    draws = dict.fromkeys(prefixes, 8)
+    drawn, _ = sample_completions(loaded, task, codec, by_id, draws, 1, temperature=2.0, seed=0)  # type: ignore[misc]
     prompts = {id: codec.encode_prompt(p) for id, p in by_id.items()}
     assert prompted == [prompts[id] + prefix for id, prefix in prefixes]
     drifted = [codec.tokenizer.encode(codec.decode(tokens)) != list(tokens) for _, tokens in prefixes]
     assert sum(drifted) >= 3  # as text these prefixes would have been other tokens
 
-    right = {(v.problem, v.prefix): v for v in values}
+    right = learned({}, drawn)
     for value in right.values():  # random text rarely ends by itself: any completion will do as the chosen side
         object.__setattr__(value, "correct", value.correct or ((5, 6, 7),))
     steps = [

@@ -1,6 +1,5 @@
 """Step values, advantages, first pits and spurious steps (arXiv 2406.14532, sections 3 and 6).
 
-All pure: what to sample is decided here, the sampling is done elsewhere, and the values are put together here.
 Steps are counted from 1; Q_0 = V(x) is the value before the first.
 """
 
@@ -15,32 +14,6 @@ from synth_scaling.records import PrefixValue, Response, ResponseValues
 
 Prefix = tuple[str, tuple[int, ...]]  # (problem id, tokens of y_1..y_i)
 PitRule = Literal["lowest", "first_zero"]
-
-
-def next_prefixes(
-    responses: Sequence[Response],
-    ends: Sequence[Sequence[int]],
-    known: Mapping[Prefix, PrefixValue],
-    stop_at_zero: bool,
-) -> list[Prefix]:
-    """Prefixes whose values are wanted next, given those that are `known`; none when all that is needed is there.
-
-    A prefix ends with any step but the last: after that nothing is left to sample, its value is the reward.
-    Responses of one problem share prefixes, each is named once, in order of first appearance. Without `stop_at_zero`
-    all come at once; with it, one step a response at a time, and nothing after a prefix from which no completion was
-    right: such a response's pit is found.
-    """
-    found: dict[Prefix, None] = {}
-    for response, stops in zip(responses, ends, strict=True):
-        for stop in stops[:-1]:
-            prefix = (response.problem, response.tokens[:stop])
-            if prefix not in known:
-                found[prefix] = None
-                if stop_at_zero:
-                    break
-            elif stop_at_zero and known[prefix].value == 0.0:
-                break
-    return list(found)
 
 
 def initial_values(rollouts: Sequence[Response]) -> dict[str, float]:
@@ -74,6 +47,28 @@ def response_values(
                 values.append(0.0)
             zero_before = zero_before or values[-1] == 0.0
         rows.append(ResponseValues(i, tuple(stops), (*values, float(response.reward))))
+    return rows
+
+
+def located_values(
+    responses: Sequence[Response],
+    ends: Sequence[Sequence[int]],
+    initial: Mapping[str, float],
+    prefix_values: Mapping[Prefix, PrefixValue],
+) -> list[ResponseValues]:
+    """Q_0..Q_L of incorrect responses whose pits were searched for and not every step's value: good for pits alone.
+
+    The pit is the step after the last prefix from which a right completion was seen, and 0 from there on. Before it,
+    a prefix that was not looked at, or from which by chance none was right, takes the value of the next that has one.
+    """
+    rows = []
+    for i, (response, stops) in enumerate(zip(responses, ends, strict=True)):
+        values, later = [float(response.reward)], 0.0
+        for stop in reversed(stops[:-1]):
+            found = prefix_values.get((response.problem, response.tokens[:stop]))
+            later = found.value if found is not None and found.value > 0.0 else later
+            values.append(later)
+        rows.append(ResponseValues(i, tuple(stops), (initial[response.problem], *reversed(values))))
     return rows
 
 

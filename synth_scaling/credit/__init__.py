@@ -1,0 +1,40 @@
+"""Step values: what to sample next given what is known, and what is read off it. All pure; sampling is elsewhere."""
+
+from synth_scaling.credit.adaptive import Adaptive
+from synth_scaling.credit.bisection import Bisection
+from synth_scaling.credit.evidence import Draw, Search, asked_prefixes, completed, from_rollouts, learned
+from synth_scaling.credit.exhaustive import Exhaustive
+from synth_scaling.credit.values import (
+    PitRule,
+    Prefix,
+    advantages,
+    best_of,
+    first_pit,
+    initial_values,
+    located_values,
+    mean_values,
+    response_values,
+    spurious_steps,
+)
+
+__all__ = [
+    "Adaptive",
+    "Bisection",
+    "Draw",
+    "Exhaustive",
+    "PitRule",
+    "Prefix",
+    "Search",
+    "advantages",
+    "asked_prefixes",
+    "best_of",
+    "completed",
+    "first_pit",
+    "from_rollouts",
+    "initial_values",
+    "learned",
+    "located_values",
+    "mean_values",
+    "response_values",
+    "spurious_steps",
+]

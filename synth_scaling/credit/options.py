@@ -1,0 +1,86 @@
+"""conf/credit/*.yaml: how step values are found, and which of it a method can do with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from synth_scaling.bounds import ConfigError, above_zero, at_least, between, one_of
+from synth_scaling.credit.adaptive import Adaptive
+from synth_scaling.credit.bisection import Bisection
+from synth_scaling.credit.evidence import Search
+from synth_scaling.credit.exhaustive import Exhaustive
+from synth_scaling.store import ADDED
+
+
+@dataclass
+class CreditOptions:
+    """conf/credit/exhaustive.yaml: Monte-Carlo values of the steps one after the other."""
+
+    rollouts: int = 16  # K completions a prefix of an incorrect response: too few, and chance makes pits
+    positive_rollouts: int = 4  # K for prefixes of correct responses, which have no pit to find
+    temperature: float = 1.0
+    stop_at_zero: bool = True  # in a wrong response, nothing is rolled out after a prefix with no right completion
+    as_positives: bool = field(default=False, metadata=ADDED)  # prefixes with their right completions may be positives
+    name: str = field(default="exhaustive", metadata=ADDED)
+
+
+@dataclass
+class BisectOptions(CreditOptions):
+    """conf/credit/bisect.yaml: binary search for the first pit; `rollouts` completions a prefix that is looked at."""
+
+    reuse: bool = True  # completions count for every prefix that they pass, the initial rollouts do, too
+    name: str = "bisect"
+
+
+@dataclass
+class AdaptiveOptions(CreditOptions):
+    """conf/credit/adaptive.yaml: completions until it is decided what a prefix is, `rollouts` of them at most."""
+
+    rollouts: int = 32
+    epsilon: float = 0.1  # a prefix counts as hopeless when its value is below this ...
+    confidence: float = 0.95  # ... at this confidence
+    batch: int = 1  # completions of a prefix at first; then as many again as there are
+    order: str = "halving"  # bisection, with more completions each time; or "forward": step by step
+    reuse: bool = True
+    right: int = 4  # right completions wanted of the prefix before a pit, for pairs
+    name: str = "adaptive"
+
+
+CREDIT: dict[str, type[CreditOptions]] = {
+    "exhaustive": CreditOptions,
+    "bisect": BisectOptions,
+    "adaptive": AdaptiveOptions,
+}
+
+
+def search_of(options: CreditOptions) -> Search:
+    """How the pits of incorrect responses are looked for."""
+    if isinstance(options, AdaptiveOptions):
+        o = options
+        return Adaptive(o.rollouts, o.epsilon, o.confidence, o.batch, o.order, o.reuse, o.right)  # type: ignore[arg-type]
+    if isinstance(options, BisectOptions):
+        return Bisection(options.rollouts, options.reuse)
+    return Exhaustive(options.rollouts, options.stop_at_zero)
+
+
+def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> None:
+    """Refuse what cannot be, `uses` being what `method` uses. Raises ConfigError."""
+    above_zero("credit.temperature", options.temperature)
+    at_least("credit.rollouts", options.rollouts, 1)
+    at_least("credit.positive_rollouts", options.positive_rollouts, 1)
+    if isinstance(options, AdaptiveOptions):
+        above_zero("credit.epsilon", options.epsilon)
+        between("credit.epsilon", options.epsilon, 0, 0.99, "values up to 0.99")
+        above_zero("credit.confidence", options.confidence)
+        between("credit.confidence", options.confidence, 0, 0.9999, "values up to 0.9999")
+        at_least("credit.batch", options.batch, 1)
+        at_least("credit.right", options.right, 1)
+        one_of("credit.order", options.order, ("forward", "halving"))
+    if options.name == "exhaustive":
+        return
+    if "positive_values" in uses:  # who weighs the steps of right responses, which have no pit, weighs every step
+        raise ConfigError(
+            f"credit={options.name}: allowed is exhaustive, method={method} needs the value of every step"
+        )
+    if not options.stop_at_zero:
+        raise ConfigError(f"credit.stop_at_zero=false: allowed is true, credit={options.name} finds pits alone")

@@ -1,0 +1,41 @@
+"""vLLM's prefix cache as the step values read it: shared prompt tokens are found again within a call, not beyond it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from synth_scaling.models import TinyLlama, create_tiny_llama
+from synth_scaling.sampling import Engine
+from synth_scaling.sampling.engine import hit_rate
+from synth_scaling.tasks.maze import Maze, MazeOptions
+
+BLOCK = 128  # tokens that vLLM keeps together on CPU; on GPUs fewer
+
+
+@pytest.fixture(scope="module")
+def long_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model that takes texts of 512 tokens."""
+    folder = tmp_path_factory.mktemp("long_model")
+    maze = Maze(MazeOptions(side=6, min_distance=2, max_distance=8, slack=400, n_test=20, n_validation=0))
+    create_tiny_llama(folder, maze, TinyLlama(width=64, layers=1, heads=2, feedforward=64), seed=0)
+    return folder
+
+
+def test_blocks_of_a_shared_prefix_are_found_within_a_call(engine: Engine, long_model: Path) -> None:
+    engine.load(long_model)
+    start = tuple(np.random.default_rng(0).integers(4, 30, size=3 * BLOCK).tolist())
+    prompts = [start[: BLOCK - 1], start[: BLOCK + 10], start[: 2 * BLOCK + 10], start[: 2 * BLOCK + 20]]
+    for _ in range(2):  # the second call finds nothing of the first
+        before = engine.prefix_cache()
+        engine.sample(prompts, n=1, temperature=1.0, max_tokens=[4] * 4, seed=0)
+        hits = BLOCK + 2 * BLOCK  # of the third and the fourth prompt
+        assert hit_rate(before, engine.prefix_cache()) == pytest.approx(hits / sum(map(len, prompts)))
+
+
+def test_a_rate_is_that_between_two_readings() -> None:
+    assert hit_rate((100, 10), (300, 60)) == 0.25
+    assert hit_rate((100, 10), (100, 10)) is None  # nothing was sampled
+    assert hit_rate(None, None) is None  # not known: engines in other processes
