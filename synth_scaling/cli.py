@@ -82,7 +82,7 @@ def set_up_process(threads: int = 1) -> None:
 
 
 def _keep_worker() -> None:
-    """In a worker of joblib: it ends one that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
+    """joblib ends a worker that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
     process_executor = sys.modules.get("joblib.externals.loky.process_executor")
     if process_executor is not None:
         process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")  # type: ignore[attr-defined]
