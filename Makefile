@@ -22,7 +22,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test test-slow test-chaos smoke-llm lint types mini study study-full benchmarks wheel clean
+.PHONY: help setup demo figures table report claims test test-slow test-chaos test-cluster smoke-llm lint types mini study study-full benchmarks wheel clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -69,6 +69,17 @@ test-slow: $(STAMP)  ## tests with servers, several engines or training processe
 
 test-chaos: $(STAMP)  ## a small sweep is killed at 20 random moments and must end as if nothing had been
 	$(PY) -m pytest -q -s -m chaos
+
+test-cluster: $(STAMP) .venv/.installed-cluster  ## a small sweep on a real one-node Slurm (root installs it) and a real Ray, with kills
+	$(PY) -m pytest -q -s -m cluster
+
+.venv/.installed-cluster: $(STAMP)
+	@type slurmctld slurmd sbatch munged &> /dev/null \
+	  || { test "$$(id -u)" = 0 && apt-get update -qq \
+	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends slurm-wlm munge > /dev/null; } \
+	  || { echo "the cluster's tests need Slurm: sudo apt-get install slurm-wlm munge"; exit 1; }
+	$(TORCH) $(UV) pip install --quiet --python $(PY) $(TORCH_FLAG) -r pyproject.toml --extra slurm --extra ray -c constraints-$(ACCEL).txt
+	touch $@
 
 smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (13 minutes)
 	$(PY) -m synth_scaling --config-name smollm2_smoke

@@ -26,6 +26,8 @@ from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check_folders
 from synth_scaling.config import register_schemas, typed
 from synth_scaling.config_errors import one_line
+from synth_scaling.launchers import register_launchers
+from synth_scaling.pinning import pin_worker
 from synth_scaling.progress import run_folder
 from synth_scaling.sweeper import GridSweeperConf, SweepFailed, register_sweeper
 from synth_scaling.worker import work
@@ -53,7 +55,9 @@ def job(config: DictConfig) -> float | None:
     interruption.install()
     set_up_process(OmegaConf.select(config, "threads", default=1))
     set_up_logging()
-    if HydraConfig.get().sweeper["_target_"] == GridSweeperConf._target_ and HydraConfig.get().mode is RunMode.MULTIRUN:
+    launched = HydraConfig.get()
+    if launched.sweeper["_target_"] == GridSweeperConf._target_ and launched.mode is RunMode.MULTIRUN:
+        pin_worker(launched.sweeper.pin, launched.sweeper.devices_per_worker, launched.job.num)
         work(Path(config.output))
         return None
     try:
@@ -121,6 +125,7 @@ def main() -> None:
     """Exit code 0; 1 if a run failed; 2, with one line, if the configuration was refused."""
     register_schemas()
     register_sweeper()
+    register_launchers()
     Plugins.instance().register(Sweeps)
     sys.argv = [FLAGS.get(word, word) for word in sys.argv]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print

@@ -28,6 +28,7 @@ from synth_scaling.config import Config, run_hash
 from synth_scaling.forecast import forecast
 from synth_scaling.grid import expand, grids_of
 from synth_scaling.leases import is_held
+from synth_scaling.pinning import check_pins
 from synth_scaling.progress import Failure, Plan, is_over, planned
 from synth_scaling.store import tidy
 
@@ -46,11 +47,21 @@ class GridSweeperConf:
     params: Any = None  # a grid: {key: values as Hydra writes them}
     also: Any = None  # a list of further grids
     dry_run: bool = False  # or --dry-run: say what there is to do, and stop
+    pin: str = "none"  # or "cores", "gpus": each worker's own, where workers share a machine
+    devices_per_worker: int = 1
 
 
 class GridSweeper(Sweeper):
-    def __init__(self, params: Any = None, also: Any = None, dry_run: bool = False) -> None:
+    def __init__(
+        self,
+        params: Any = None,
+        also: Any = None,
+        dry_run: bool = False,
+        pin: str = "none",
+        devices_per_worker: int = 1,
+    ) -> None:
         self.params, self.also, self.dry_run = params, also, dry_run
+        self.pin, self.devices_per_worker = pin, devices_per_worker
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context, self.config = hydra_context, config
@@ -60,7 +71,9 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Make every run that is not done yet. Raises ConfigError before any begins, SweepFailed after the last."""
+        assert self.config is not None, "set up by Hydra"
         jobs, most = self._jobs(arguments), self._workers()
+        check_pins(self.pin, self.devices_per_worker, most, self.config.hydra.runtime.choices["hydra/launcher"])
         configs = {run_hash(config): config for _, config in jobs}  # jobs with one result are one run
         output, store = Path(jobs[0][1].output), Path(jobs[0][1].store)
         missing = {name: config for name, config in configs.items() if not (output / "runs" / name / "DONE").exists()}
@@ -89,11 +102,15 @@ class GridSweeper(Sweeper):
         for _ in range(ROUNDS):
             try:
                 results = self.launcher.launch([overrides] * workers, initial_job_idx=0)
+                if self._detached():
+                    return
                 for result in results:
                     _ = result.return_value  # raises what the worker raised
+            except ConfigError:
+                raise  # the launcher refused
             except Exception as error:
                 log.warning("a worker ended with %s: %s", type(error).__name__, error)
-            if self._detached() or all(is_over(output / "runs" / run.name, plan) for run in plan.runs):
+            if all(is_over(output / "runs" / run.name, plan) for run in plan.runs):
                 return
 
     def _workers(self) -> int:
