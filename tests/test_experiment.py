@@ -233,6 +233,7 @@ def without_places(row: Row) -> Row:
     return {key: value for key, value in copy.deepcopy(row).items() if key not in ("seconds", "usage", "usage_total")}
 
 
+@pytest.mark.slow
 def test_the_command_gives_the_same_row_and_the_same_weights_from_an_empty_store_in_another_process(
     study: dict[str, Row], folder: Path, weights: Weights, tmp_path: Path
 ) -> None:

@@ -198,6 +198,7 @@ def test_the_samples_of_a_prompt_differ_and_a_lower_temperature_makes_them_more_
 # -- another architecture ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_architecture_restarts_the_engine_and_so_does_going_back(
     loaded: Engine, pretrained: Path, prompts: list[Prompt], tmp_path: Path
 ) -> None:
