@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from composing import changed, config, leaves
 
-from synth_scaling.config import Config, ConfigError, register_schemas, run_hash, typed
+from synth_scaling.bounds import ConfigError
+from synth_scaling.config import run_hash
 from synth_scaling.credit import Adaptive, Bisection, Exhaustive
 from synth_scaling.credit.options import CREDIT, search_of
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _hydra() -> Iterator[None]:
-    register_schemas()
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        yield
-
-
-def config(*overrides: str) -> Config:
-    return typed(compose("config", list(overrides)))
 
 
 def test_every_file_is_a_choice_with_the_defaults_of_its_options() -> None:
@@ -40,6 +29,13 @@ def test_runs_made_before_there_was_a_choice_keep_their_names() -> None:
     assert asdict(Exhaustive(16, True)) == {"k": 16, "stop_at_zero": True}
     names = {run_hash(config(*o)) for o in ([], ["credit=bisect"], ["credit=adaptive"], ["credit.as_positives=true"])}
     assert len(names) == 4
+
+
+def test_a_run_is_named_by_every_option_of_its_choice() -> None:
+    configurations = [config(f"credit={name}") for name in CREDIT]
+    names = {run_hash(c) for c in configurations}
+    names |= {run_hash(changed(c, ("credit", *path))) for c in configurations for path in leaves(c.credit)}
+    assert len(names) == len(CREDIT) + sum(len(list(leaves(c.credit))) for c in configurations)
 
 
 def test_each_choice_is_a_search_with_its_options() -> None:

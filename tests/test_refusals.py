@@ -89,7 +89,7 @@ COMMANDS = {
     "label=a=b": "label=a=b: allowed is key=value, in Hydra's syntax",
     "seed=1,2": "Ambiguous value for argument 'seed=1,2'",
     "--bogus": "unrecognized arguments: --bogus; allowed are --cfg, ",
-    "--config-name nothing": "--config-name=nothing: allowed are config, chain, demo, ",
+    "--config-name nothing": "--config-name=nothing: allowed are config, chain, credit, demo, ",
     "--config-dir /nowhere --config-name x": "Additional config directory '/nowhere' not found",
 }
 
