@@ -18,8 +18,7 @@ import pytest
 from tests.survival.conftest import Small
 
 KILLS = 20
-# The engine in a process of its own, as where it takes turns with training.
-ENGINE = ("engine.shard=64", "engine.by_turns=true")
+ENGINE = ("engine.shard=64",)  # in a process of its own
 
 
 def strike(small: Small, process: subprocess.Popen, rng: random.Random) -> str:
