@@ -58,7 +58,7 @@ def ray_address() -> Iterator[str]:
         ]
         for process in started:
             process.terminate()
-        for process in psutil.wait_procs(started, timeout=20)[1]:
+        for process in psutil.wait_procs(started, timeout=5)[1]:
             process.kill()
 
 
