@@ -77,7 +77,10 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
 
 
 class _Problems:
-    """Sorted problem ids, worked out once for all runs that were tested on the same ones in the same order."""
+    """Sorted problem ids, worked out once for all runs that were tested on the same ones in the same order.
+
+    `sorted` raises InputError for ids that are not distinct.
+    """
 
     def __init__(self) -> None:
         self.known: list[tuple[pa.Array, tuple[str, ...], npt.NDArray[np.intp]]] = []
@@ -89,6 +92,8 @@ class _Problems:
         listed = ids.to_pylist()
         order = np.array(sorted(range(len(listed)), key=listed.__getitem__), dtype=np.intp)
         names = tuple(listed[i] for i in order)
+        if any(a == b for a, b in pairwise(names)):
+            raise InputError("answers a problem twice")
         names = next((others for _, others, _ in self.known if others == names), names)
         self.known.append((ids, names, order))
         return names, order
@@ -158,9 +163,10 @@ def _answers(path: Path, columns: list[str]) -> pa.Table:
 
 def _run(row: dict[str, Any], answers: pa.Table, known: _Problems, where: str) -> Run:
     """Join a row with its answers, which must be of distinct problems and agree with the row's counts."""
-    problems, order = known.sorted(answers.column("problem").combine_chunks())
-    if any(a == b for a, b in pairwise(problems)):
-        raise InputError(f"{where}: correct.parquet answers a problem of run {row['run']} twice")
+    try:
+        problems, order = known.sorted(answers.column("problem").combine_chunks())
+    except InputError:
+        raise InputError(f"{where}: correct.parquet answers a problem of run {row['run']} twice") from None
     correct = answers.column("correct").to_numpy()[order].astype(bool)
     wrong = int(np.count_nonzero(~correct))
     if (row["tested"], row["wrong"]) != (len(correct), wrong) or not problems:

@@ -87,7 +87,7 @@ def recorded_runs(folder: Path, count: int) -> None:
     output = folder / "recorded"
     config = resolved(runs_of("config")[0])
     planned = []
-    pq.write_table(answers, folder / "correct.parquet")
+    pq.write_table(answers, folder / "correct.parquet", use_dictionary=False, compression="none")  # as runs do
     for i in range(count):
         name = f"{i:016x}"
         place = output / "runs" / name
