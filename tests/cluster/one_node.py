@@ -140,4 +140,5 @@ def free_ports(n: int) -> list[int]:
 if __name__ == "__main__":
     with OneNode(Path(sys.argv[1]).resolve()) as cluster:
         print(f"export SLURM_CONF={cluster.folder}/slurm.conf", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop := {signal.SIGINT, signal.SIGTERM})  # else they end it at once
+        signal.sigwait(stop)
