@@ -29,6 +29,7 @@ from synth_scaling.config_errors import one_line
 from synth_scaling.launchers import register_launchers
 from synth_scaling.pinning import pin_worker
 from synth_scaling.progress import run_folder
+from synth_scaling.sampling import close_engines
 from synth_scaling.sweeper import GridSweeperConf, SweepFailed, register_sweeper
 from synth_scaling.worker import work
 
@@ -58,7 +59,10 @@ def job(config: DictConfig) -> float | None:
     launched = HydraConfig.get()
     if launched.sweeper["_target_"] == GridSweeperConf._target_ and launched.mode is RunMode.MULTIRUN:
         pin_worker(launched.sweeper.pin, launched.sweeper.devices_per_worker, launched.job.num)
-        work(Path(config.output))
+        try:
+            work(Path(config.output))
+        finally:
+            close_engines()  # joblib's worker would wait for an engine in a process of its own, and never end
         return None
     try:
         run_config = typed(config)

@@ -51,11 +51,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _work(output: Path, only: Sequence[str], threads: int) -> None:
     from synth_scaling.cli import set_up_logging, set_up_process
+    from synth_scaling.sampling import close_engines
     from synth_scaling.worker import work
 
     set_up_process(threads)
     set_up_logging()
-    work(output, only)
+    try:
+        work(output, only)
+    finally:
+        close_engines()
 
 
 if __name__ == "__main__":
