@@ -63,6 +63,8 @@ def fetch(project: str, group: str | None = None) -> list[Record]:
     """
     import wandb
 
+    from synth_scaling.wandb_service import close_service
+
     filters = {"jobType": "run"} | ({"group": group} if group is not None else {})
     try:
         wandb.setup(wandb.Settings(silent=True))
@@ -73,6 +75,8 @@ def fetch(project: str, group: str | None = None) -> list[Record]:
     except Exception as error:
         reason = str(error).splitlines() or [type(error).__name__]
         raise InputError(f"W&B, {project}: {reason[0]}") from error
+    finally:
+        close_service()
 
 
 def parse(record: Record) -> tuple[dict[str, Any], pa.Table]:

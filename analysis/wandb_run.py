@@ -114,6 +114,8 @@ def _start(**of_the_run: Any) -> Any:
     """A started run: online with a key and a network, else offline, unless WANDB_MODE says otherwise."""
     import wandb
 
+    from synth_scaling.wandb_service import close_service, close_service_at_exit
+
     mode = os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
     if mode not in MODES:
         raise InputError(f"WANDB_MODE={mode}: allowed are {', '.join(MODES)}")
@@ -123,7 +125,9 @@ def _start(**of_the_run: Any) -> Any:
         quiet: Any = {"silent": True, "console": "off", "x_disable_stats": True, "x_disable_meta": True}
         settings = wandb.Settings(init_timeout=patience, **quiet)
         name = f"analysis of {of_the_run['group']}"
-        return wandb.init(name=name, job_type="analysis", mode=mode, resume="allow", settings=settings, **of_the_run)
+        run = wandb.init(name=name, job_type="analysis", mode=mode, resume="allow", settings=settings, **of_the_run)
+        close_service_at_exit()
+        return run
 
     try:
         return start(mode)
@@ -131,7 +135,7 @@ def _start(**of_the_run: Any) -> Any:
         if mode != "online":
             raise InputError(f"W&B: {_first_line(error)}") from error
         print(f"W&B takes no run now ({_first_line(error)})", file=sys.stderr)
-    wandb.teardown()  # its service keeps hold of the id of the run that did not start
+    close_service()  # it keeps hold of the id of the run that did not start
     return start("offline")
 
 

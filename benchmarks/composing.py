@@ -19,17 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import hydra.version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from synth_scaling.cli import configs
-from synth_scaling.config import register_schemas, run_hash, typed
+from synth_scaling.composed import loader_of
+from synth_scaling.config import run_hash, typed
 from synth_scaling.grid import expand, grids_of
 from synth_scaling.methods import METHODS
-from synth_scaling.sweeper import register_sweeper
 
 T = TypeVar("T")
 LARGE = {"method": ",".join(METHODS), "seed": "range(125)", "data.problems": "400"}
@@ -41,7 +38,7 @@ def main() -> None:
     parser.add_argument("--config-name", default="maze_full", help="a sweep (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=None, help="composed by Hydra alone (default: all)")
     options = parser.parse_args()
-    loader = _loader()
+    loader = loader_of()
     sweep = loader.load_configuration(options.config_name, overrides=[], run_mode=RunMode.MULTIRUN)
     told = OmegaConf.to_container(sweep.hydra.sweeper, resolve=True)
     assert isinstance(told, dict)
@@ -57,15 +54,6 @@ def main() -> None:
     many, seconds = _timed(lambda: expand([LARGE], [], loader, sweep))
     print(f"1,000 runs: {len(many)} composed and checked in {seconds:.1f} s (target {TARGETS['1,000 runs']})")
     _again(options.config_name, {name for _, name in runs})
-
-
-def _loader() -> ConfigLoaderImpl:
-    hydra.version.setbase("1.3")
-    register_schemas()
-    register_sweeper()
-    search_path = create_config_search_path(str(configs("conf")))
-    search_path.prepend("sweeps", f"file://{configs('sweeps')}")
-    return ConfigLoaderImpl(config_search_path=search_path)
 
 
 def _by_hydra(loader: ConfigLoaderImpl, sweep: DictConfig, job: list[str]) -> DictConfig:

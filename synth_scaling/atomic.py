@@ -30,9 +30,9 @@ def append_line(path: Path, line: str) -> None:
         os.close(file)
 
 
-def sync_folder(folder: Path) -> None:
-    """The names in `folder` are on disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """What a file holds is on disk; of a folder, the names in it."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -21,18 +21,23 @@ from synth_scaling.grid import expand, grids_of
 from synth_scaling.sweeper import register_sweeper
 
 
-def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None) -> list[Config]:
-    """The runs of `--config-name name`, in the order of its grids; one where it is no sweep.
-
-    `folder` is searched for sweeps before the package's. Raises ConfigError or one of Hydra's for what cannot be.
-    """
+def loader_of(folder: Path | None = None) -> ConfigLoaderImpl:
+    """What finds the package's configurations and sweeps; sweeps in `folder` first."""
     hydra.version.setbase("1.3")
     register_schemas()
     register_sweeper()
     search_path = create_config_search_path(str(configs("conf")))
     for place in filter(None, (configs("sweeps"), folder)):
         search_path.prepend("sweeps", f"file://{place}")
-    loader = ConfigLoaderImpl(config_search_path=search_path)
+    return ConfigLoaderImpl(config_search_path=search_path)
+
+
+def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None) -> list[Config]:
+    """The runs of `--config-name name`, in the order of its grids; one where it is no sweep.
+
+    `folder` is searched for sweeps before the package's. Raises ConfigError or one of Hydra's for what cannot be.
+    """
+    loader = loader_of(folder)
     parser = OverridesParser.create(config_loader=loader)
     parsed = list(zip(overrides, parser.parse_overrides(list(overrides)), strict=True))
     whole = loader.load_configuration(

@@ -18,7 +18,7 @@ LONGEST = 300  # characters of a line
 
 
 @dataclass(frozen=True)
-class Failure:
+class Reason:
     """`kind` is one of `KINDS`; `line` says what happened, without a line break."""
 
     kind: str
@@ -28,25 +28,25 @@ class Failure:
 class ChildFailed(RuntimeError):
     """A process that worked for this one failed, and said why before it ended or is known to have been killed."""
 
-    def __init__(self, failure: Failure, details: str) -> None:
-        super().__init__(failure, details)
-        self.failure = failure
+    def __init__(self, reason: Reason, details: str) -> None:
+        super().__init__(reason, details)
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.failure.line}\n{self.args[1]}"
+        return f"{self.reason.line}\n{self.args[1]}"
 
 
-def reason(error: BaseException) -> Failure:
+def reason(error: BaseException) -> Reason:
     """What `error` comes down to. The first kind of `KINDS` that it, or an exception that it came from, is of."""
     chain = list(_chain(error))
     for cause in chain:
         if isinstance(cause, ChildFailed):
-            return cause.failure
+            return cause.reason
     for kind, is_it in KINDS.items():
         for cause in chain:
             if is_it(cause):
-                return Failure(kind, _line(cause))
-    return Failure("error", _line(error))
+                return Reason(kind, _line(cause))
+    return Reason("error", _line(error))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

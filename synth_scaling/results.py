@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from synth_scaling import credit
-from synth_scaling.atomic import append_line, sync_folder, write_text
+from synth_scaling.atomic import append_line, sync, write_text
 from synth_scaling.config import Config, resolved, run_hash
 from synth_scaling.environment import environment
 from synth_scaling.evaluation import counts, pass_at_k, shares, wilson_interval
@@ -71,7 +71,7 @@ def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, A
         write_answers(outcome, folder)
         write_text(folder / "row.json", json.dumps(row, indent=1))
         (folder / "DONE").touch()
-        sync_folder(folder)
+        sync(folder)
         tracker.finish(row)
         log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
     except Busy as busy:

@@ -24,7 +24,7 @@ from dataclasses import MISSING, asdict, astuple, dataclass, field, fields, is_d
 from pathlib import Path
 from typing import Any
 
-from synth_scaling.atomic import append_line, sync_folder, write_text
+from synth_scaling.atomic import append_line, sync, write_text
 from synth_scaling.leases import is_held, lease
 
 log = logging.getLogger("synth_scaling")
@@ -149,7 +149,7 @@ class Store:
             if folder.exists():  # without its stage.json: not a result
                 shutil.rmtree(folder)
             partial.rename(folder)
-            sync_folder(folder.parent)
+            sync(folder.parent)
             result = _read(name, digest, folder, made_here=True)
             self._note(result)
         return result
@@ -187,7 +187,7 @@ class Store:
         }
         write_text(partial / "stage.json", json.dumps(record, indent=1))
         for inner in {p.parent for p in files} | {partial}:
-            sync_folder(inner)
+            sync(inner)
 
     def _set_aside(self, folder: Path) -> Path:
         aside = self.root / "damaged" / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from synth_scaling.config import TrackingOptions
 from synth_scaling.store import content_hash
+from synth_scaling.wandb_service import close_service, close_service_at_exit
 
 log = logging.getLogger("synth_scaling")
 
@@ -139,9 +140,9 @@ def _started(mode: str, folder: Path, **of_the_run: Any) -> Any:
         if mode == "online":
             why = _Worker.no_answer = f"no answer: {_first_line(error)}"
         if not _Worker.open:  # its service keeps hold of the id of a run that did not start, or has died itself
-            with contextlib.suppress(Exception):
-                wandb.teardown()
+            close_service()
         run, mode = start("offline"), "offline"
+    close_service_at_exit()
     if mode == "offline" and not _Worker.told:
         _Worker.told = True
         log.info("W&B: recorded offline (%s), to upload: wandb sync %s/*/wandb/offline-run-*", why, folder.parent)

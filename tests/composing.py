@@ -8,21 +8,16 @@ from copy import deepcopy
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-import hydra.version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
 from hydra.types import RunMode
 
-from synth_scaling.cli import configs
-from synth_scaling.config import Config, as_options, register_schemas, typed
+from synth_scaling.composed import loader_of
+from synth_scaling.config import Config, as_options, typed
 from synth_scaling.grid import Composed
 
 
 @functools.cache
 def _composed() -> Composed:
-    hydra.version.setbase("1.3")
-    register_schemas()
-    loader = ConfigLoaderImpl(config_search_path=create_config_search_path(str(configs("conf"))))
+    loader = loader_of()
     return Composed(loader, loader.load_configuration("config", overrides=[], run_mode=RunMode.RUN))
 
 

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from safetensors.torch import save_file
 
 from synth_scaling.bounds import ConfigError
-from synth_scaling.failures import KINDS, LONGEST, ChildFailed, Failure, reason
+from synth_scaling.failures import KINDS, LONGEST, ChildFailed, Reason, reason
 from synth_scaling.interruption import Interrupted
 from synth_scaling.models import TinyLlama, create_tiny_llama
 from synth_scaling.records import NLLRow, read_table, write_table
@@ -134,15 +134,15 @@ def test_files_that_vanished(random_model: Path, rows: list[NLLRow], tmp_path: P
 
 
 def test_every_kind_and_its_line() -> None:
-    assert reason(ConfigError("seed=-1: allowed are 0 to 2^32 - 1")) == Failure(
+    assert reason(ConfigError("seed=-1: allowed are 0 to 2^32 - 1")) == Reason(
         "configuration", "seed=-1: allowed are 0 to 2^32 - 1"
     )
     assert reason(raised(lambda: OmegaConf.structured(TrainerOptions).nothing)).kind == "configuration"
-    assert reason(Interrupted("SIGTERM")) == Failure("interrupted", "stopped by SIGTERM")
-    assert reason(KeyboardInterrupt()) == Failure("interrupted", "KeyboardInterrupt")
-    assert reason(BrokenProcessPool("a process\nended")) == Failure("engine_died", "BrokenProcessPool: a process")
+    assert reason(Interrupted("SIGTERM")) == Reason("interrupted", "stopped by SIGTERM")
+    assert reason(KeyboardInterrupt()) == Reason("interrupted", "KeyboardInterrupt")
+    assert reason(BrokenProcessPool("a process\nended")) == Reason("engine_died", "BrokenProcessPool: a process")
     assert reason(KeyError("y" * 1000)).kind == "error" and len(reason(KeyError("y" * 1000)).line) == LONGEST
-    told = Failure("out_of_memory", "killed")
+    told = Reason("out_of_memory", "killed")
     assert reason(ChildFailed(told, "the log")) == told
     assert list(KINDS)[-1] == "error"
 
@@ -157,7 +157,7 @@ def test_the_first_cause_counts_however_deep() -> None:
         except OSError as error:
             raise RuntimeError("the stage could not be made") from error
 
-    assert reason(raised(fail)) == Failure("disk_full", "OSError: [Errno 28] No space left on device")
+    assert reason(raised(fail)) == Reason("disk_full", "OSError: [Errno 28] No space left on device")
 
 
 def test_what_was_suppressed_does_not_count() -> None:
@@ -167,4 +167,4 @@ def test_what_was_suppressed_does_not_count() -> None:
         except FileNotFoundError:
             raise ValueError("something else") from None
 
-    assert reason(raised(fail)) == Failure("error", "ValueError: something else")
+    assert reason(raised(fail)) == Reason("error", "ValueError: something else")

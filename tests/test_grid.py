@@ -6,10 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import hydra.version
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -17,10 +15,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from synth_scaling.bounds import ConfigError
 from synth_scaling.cli import configs
-from synth_scaling.config import Config, as_options, register_schemas, typed
+from synth_scaling.composed import loader_of
+from synth_scaling.config import Config, as_options, typed
 from synth_scaling.config_errors import one_line
 from synth_scaling.grid import expand, grids_of
-from synth_scaling.sweeper import register_sweeper
 
 Read = Callable[[DictConfig], Config]
 SWEEPS = sorted(path.stem for path in configs("sweeps").glob("*.yaml"))
@@ -28,12 +26,7 @@ SWEEPS = sorted(path.stem for path in configs("sweeps").glob("*.yaml"))
 
 @pytest.fixture(scope="module")
 def loader() -> ConfigLoaderImpl:
-    hydra.version.setbase("1.3")
-    register_schemas()
-    register_sweeper()
-    search_path = create_config_search_path(str(configs("conf")))
-    search_path.prepend("sweeps", f"file://{configs('sweeps')}")
-    return ConfigLoaderImpl(config_search_path=search_path)
+    return loader_of()
 
 
 def load(loader: ConfigLoaderImpl, name: str, *own: str) -> DictConfig:

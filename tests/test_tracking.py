@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import wandb
 from wandb_runs import MAZE, Offline, configuration, offline, offline_runs, tracked
 
 from synth_scaling.config import run_hash
 from synth_scaling.tracking import NoTracker, WandbTracker, start_tracker
+from synth_scaling.wandb_service import close_service
 
 # Beside what the rows of the maze study hold: what is nested, empty, or not there at all.
 MORE: dict[str, Any] = {
@@ -122,7 +122,7 @@ def test_a_run_set_aside_before_its_policy_has_no_wandb_run_yet(tmp_path: Path) 
 def test_a_run_that_is_broken_off_and_begun_again_leaves_one_recording(tmp_path: Path) -> None:
     config = configuration(method="sft")
     for loss in (0.5, 0.25):
-        wandb.teardown()  # as when the process ends
+        close_service()  # as when the process ends
         tracker = WandbTracker(config, run_hash(config), tmp_path)
         with tracker.making("policy", "d" * 16):
             tracker.curve("policy", {"step": 2, "loss": loss})

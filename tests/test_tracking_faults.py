@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,25 +13,25 @@ from pathlib import Path
 
 import psutil
 import pytest
-import wandb
 from wandb_runs import configuration, offline, offline_runs
 
 from synth_scaling import wandb_run
 from synth_scaling.config import ConfigError, run_hash
 from synth_scaling.tracking import NoTracker, WandbTracker, start_tracker
+from synth_scaling.wandb_service import close_service
 
 
 @pytest.fixture(autouse=True)
 def worker(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A process that has not met W&B yet."""
-    wandb.teardown()
+    close_service()
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     for name, value in {"no_answer": None, "told": False, "open": set()}.items():
         monkeypatch.setattr(wandb_run._Worker, name, value)
     caplog.set_level(logging.INFO, "synth_scaling")
     yield
-    wandb.teardown()
+    close_service()
 
 
 def tracked(folder: Path, seed: int) -> None:
@@ -94,6 +96,24 @@ def test_a_service_that_dies_is_said_once_and_the_next_run_is_whole(
     lost = [line for line in said(caplog) if "not tracked any further" in line]
     assert len(lost) == 1 and lost[0].startswith("W&B: sft N=200 seed=0 is not tracked any further (")
     assert offline(tmp_path / "runs" / "1").summary["seed"] == 1
+
+
+@pytest.mark.parametrize("stuck", [False, True])
+def test_a_process_ends_though_its_service_does_not(tmp_path: Path, stuck: bool) -> None:
+    """W&B's own end of a process waits for the service, which may be waiting for a server."""
+    code = f"""
+import psutil, wandb
+from synth_scaling import wandb_service
+wandb_service.PATIENCE = 1
+wandb.init(mode="offline", settings=wandb.Settings(silent=True)).finish()
+wandb_service.close_service_at_exit()
+(service,) = [child for child in psutil.Process().children() if child.name().startswith("wandb-core")]
+{stuck} and service.suspend()
+print(service.pid)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not psutil.pid_exists(int(done.stdout))
 
 
 def test_a_folder_that_cannot_be_written_stops_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from synth_scaling import interruption
-from synth_scaling.failures import ChildFailed, Failure
+from synth_scaling.failures import ChildFailed, Reason
 from synth_scaling.sampling.engine import Completion, EngineOptions
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -81,7 +81,7 @@ class Replicas:
         except BrokenProcessPool:
             interruption.check()
             line = "a process of the engine ended by itself: is there enough memory?"
-            raise ChildFailed(Failure("engine_died", line), "the next call starts a new one") from None
+            raise ChildFailed(Reason("engine_died", line), "the next call starts a new one") from None
         return [completions for start in starts for completions in found[start]]
 
     def prefix_cache(self) -> None:

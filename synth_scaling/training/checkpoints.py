@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import torch
 import torch.distributed as dist
 from transformers import Trainer, TrainerCallback
 
+from synth_scaling.atomic import sync
 from synth_scaling.interruption import Interrupted, requested
 
 log = logging.getLogger("synth_scaling")
@@ -126,12 +126,12 @@ def _keep(written: Path, resume: Path) -> None:
     """Move a complete checkpoint into `resume`, on disk before any other there is removed."""
     (written / SIZES).write_text(json.dumps(_sizes(written)))
     for path in [*_files(written), written]:
-        _sync(path)
+        sync(path)
     resume.mkdir(exist_ok=True)
     target = resume / written.name
     shutil.rmtree(target, ignore_errors=True)  # damaged, or it would not have been made again
     written.rename(target)
-    _sync(resume)
+    sync(resume)
     for other in resume.glob("checkpoint-*"):
         if other != target:
             shutil.rmtree(other)
@@ -143,14 +143,6 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _step(folder: Path) -> int:

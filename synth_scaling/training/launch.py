@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling import interruption
-from synth_scaling.failures import ChildFailed, Failure, reason
+from synth_scaling.failures import ChildFailed, Reason, reason
 from synth_scaling.records import NLLRow, PreferenceRow, read_table, write_table
 from synth_scaling.store import Cost
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
@@ -97,10 +97,10 @@ def run_processes(folder: Path, training: Training) -> None:
     count = training.options.num_processes
     if "SIGKILL" in words or processes.returncode == -signal.SIGKILL:  # who was killed could not say it
         line = f"one of the {count} processes of a training was killed (SIGKILL): is there enough memory?"
-        raise ChildFailed(Failure("out_of_memory", line), words[-4000:])
+        raise ChildFailed(Reason("out_of_memory", line), words[-4000:])
     details = failures[0].pop("details") if failures else words[-4000:]
-    failure = Failure(**failures[0]) if failures else Failure("error", f"training in {count} processes failed")
-    raise ChildFailed(failure, f"training in {count} processes failed:\n{details}")
+    cause = Reason(**failures[0]) if failures else Reason("error", f"training in {count} processes failed")
+    raise ChildFailed(cause, f"training in {count} processes failed:\n{details}")
 
 
 def _wait(processes: subprocess.Popen) -> None:

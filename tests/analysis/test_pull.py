@@ -18,7 +18,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import wandb
 from wandb.apis.public.runs import Run
 from wandb_runs import MAZE, Offline, offline, tracked
 
@@ -26,6 +25,7 @@ from analysis.__main__ import main
 from analysis.layouts import InputError
 from analysis.pull import Record, fetch, parse, write
 from analysis.rows import load
+from synth_scaling.wandb_service import close_service
 
 
 @dataclass(frozen=True)
@@ -138,14 +138,15 @@ def server(runs, tmp_path, monkeypatch) -> Iterator[Server]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.handle_error = lambda *_: None  # a client that is gone before its answer
         served.url = f"http://127.0.0.1:{listening.server_port}"
         thread = threading.Thread(target=listening.serve_forever)
         thread.start()
         for name, value in {"BASE_URL": served.url, "API_KEY": "0" * 40, "DIR": str(tmp_path)}.items():
             monkeypatch.setenv(f"WANDB_{name}", value)
-        wandb.teardown()  # its service has read its settings
+        close_service()  # its service has read its settings
         yield served
-        wandb.teardown()
+        close_service()
         listening.shutdown()
         thread.join()
 

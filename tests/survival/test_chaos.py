@@ -58,6 +58,7 @@ def check(small: Small, undisturbed: Small) -> None:
 
 
 @pytest.mark.chaos
+@pytest.mark.timeout(5400)
 def test_a_sweep_that_is_killed_twenty_times_ends_with_the_same_rows(small: Callable[..., Small]) -> None:
     undisturbed = small("undisturbed")
     assert undisturbed.run(*ENGINE) == 0, undisturbed.log()
