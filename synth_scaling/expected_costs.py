@@ -7,11 +7,12 @@ Pure: a function of configurations, for which no file of a model has to be here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from synth_scaling.config import Config
 from synth_scaling.costs import sampling_flops, training_flops
+from synth_scaling.credit.options import search_of
 from synth_scaling.data_options import JSONLDataOptions
 from synth_scaling.lengths import Lengths, lengths_of
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
@@ -30,6 +31,8 @@ class Assumed:
     until_pit: float = 0.6  # of a wrong response's steps, those up to the first without a right completion
     prefixes: float = 0.9  # of the prefixes of all responses, those that differ
     pairs: float = 0.95  # of the wrong responses, those with a right continuation before their pit
+    bisect: float = 0.33  # of the tokens of exhaustive values of wrong responses, those of a bisection (results/credit)
+    adaptive: float = 0.26  # of an adaptive search
     longer: float = 1.0  # a sampled response's length in a teacher's
 
 
@@ -107,6 +110,8 @@ class _Run:
                     parts[kind] = most
                 if f"{kind}_values" in uses:
                     options = {"of": rollouts, "most": most, "k": k, "stop": stop, "t": c.credit.temperature}
+                    if kind == "negative":
+                        options |= asdict(search_of(c.credit))
                     parts[f"{kind}_values"] = add(f"{kind}_values", options, self._values(kind, k, stop))
         policy = self._policy(
             "policy", c.method, {**d_syn, "start": base if c.method.start == "base" else pi_sft.key, **parts}
@@ -191,6 +196,9 @@ class _Run:
         share = self.assumed.until_pit if stop else 1.0
         prefixes = (self.negatives if kind == "negative" else self.positives) * (self.lengths.steps - 1) * share
         prefixes *= self.assumed.prefixes
+        if kind == "negative":
+            searched = {"bisect": self.assumed.bisect, "adaptive": self.assumed.adaptive}
+            prefixes *= searched.get(self.config.credit.name, 1.0)
         begun = self.response * share / 2  # mean length of a prefix
         tokens = prefixes * k * (self.response - begun)
         flops = sampling_flops(self.parameters, round(prefixes * (self.lengths.prompt + begun)), round(tokens))

@@ -108,6 +108,15 @@ def test_the_cost_of_per_step_dpo_stage_by_stage() -> None:
     assert found["policy"].flops_training == pytest.approx((6 * 2 + 2) * P * once, rel=1e-9)
 
 
+def test_a_cheaper_search_is_a_stage_of_its_own_at_its_share_of_the_tokens() -> None:
+    whole, half = (
+        single("method=step_dpo", f"credit={name}", "credit.rollouts=32") for name in ("exhaustive", "bisect")
+    )
+    cost = [by_name(run, Assumed(bisect=0.5))["negative_values"].tokens_sampled for run in (whole, half)]
+    assert cost[1] == pytest.approx(cost[0] / 2, abs=1)
+    assert len([stage for stage in made_once([whole, half]) if stage.name == "negative_values"]) == 2
+
+
 def test_methods_of_one_n_and_seed_share_what_comes_before_them() -> None:
     runs = runs_of("config", ["hydra/sweeper=grid", "method=sft,rft,dpo,step_dpo,step_sft,advantage_weighted"])
     once = made_once(runs)
