@@ -29,9 +29,8 @@ from synth_scaling.config_errors import one_line
 from synth_scaling.launchers import register_launchers
 from synth_scaling.pinning import pin_worker
 from synth_scaling.progress import run_folder
-from synth_scaling.sampling import close_engines
 from synth_scaling.sweeper import GridSweeperConf, SweepFailed, register_sweeper
-from synth_scaling.worker import work
+from synth_scaling.worker import serve
 
 log = logging.getLogger("synth_scaling")
 
@@ -59,10 +58,7 @@ def job(config: DictConfig) -> float | None:
     launched = HydraConfig.get()
     if launched.sweeper["_target_"] == GridSweeperConf._target_ and launched.mode is RunMode.MULTIRUN:
         pin_worker(launched.sweeper.pin, launched.sweeper.devices_per_worker, launched.job.num)
-        try:
-            work(Path(config.output))
-        finally:
-            close_engines()  # joblib's worker would wait for an engine in a process of its own, and never end
+        serve(Path(config.output))
         return None
     try:
         run_config = typed(config)
@@ -96,6 +92,8 @@ def _keep_worker() -> None:
         process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")  # type: ignore[attr-defined]
         # A process that is started from here would be told of joblib's own way to start processes, and not know it.
         multiprocessing.set_start_method("spawn", force=True)
+    if multiprocessing.current_process().name.startswith("Loky"):
+        interruption.end_with_parent()
 
 
 def _check_options() -> None:
@@ -143,6 +141,9 @@ def main() -> None:
         if HydraConfig.initialized():
             raise  # of a run, and not of Hydra as it composes
         refuse(ConfigError(f"{' '.join(sys.argv[1:])}: {error}"))
+    except interruption.Interrupted as error:
+        print(f"{error}: what is made is kept, the same command goes on from it", file=sys.stderr)
+        raise
     except SweepFailed as error:
         print(error, file=sys.stderr)
         sys.exit(1)

@@ -8,10 +8,14 @@ stands. A second signal ends the process at once. An Interrupted that nobody cat
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
+
+import psutil
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 EXIT_CODE = os.EX_TEMPFAIL  # 75: the caller is invited to try again
@@ -19,6 +23,7 @@ PATIENCE = 20.0  # seconds from the signal until who does not ask is interrupted
 
 _told: str | None = None  # the first signal's name
 _insist = True
+_parent: int | None = None  # the process that this one is to end with
 
 
 class Interrupted(SystemExit):
@@ -50,8 +55,45 @@ def install(insist: bool = True) -> None:
         signal.signal(number, _note)
 
 
+def end_with_parent() -> None:
+    """The end of the process that started this one counts as a signal."""
+    global _parent
+    _parent = os.getppid()
+
+
+def is_orphan() -> bool:
+    """Whether the process is gone that this one is to end with."""
+    return _parent is not None and os.getppid() != _parent
+
+
+@contextlib.contextmanager
+def passed_on() -> Iterator[None]:
+    """joblib's workers, which are children of this process, are told what it is told, while it waits for them."""
+
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        global _told
+        _told = _told or signal.Signals(number).name
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):
+                if any("loky" in word for word in child.cmdline()):
+                    child.send_signal(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def requested() -> str | None:
     """The signal that told this process to stop, or None. Who hears of one has all the time that there is."""
+    global _told
+    if _told is None and is_orphan():
+        _told = "the end of its launch"
     if _told is not None:
         _set_alarm(0.0)
     return _told

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
+from synth_scaling import interruption
 from synth_scaling.status import survey, sweep_folder
 from synth_scaling.sweeper import SweepFailed, report
 
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         options.sweep
     )
     job = delayed(_work)(options.sweep, sorted(wanted), plan.runs[0].config["threads"])
-    Parallel(n_jobs=options.workers)(job for _ in range(options.workers))
+    with interruption.passed_on():
+        Parallel(n_jobs=options.workers)(job for _ in range(options.workers))
     try:
         report(options.sweep, replace(plan, launch=launch, runs=chosen))
     except SweepFailed as error:
@@ -51,15 +53,12 @@ def main(arguments: Sequence[str]) -> int:
 
 def _work(output: Path, only: Sequence[str], threads: int) -> None:
     from synth_scaling.cli import set_up_logging, set_up_process
-    from synth_scaling.sampling import close_engines
-    from synth_scaling.worker import work
+    from synth_scaling.worker import serve
 
+    interruption.install()
     set_up_process(threads)
     set_up_logging()
-    try:
-        work(output, only)
-    finally:
-        close_engines()
+    serve(output, only)
 
 
 if __name__ == "__main__":

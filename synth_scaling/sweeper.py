@@ -22,6 +22,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from synth_scaling import interruption
 from synth_scaling.bounds import ConfigError
 from synth_scaling.checks import check_folders
 from synth_scaling.config import Config, run_hash
@@ -101,7 +102,8 @@ class GridSweeper(Sweeper):
         assert self.launcher is not None, "set up by Hydra"
         for _ in range(ROUNDS):
             try:
-                results = self.launcher.launch([overrides] * workers, initial_job_idx=0)
+                with interruption.passed_on():
+                    results = self.launcher.launch([overrides] * workers, initial_job_idx=0)
                 if self._detached():
                     return
                 for result in results:
@@ -109,6 +111,7 @@ class GridSweeper(Sweeper):
             except ConfigError:
                 raise  # the launcher refused
             except Exception as error:
+                interruption.check()  # who is told to stop before it listens, dies
                 log.warning("a worker ended with %s: %s", type(error).__name__, error)
             if all(is_over(output / "runs" / run.name, plan) for run in plan.runs):
                 return

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -18,10 +19,22 @@ from synth_scaling.atomic import write_text
 from synth_scaling.config import Config, restored
 from synth_scaling.leases import POLL, Busy, is_held, lease
 from synth_scaling.progress import Failure, Plan, Planned, is_over, words
+from synth_scaling.sampling import close_engines
 
 log = logging.getLogger("synth_scaling")
 
 ATTEMPTS = 2  # a run in which a worker died without a word is begun once more in the same launch
+
+
+def serve(output: Path, only: Collection[str] | None = None) -> None:
+    """`work`, in a process that was started for it. joblib's would else wait for ever: for an engine in a process of
+    its own, and for more to do from a launch that is gone."""
+    try:
+        work(output, only)
+    finally:
+        close_engines()
+        if interruption.is_orphan():
+            os._exit(interruption.EXIT_CODE)
 
 
 def work(output: Path, only: Collection[str] | None = None) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
+import psutil
 import pytest
 
-from synth_scaling import status
+from synth_scaling import interruption, status
 from synth_scaling.sweeper import SweepFailed, report
 from tests.survival.conftest import Small
 
@@ -34,6 +37,24 @@ def test_a_finished_sweep_launched_again_computes_nothing(undisturbed: Small) ->
     assert "6 runs, 6 done, 0 failed, 0 to run" in undisturbed.log()
     changed = {file.name for file in files if file.stat().st_mtime_ns != files[file]}
     assert changed <= {"plan.json", "log.txt"}
+
+
+def test_workers_stop_with_their_launch(undisturbed: Small, small: Callable[..., Small]) -> None:
+    """Told to stop, a launch passes it on and says so; killed, it cannot, and its workers see that it is gone."""
+    stopped = small("stopped")
+    for number, code in ((signal.SIGTERM, interruption.EXIT_CODE), (signal.SIGKILL, -signal.SIGKILL)):
+        begun, process = stopped.files(), stopped.begin()
+        while stopped.files() < begun + 8 and process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+        workers = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(number)
+        assert process.wait() == code, stopped.log()[-3000:]
+        assert psutil.wait_procs(workers, 60)[1] == []
+    assert "stopped by SIGTERM: what is made is kept" in stopped.log()
+    assert len(stopped.rows()) < 6
+    assert stopped.run() == 0
+    assert stopped.rows() == undisturbed.rows() and stopped.leftovers() == []
 
 
 def test_a_failed_run_is_named_counted_and_made_by_retry(undisturbed: Small, small: Callable[..., Small]) -> None:
