@@ -68,15 +68,25 @@ def is_orphan() -> bool:
 
 @contextlib.contextmanager
 def passed_on() -> Iterator[None]:
-    """joblib's workers, which are children of this process, are told what it is told, while it waits for them."""
+    """joblib's workers, which are children of this process, are told what it is told, while it waits for them.
+
+    Without any it ends at once: other launchers' workers live elsewhere, and go on.
+    """
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         global _told
-        _told = _told or signal.Signals(number).name
+        workers = []
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.Error):
                 if any("loky" in word for word in child.cmdline()):
-                    child.send_signal(number)
+                    workers.append(child)
+        if not workers:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        _told = _told or signal.Signals(number).name
+        for worker in workers:
+            with contextlib.suppress(psutil.Error):
+                worker.send_signal(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -15,6 +15,7 @@ import pytest
 from synth_scaling.interruption import EXIT_CODE, SIGNALS, Interrupted
 
 BEGIN = "from synth_scaling import interruption as i\ni.install()\nready = lambda: print('ready', flush=True)\n"
+LOOP = "\nready()\nwhile True: i.check()\n"
 
 
 @contextmanager
@@ -70,6 +71,36 @@ def test_who_has_asked_is_not_hurried() -> None:
         child.send_signal(signal.SIGTERM)
         assert child.communicate()[0] == "(0.0, 0.0)\n"
         assert child.returncode == 0  # it chose to end by itself
+
+
+def test_who_waits_for_workers_elsewhere_ends_at_once() -> None:
+    with process("with i.passed_on():\n    ready()\n    while True: pass\n") as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.wait() == -signal.SIGTERM
+
+
+def test_who_waits_for_jobs_of_joblib_passes_a_signal_on() -> None:
+    code = f"""
+import subprocess, sys
+with i.passed_on():
+    worker = subprocess.Popen([sys.executable, "-c", {BEGIN + LOOP!r}, "loky"])
+    print("ended with", worker.wait())
+print("told", i.requested())
+"""
+    with process(code) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.communicate()[0] == f"ended with {EXIT_CODE}\ntold SIGTERM\n"
+
+
+def test_a_process_may_end_with_the_one_that_started_it() -> None:
+    code = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {BEGIN + "i.end_with_parent()" + LOOP!r}])
+"""
+    with process(code) as child:
+        child.kill()
+        child.communicate()  # until the other process, which holds its output, is gone as well
+        assert child.returncode == -signal.SIGKILL
 
 
 def test_an_interruption_crosses_processes() -> None:
