@@ -18,6 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -122,7 +123,7 @@ def _read_live(folder: Path) -> list[Run]:
     for path in sorted(folder.glob("*/row.json")):  # no row.json: a run under way or one that failed, no error here
         if planned is not None and path.parent.name not in planned:
             continue
-        row = _row(path.read_text(encoding="utf-8"), str(path))
+        row = _row(path.read_bytes(), str(path))
         answers = _answers(path.with_name("correct.parquet"), ["problem", "correct"])
         runs.append(_run(row, answers, problems, str(path)))
     return runs
@@ -143,10 +144,10 @@ def _read_collected(results: Path) -> list[Run]:
     return runs
 
 
-def _row(text: str, where: str) -> dict[str, Any]:
+def _row(text: str | bytes, where: str) -> dict[str, Any]:
     try:
-        row = json.loads(text)
-    except json.JSONDecodeError as error:
+        row = msgspec.json.decode(text)  # of rows, half of json's time
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise InputError(f"{where}: not valid JSON ({error})") from error
     if not isinstance(row, dict):
         raise InputError(f"{where}: expected a JSON object, found {type(row).__name__}")
@@ -164,7 +165,7 @@ def _answers(path: Path, columns: list[str]) -> pa.Table:
     """The `columns`, in one piece each, and pass_rate, which is null throughout if the file has none."""
     try:
         # A quarter of read_table's time; pyarrow, too, takes longer to open a file.
-        table = pq.ParquetFile(pa.BufferReader(path.read_bytes())).read(use_threads=False)
+        table = pq.ParquetFile(pa.py_buffer(path.read_bytes()), pre_buffer=False).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
     has = set(table.column_names)
