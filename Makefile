@@ -15,6 +15,8 @@ TEST_PROCESSES ?= 2
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# A worker imports torch, vLLM and TRL: 20 s of compiling each time if the result may not be kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The CPU build of torch: from the wheel folder that the environment lends, else from PyTorch's own index.
 ifeq ($(ACCEL),cpu)
