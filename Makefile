@@ -48,7 +48,7 @@ ifeq ($(ACCEL),cpu)
 endif
 	touch $@
 
-demo: $(STAMP)  ## the whole study, small: 15 minutes on two cores; then tables and figures
+demo: $(STAMP)  ## the whole study, small: 18 minutes on two cores; then tables and figures
 	$(PY) -m synth_scaling --config-name demo
 	@$(MAKE) --no-print-directory table figures
 	@echo "rows, logs and checkpoints: outputs/demo/runs and outputs/store"
