@@ -1,13 +1,15 @@
 """Cheaper ways to find first pits, against K = 32 completions of every prefix up to the pit (exhaustive).
 
-    python -m benchmarks.credit [--problems 100] [--seeds 1] [--store outputs/store]
+    python -m benchmarks.credit [--problems 100] [--seeds 1] [--draws call|request] [--store outputs/store]
 
 On the demo's maze: the negatives of runs of step_dpo, each way with completions of its own. "Agree": the share of
 negatives with the pit that the exhaustive search found; how far a second exhaustive search agrees with the first is
 the most that can be asked of another. "True": with the maze's own pit. "Tokens": sampled ones, over the exhaustive
-search's. Intervals (95 %) are of a bootstrap over problems. What is in the store, from `--config-name credit` or from
-the last time, is not sampled again. "forward, no reuse" would find the pits of the exhaustive search if it were given
-the same completions.
+search's; "FLOPs": with reading the prompts, once a round. Intervals (95 %) are of a bootstrap over problems. What is in
+the store, from `--config-name credit` or from the last time, is not sampled again.
+
+`--draws request` is `engine.seeds=request`: the i-th completion of a prefix is the same in every search. Then "forward,
+no reuse" finds the pits of the exhaustive search and no others, and with `right=32` the same pairs.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from synth_scaling.experiment import build, teach
 from synth_scaling.methods import Graded
 from synth_scaling.methods.sft import SFTOptions
 from synth_scaling.stages import Stages
-from synth_scaling.store import Store
+from synth_scaling.store import Cost, Store
 from synth_scaling.tasks import make_task
 from synth_scaling.tracking import NoTracker
 
@@ -45,16 +47,23 @@ SEARCHES: dict[str, tuple[str, Search]] = {
     "adaptive, right=1": (OWN, Adaptive(K, 0.1, 0.95, 1, "halving", reuse=True)),
     "exhaustive, again": ("again", Exhaustive(K, stop_at_zero=True)),
 }
+NUMBERED: dict[str, tuple[str, Search]] = SEARCHES | {
+    "bisect, no reuse": (OWN, Bisection(K, reuse=False)),
+    "adaptive, no reuse": (OWN, Adaptive(K, 0.09, 0.95, 1, "halving", reuse=False, right=4)),
+    "forward, right=4": (OWN, Adaptive(K, 0.09, 0.95, 1, "forward", reuse=False, right=4)),
+    "forward, right=32": (OWN, Adaptive(K, 0.09, 0.95, 1, "forward", reuse=False, right=K)),
+}
 
 
 class Study:
     """The negatives of one run of step_dpo, and their pits by one search or another."""
 
-    def __init__(self, problems: int, seed: int, store: Path) -> None:
+    def __init__(self, problems: int, seed: int, draws: str, store: Path) -> None:
         """As far as the road of a run goes before its step values."""
         register_schemas()
         with initialize_config_dir(str(configs("conf").resolve()), version_base="1.3"):
             overrides = ["method=step_dpo", f"data.problems={problems}", f"seed={seed}", "tracking=none"]
+            overrides.append(f"engine.seeds={draws}")
             c = typed(compose("config", overrides))
         task = make_task(c.task)
         self.stages = stages = Stages(c, Store(store), NoTracker(), task)
@@ -70,15 +79,15 @@ class Study:
         texts = [(self.problems[r.problem], stages.codec.decode(r.tokens)) for r in self.negatives]
         self.true = [task.true_pit(problem, text) for problem, text in texts]
 
-    def pits(self, name: str, search: Search) -> tuple[np.ndarray, int, int]:
-        """(negatives,) first pits, the tokens that were sampled for them, and in how many rounds."""
+    def pits(self, name: str, search: Search) -> tuple[np.ndarray, Cost, int]:
+        """(negatives,) first pits, what was sampled for them, and in how many rounds."""
         given = (self.problems, self.negatives, self.ends, search, self.rollouts)
         known = self.stages.step_values(name, self.policy, *given)
         values = search.values(self.negatives, self.ends, credit.initial_values(self.rollouts), known)
         stage = self.stages.done[name]
         return (
             np.array([credit.first_pit(row.values) for row in values]),
-            stage.cost.tokens_sampled,
+            stage.cost,
             stage.facts["rounds"],
         )
 
@@ -96,24 +105,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problems", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--draws", choices=("call", "request"), default="call", help="engine.seeds")
     parser.add_argument("--store", type=Path, default=Path("outputs/store"))
     options = parser.parse_args()
-    studies = [Study(options.problems, seed, options.store) for seed in range(options.seeds)]
+    studies = [Study(options.problems, seed, options.draws, options.store) for seed in range(options.seeds)]
     problems = np.array([f"{i}/{r.problem}" for i, s in enumerate(studies) for r in s.negatives])
     true = np.concatenate([s.true for s in studies])
     print(f"N = {options.problems}, {options.seeds} seed(s): {len(true)} negatives of {len(set(problems))} problems")
-    print(f"{'':20}{'agree, %':>20}{'earlier':>9}{'later':>7}{'true, %':>20}{'tokens':>9}{'rounds':>8}")
-    yardstick, whole = true, 0
-    for search, (name, how) in SEARCHES.items():
+    print(f"{'':20}{'agree, %':>20}{'earlier':>9}{'later':>7}{'true, %':>20}{'tokens':>9}{'FLOPs':>8}{'rounds':>8}")
+    yardstick, whole = true, Cost()
+    for search, (name, how) in (SEARCHES if options.draws == "call" else NUMBERED).items():
         found = [s.pits(name, how) for s in studies]
-        pits, tokens = np.concatenate([f[0] for f in found]), sum(f[1] for f in found)
+        pits, cost = np.concatenate([f[0] for f in found]), sum((f[1] for f in found), Cost())
         if search == "exhaustive":
-            yardstick, whole = pits, tokens
+            yardstick, whole = pits, cost
         early, late = (100 * float(np.mean(sign * (pits - yardstick) > 0)) for sign in (-1, 1))
         agree, right = share(pits == yardstick, problems), share(pits == true, problems)
+        spent = f"{cost.tokens_sampled / whole.tokens_sampled:9.3f}{cost.flops_sampling / whole.flops_sampling:8.3f}"
         rounds = max(f[2] for f in found)
-        print(f"{search:20}{agree:>20}{early:9.1f}{late:7.1f}{right:>20}{tokens / whole:9.3f}{rounds:8}", flush=True)
-    print(f"the exhaustive search sampled {whole:,} tokens")
+        print(f"{search:20}{agree:>20}{early:9.1f}{late:7.1f}{right:>20}{spent}{rounds:8}", flush=True)
+    print(f"the exhaustive search sampled {whole.tokens_sampled:,} tokens")
 
 
 if __name__ == "__main__":

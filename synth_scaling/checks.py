@@ -165,6 +165,9 @@ def check_engine(engine: EngineOptions) -> None:
         at_least("engine.shard", engine.shard, 1)
     elif engine.replicas > 1:
         raise ConfigError(f"engine.replicas={engine.replicas}: set engine.shard, the prompts that one samples together")
+    one_of("engine.seeds", engine.seeds, ("call", "request"))
+    if engine.block_size is not None and (engine.block_size < 1 or engine.block_size % 32):  # all that a CPU takes
+        raise ConfigError(f"engine.block_size={engine.block_size}: allowed are multiples of 32")
     one_of("engine.dtype", engine.dtype, ("float32", "bfloat16", "float16", "auto"))
     for key in ("max_num_seqs", "max_batched_tokens", "memory_gib", "tensor_parallel_size"):
         at_least(f"engine.{key}", getattr(engine, key), 1)

@@ -33,6 +33,7 @@ class Assumed:
     pairs: float = 0.95  # of the wrong responses, those with a right continuation before their pit
     bisect: float = 0.33  # of the tokens of exhaustive values of wrong responses, those of a bisection (results/credit)
     adaptive: float = 0.26  # of an adaptive search
+    forward: float = 0.25  # of one step by step
     longer: float = 1.0  # a sampled response's length in a teacher's
 
 
@@ -197,8 +198,12 @@ class _Run:
         prefixes = (self.negatives if kind == "negative" else self.positives) * (self.lengths.steps - 1) * share
         prefixes *= self.assumed.prefixes
         if kind == "negative":
-            searched = {"bisect": self.assumed.bisect, "adaptive": self.assumed.adaptive}
-            prefixes *= searched.get(self.config.credit.name, 1.0)
+            prefixes *= {
+                "exhaustive": 1.0,
+                "bisect": self.assumed.bisect,
+                "adaptive": self.assumed.adaptive,
+                "forward": self.assumed.forward,
+            }[self.config.credit.name]
         begun = self.response * share / 2  # mean length of a prefix
         tokens = prefixes * k * (self.response - begun)
         flops = sampling_flops(self.parameters, round(prefixes * (self.lengths.prompt + begun)), round(tokens))

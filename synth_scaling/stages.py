@@ -17,7 +17,7 @@ from synth_scaling.bounds import ConfigError
 from synth_scaling.codec import Codec
 from synth_scaling.config import Config
 from synth_scaling.costs import matmul_parameters
-from synth_scaling.credit import Prefix, Search, asked_prefixes, from_rollouts, learned
+from synth_scaling.credit import Prefix, Search
 from synth_scaling.methods import MethodOptions, PreferenceOptions
 from synth_scaling.model_options import PretrainedOptions, TinyOptions, check_context, check_targets
 from synth_scaling.models import TinyLlama
@@ -26,7 +26,7 @@ from synth_scaling.prompts import PromptFormat
 from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, read_table, write_table
 from synth_scaling.sampling import Engine, close_engines, engine_for
 from synth_scaling.sampling.engine import hit_rate
-from synth_scaling.sampling.rollouts import sample_completions, sample_responses
+from synth_scaling.sampling.rollouts import sample_responses, search_values
 from synth_scaling.smollm2 import WHEEL, convert, file_digest
 from synth_scaling.store import Cost, StageResult, Store, content_hash, key_of
 from synth_scaling.tasks import Task, embedded
@@ -216,27 +216,25 @@ class Stages:
 
         def make(folder: Path) -> Made:
             engine = self._engine(policy)
-            asked = asked_prefixes(responses, ends) if search.reuse else None
-            known = from_rollouts(rollouts, asked) if asked is not None else {}
-            sampled: set[Prefix] = set()
-            total, rounds, cache = Cost(), 0, engine.prefix_cache()
-            while draws := search.next_draws(responses, ends, known):
-                found, cost = sample_completions(
-                    engine,
-                    self.task,
-                    self.codec,
-                    problems,
-                    draws,
-                    matmul_parameters(policy.path),
-                    temperature=options.temperature,
-                    seed=seed_of(seed, rounds),
-                )
-                known, sampled = learned(known, found, asked), sampled | draws.keys()
-                total, rounds = total + cost, rounds + 1
-            write_table(folder / "values.parquet", list(known.values()), PrefixValue)
-            return total, {
-                "prefixes": len(sampled),
-                "rounds": rounds,
+            cache, numbered = engine.prefix_cache(), self.config.engine.seeds == "request"
+            found = search_values(
+                engine,
+                self.task,
+                self.codec,
+                problems,
+                responses,
+                ends,
+                search,
+                rollouts,
+                matmul_parameters(policy.path),
+                temperature=options.temperature,
+                # Numbered completions go on from round to round; of others the same seed draws the same again.
+                seeds=lambda done: seed if numbered else seed_of(seed, done),
+            )
+            write_table(folder / "values.parquet", list(found.known.values()), PrefixValue)
+            return found.cost, {
+                "prefixes": len(found.sampled),
+                "rounds": found.rounds,
                 "prefix_cache_hits": hit_rate(cache, engine.prefix_cache()),
             }
 

@@ -18,7 +18,7 @@ from synth_scaling import credit
 from synth_scaling.codec import step_ends
 from synth_scaling.records import PrefixValue, Problem, Response
 from synth_scaling.sampling.engine import Completion, Engine
-from synth_scaling.sampling.rollouts import sample_completions, sample_responses
+from synth_scaling.sampling.rollouts import Found, sample_completions, sample_responses, search_values
 from synth_scaling.store import Cost
 
 MOVES, END = 4, ""
@@ -64,9 +64,10 @@ class Characters:
 
 
 class ChainEngine(Engine):
-    """Samples the chain token by token."""
+    """Samples the chain token by token; `numbered` as an engine does with `engine.seeds=request`."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbered: bool = False) -> None:
+        self.numbered = numbered
         self.prompts_seen: list[tuple[int, ...]] = []
 
     def load(self, checkpoint: Path) -> None:
@@ -80,13 +81,15 @@ class ChainEngine(Engine):
         temperature: float,
         max_tokens: Sequence[int],
         seed: int,
+        first: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
-        rng = np.random.default_rng(seed)
+        one = np.random.default_rng(seed)
         self.prompts_seen += [tuple(prompt) for prompt in prompts]
-        return [
-            [self._complete("".join(map(chr, prompt)), limit, rng) for _ in range(n)]
-            for prompt, limit in zip(prompts, max_tokens, strict=True)
-        ]
+        found = []
+        for prompt, limit, number in zip(prompts, max_tokens, first or [0] * len(prompts), strict=True):
+            own = [np.random.default_rng([seed, number + i, *prompt]) if self.numbered else one for i in range(n)]
+            found.append([self._complete("".join(map(chr, prompt)), limit, rng) for rng in own])
+        return found
 
     def _complete(self, prompt: str, limit: int, rng: np.random.Generator) -> Completion:
         text = prompt.removeprefix("?")
@@ -147,17 +150,23 @@ def ends_of(responses: Sequence[Response]) -> list[tuple[int, ...]]:
 
 
 def searched(
-    search: credit.Search, responses: Sequence[Response], seed: int, rollouts: Sequence[Response] = ()
-) -> tuple[dict[credit.Prefix, PrefixValue], list[dict[credit.Prefix, int]]]:
-    """What a search comes to know, as the stage goes about it, and what it asked for in each round."""
-    ends, rounds = ends_of(responses), []
-    asked = credit.asked_prefixes(responses, ends) if search.reuse else None
-    known = credit.from_rollouts(rollouts, asked) if asked is not None else {}
-    while draws := search.next_draws(responses, ends, known):
-        assert min(draws.values()) > 0
-        rows, _ = sample_completions(
-            ChainEngine(), TASK, CODEC, PROBLEMS, draws, 10, temperature=1.0, seed=seed + len(rounds)
-        )
-        known = credit.learned(known, rows, asked)
-        rounds.append(draws)
-    return known, rounds
+    search: credit.Search,
+    responses: Sequence[Response],
+    seed: int,
+    rollouts: Sequence[Response] = (),
+    numbered: bool = False,
+) -> Found:
+    """What a search finds, as the stage goes about it; with `numbered` by the same completions of a prefix always."""
+    return search_values(
+        ChainEngine(numbered),
+        TASK,
+        CODEC,
+        PROBLEMS,
+        responses,
+        ends_of(responses),
+        search,
+        rollouts,
+        10,
+        temperature=1.0,
+        seeds=lambda done: seed if numbered else seed + done,
+    )

@@ -43,7 +43,7 @@ def estimates(k: int, seed: int) -> dict[str, float]:
 def valued(responses: Sequence[Response], k: int, seed: int, stop_at_zero: bool = False) -> list[ResponseValues]:
     """The road of the experiment from responses to Q_0..Q_L."""
     search = credit.Exhaustive(k, stop_at_zero)
-    known, _ = searched(search, responses, seed)
+    known = searched(search, responses, seed).known
     return search.values(responses, ends_of(responses), credit.initial_values(responses), known)
 
 

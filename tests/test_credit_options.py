@@ -42,11 +42,13 @@ def test_each_choice_is_a_search_with_its_options() -> None:
     assert search_of(config("credit.rollouts=5").credit) == Exhaustive(5, True)
     assert search_of(config("credit.stop_at_zero=false").credit) == Exhaustive(16, False)
     assert search_of(config("credit=bisect", "credit.reuse=false").credit) == Bisection(16, False)
+    forward = search_of(config("credit=forward", "credit.rollouts=32").credit)
+    assert forward == Adaptive(32, 0.0, 0.95, 1, "forward", False, 4) and forward.enough == 32
     overrides = ["credit=adaptive", "credit.epsilon=0.2", "credit.batch=3", "credit.order=forward"]
     assert search_of(config(*overrides).credit) == Adaptive(32, 0.2, 0.95, 3, "forward", True, 4)
 
 
-@pytest.mark.parametrize("credit", ["bisect", "adaptive"])
+@pytest.mark.parametrize("credit", ["bisect", "adaptive", "forward"])
 @pytest.mark.parametrize("method", ["advantage_weighted", "rft_filtered"])
 def test_methods_that_need_every_value_refuse_searches_for_pits(credit: str, method: str) -> None:
     words = f"^credit={credit}: allowed is exhaustive, method={method} needs the value of every step$"
@@ -54,7 +56,7 @@ def test_methods_that_need_every_value_refuse_searches_for_pits(credit: str, met
         config(f"credit={credit}", f"method={method}")
 
 
-@pytest.mark.parametrize("credit", ["bisect", "adaptive"])
+@pytest.mark.parametrize("credit", ["bisect", "adaptive", "forward"])
 @pytest.mark.parametrize("method", ["step_dpo", "step_sft", "rft", "sft"])
 def test_methods_that_need_pits_or_nothing_take_them(credit: str, method: str) -> None:
     assert config(f"credit={credit}", f"method={method}").credit.name == credit
@@ -73,6 +75,8 @@ def test_methods_that_need_pits_or_nothing_take_them(credit: str, method: str) -
         ("credit=adaptive credit.confidence=0", r"credit\.confidence=0\.0: allowed are values above 0"),
         ("credit=adaptive credit.batch=0", r"credit\.batch=0: allowed are values of at least 1"),
         ("credit=adaptive credit.right=0", r"credit\.right=0: allowed are values of at least 1"),
+        ("credit=forward credit.right=0", r"credit\.right=0: allowed are values of at least 1"),
+        ("credit=forward credit.stop_at_zero=false", r"credit\.stop_at_zero=false: allowed is true, credit=forward .*"),
         ("credit=adaptive credit.order=random", r"credit\.order=random: allowed are forward, halving"),
     ],
 )

@@ -29,7 +29,7 @@ def rows(folder: Path, engine: Engine) -> dict[str, Row]:
     return {name: run_once(configuration(folder, *common, f"credit={name}")) for name in CHOICES}
 
 
-CHOICES = ("exhaustive", "bisect", "adaptive")
+CHOICES = ("exhaustive", "bisect", "adaptive", "forward")
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -58,6 +58,18 @@ def test_searches_share_all_but_what_they_find_and_sample_less(rows: dict[str, R
     assert len({row["run"] for row in rows.values()}) == len(CHOICES)
     tokens = {name: row["costs"]["negative_values"]["tokens_sampled"] for name, row in rows.items()}
     assert tokens["adaptive"] < tokens["bisect"] < tokens["exhaustive"]
+
+
+def test_by_numbered_completions_forward_comes_to_the_policy_of_exhaustive_values(folder: Path) -> None:
+    """The same pits and, with all completions of the prefixes before them, the same pairs: one stage, made once."""
+    settings = ("method=step_dpo", "credit.rollouts=12", "engine.seeds=request")
+    whole = run_once(configuration(folder, *settings))
+    pits = run_once(configuration(folder, *settings, "credit=forward"))
+    pairs = run_once(configuration(folder, *settings, "credit=forward", "credit.right=12"))
+    assert whole["credit"]["pits"] == pits["credit"]["pits"] == pairs["credit"]["pits"]
+    assert whole["hashes"]["policy"] == pairs["hashes"]["policy"] and whole["run"] != pairs["run"]
+    sampled = [row["costs"]["negative_values"]["tokens_sampled"] for row in (whole, pairs, pits)]
+    assert sampled[0] > sampled[1] > sampled[2]
 
 
 def test_completed_prefixes_become_positives_where_they_are_asked_for(rows: dict[str, Row], folder: Path) -> None:

@@ -71,6 +71,8 @@ COMMANDS = {
     "trainer.sharding=fsdp": "trainer.sharding=fsdp: needs trainer.num_processes above 1",
     "trainer.lora.target_modules=[wo]": "trainer.lora.target_modules=wo: allowed are q_proj, ",
     "engine.replicas=2": "engine.replicas=2: set engine.shard",
+    "engine.seeds=none": "engine.seeds=none: allowed are call, request",
+    "engine.block_size=16": "engine.block_size=16: allowed are multiples of 32",
     "engine.max_model_len=3": "engine.max_model_len=3: its context of 3 tokens is shorter than the 18 of task=maze",
     "task=gsm8k": "model=tiny: a base model is pretrained for task=maze, chain, star_graph only; task=gsm8k has no",
     # files and folders

@@ -47,7 +47,9 @@ class Adaptive:
 
     @property
     def enough(self) -> int:
-        """Wrong completions, without a right one, after which a prefix is called dead."""
+        """Wrong completions, without a right one, after which a prefix is called dead; at epsilon 0, all of `most`."""
+        if not self.epsilon:
+            return self.most
         return min(self.most, wrong_ones_needed(self.epsilon, self.confidence))
 
     def next_draws(

@@ -46,10 +46,22 @@ class AdaptiveOptions(CreditOptions):
     name: str = "adaptive"
 
 
+@dataclass
+class ForwardOptions(CreditOptions):
+    """conf/credit/forward.yaml: what `exhaustive` finds, and of each prefix no more completions than decide that.
+
+    With `engine.seeds=request` the same pits; and, if `right` is `rollouts`, the same right completions before them.
+    """
+
+    right: int = 4  # right completions wanted of the prefix before a pit, for pairs
+    name: str = "forward"
+
+
 CREDIT: dict[str, type[CreditOptions]] = {
     "exhaustive": CreditOptions,
     "bisect": BisectOptions,
     "adaptive": AdaptiveOptions,
+    "forward": ForwardOptions,
 }
 
 
@@ -58,6 +70,8 @@ def search_of(options: CreditOptions) -> Search:
     if isinstance(options, AdaptiveOptions):
         o = options
         return Adaptive(o.rollouts, o.epsilon, o.confidence, o.batch, o.order, o.reuse, o.right)  # type: ignore[arg-type]
+    if isinstance(options, ForwardOptions):  # a prefix is dead after as many wrong completions as in Exhaustive
+        return Adaptive(options.rollouts, 0.0, 0.95, 1, "forward", reuse=False, right=options.right)
     if isinstance(options, BisectOptions):
         return Bisection(options.rollouts, options.reuse)
     return Exhaustive(options.rollouts, options.stop_at_zero)
@@ -74,8 +88,9 @@ def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> N
         above_zero("credit.confidence", options.confidence)
         between("credit.confidence", options.confidence, 0, 0.9999, "values up to 0.9999")
         at_least("credit.batch", options.batch, 1)
-        at_least("credit.right", options.right, 1)
         one_of("credit.order", options.order, ("forward", "halving"))
+    if isinstance(options, AdaptiveOptions | ForwardOptions):
+        at_least("credit.right", options.right, 1)
     if options.name == "exhaustive":
         return
     if "positive_values" in uses:  # who weighs the steps of right responses, which have no pit, weighs every step

@@ -25,6 +25,8 @@ class EngineOptions:
     max_model_len: int | None = field(
         default=None, metadata=ADDED
     )  # tokens of prompt and response; null: as many as the task allows
+    block_size: int | None = field(default=None, metadata=ADDED)  # tokens of a block of the KV cache; null: vLLM's own
+    seeds: str = field(default="call", metadata=ADDED)  # or "request": of each completion, whatever else is sampled
     shard: int | None = field(metadata=ADDED, default=None)  # prompts sampled together, with a seed of their own
     replicas: int = field(metadata=UNKEYED, default=1)  # engines, one a device, that share the shards
     by_turns: bool = field(metadata=UNKEYED, default=False)  # the engine ends before a training that needs its device
@@ -57,11 +59,13 @@ class Engine(Protocol):
         temperature: float,
         max_tokens: Sequence[int],
         seed: int,
+        first: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
         """`n` completions of each of the token-id `prompts`; of prompt i at most `max_tokens[i]` long, end token aside.
 
         Temperature 0 is greedy. The same checkpoint, arguments and machine give the same completions, whatever the
-        engine did before.
+        engine did before. With `engine.seeds=request` completions of a prompt are numbered, those of prompt i from
+        `first[i]` on (0), and the number decides what is drawn; with `call` `first` says nothing.
         """
         ...
 

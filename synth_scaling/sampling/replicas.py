@@ -48,11 +48,12 @@ class Replicas:
         temperature: float,
         max_tokens: Sequence[int],
         seed: int,
+        first: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
         """As of one engine. Raises ChildFailed if an engine's process ended, out of memory for instance."""
         assert self._loaded is not None, "load a checkpoint first"
         checkpoint, context = self._loaded
-        size = self.options.shard or max(1, len(prompts))
+        size, first = self.options.shard or max(1, len(prompts)), first or [0] * len(prompts)
         starts = range(0, len(prompts), size)
         found: dict[int, list[list[Completion]]] = {}
         shards: SimpleQueue[int | None] = SimpleQueue()
@@ -63,8 +64,10 @@ class Replicas:
             while (start := shards.get()) is not None:
                 interruption.check()
                 part = slice(start, start + size)
-                own = seed if self.options.shard is None else shard_seed(seed, start // size)
-                done = pool.submit(_sample, checkpoint, context, prompts[part], n, temperature, max_tokens[part], own)
+                one_seed = self.options.shard is None or self.options.seeds == "request"
+                own = seed if one_seed else shard_seed(seed, start // size)
+                asked = (prompts[part], n, temperature, max_tokens[part], own, first[part])
+                done = pool.submit(_sample, checkpoint, context, *asked)
                 found[start] = done.result()
 
         if not self._pools:
@@ -156,6 +159,7 @@ def _sample(
     temperature: float,
     max_tokens: Sequence[int],
     seed: int,
+    first: Sequence[int],
 ) -> list[list[Completion]]:
     _engine.load(checkpoint, context)
-    return _engine.sample(prompts, n=n, temperature=temperature, max_tokens=max_tokens, seed=seed)
+    return _engine.sample(prompts, n=n, temperature=temperature, max_tokens=max_tokens, seed=seed, first=first)

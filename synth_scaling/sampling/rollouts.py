@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import gcd
 
 from synth_scaling.codec import Codec
 from synth_scaling.costs import sampling_flops
-from synth_scaling.credit import Draw, Prefix
-from synth_scaling.records import Problem, Response
+from synth_scaling.credit import Draw, Prefix, Search, asked_prefixes, from_rollouts, learned
+from synth_scaling.records import PrefixValue, Problem, Response
 from synth_scaling.sampling.engine import Completion, Engine
 from synth_scaling.store import Cost
 from synth_scaling.tasks.task import Task, grade_all
@@ -54,17 +56,20 @@ def sample_completions(
     *,
     temperature: float,
     seed: int,
+    begun: Mapping[Prefix, int] | None = None,
 ) -> tuple[list[Draw], Cost]:
     """So many graded completions of each prefix, in the order of the prefixes, which are continued as token ids.
 
-    What they cost counts a prefix's own tokens once, however many completions it has.
+    `begun` is how many of a prefix were sampled with this seed already, where completions are numbered: these are the
+    next. What they cost counts a prefix's own tokens once, however many completions it has.
     """
     encoded = {id: codec.encode_prompt(problem) for id, problem in problems.items()}
     n = gcd(*draws.values())  # completions a request: prefixes that want more of them are put as often as it takes
-    prefixes = [prefix for prefix, wanted in draws.items() for _ in range(wanted // n)]
+    requests = [(prefix, i * n) for prefix, wanted in draws.items() for i in range(wanted // n)]
+    prefixes, first = [prefix for prefix, _ in requests], [(begun or {}).get(prefix, 0) + i for prefix, i in requests]
     prompts = [encoded[problem] + tokens for problem, tokens in prefixes]
     limits = [task.max_response_tokens - len(tokens) for _, tokens in prefixes]
-    sampled = engine.sample(prompts, n=n, temperature=temperature, max_tokens=limits, seed=seed)
+    sampled = engine.sample(prompts, n=n, temperature=temperature, max_tokens=limits, seed=seed, first=first)
     drawn = [(id, tokens, c) for (id, tokens), cs in zip(prefixes, sampled, strict=True) for c in cs]
     rewards = _right(task, codec, [(problems[id], tokens, c) for id, tokens, c in drawn])
     rows = [
@@ -72,6 +77,58 @@ def sample_completions(
         for i, ((id, tokens, c), reward) in enumerate(zip(drawn, rewards, strict=True))
     ]
     return rows, _cost(parameters, [encoded[id] + tokens for id, tokens in draws], [c.tokens for _, _, c in drawn])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to know, how many completions of which prefix it drew, in how many rounds, at what cost."""
+
+    known: Mapping[Prefix, PrefixValue]
+    sampled: Counter[Prefix]
+    rounds: int
+    cost: Cost
+
+
+def search_values(
+    engine: Engine,
+    task: Task,
+    codec: Codec,
+    problems: Mapping[str, Problem],
+    responses: Sequence[Response],
+    ends: Sequence[Sequence[int]],
+    search: Search,
+    rollouts: Sequence[Response],
+    parameters: int,
+    *,
+    temperature: float,
+    seeds: Callable[[int], int],
+) -> Found:
+    """Values of the responses' prefixes, sampled in rounds until `search` asks for no more.
+
+    `seeds` gives the seed of a round, counted from 0. `rollouts`, the problems' initial ones at the same temperature,
+    count as completions where the search reuses them.
+    """
+    asked = asked_prefixes(responses, ends) if search.reuse else None
+    known = from_rollouts(rollouts, asked) if asked is not None else {}
+    sampled: Counter[Prefix] = Counter()
+    total, rounds = Cost(), 0
+    while draws := search.next_draws(responses, ends, known):
+        assert min(draws.values()) > 0
+        found, cost = sample_completions(
+            engine,
+            task,
+            codec,
+            problems,
+            draws,
+            parameters,
+            temperature=temperature,
+            seed=seeds(rounds),
+            begun=sampled,
+        )
+        known = learned(known, found, asked)
+        sampled.update(draws)
+        total, rounds = total + cost, rounds + 1
+    return Found(known, sampled, rounds, total)
 
 
 def _right(task: Task, codec: Codec, completed: Sequence[tuple[Problem, tuple[int, ...], Completion]]) -> list[bool]:

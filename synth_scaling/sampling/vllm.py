@@ -1,18 +1,20 @@
 """The vLLM engine, the same code on CPU and GPU.
 
 It runs inside this process, so that weights are swapped in place between the policies of a run and the runs of
-a sweep. Sampled rows are reproducible because every call seeds the engine's own generator and sends its
-requests in a fixed order: a seed a request cannot be used on CPU (vLLM 0.32: "CPU Generator does not use
-offset" as soon as a prompt is prefilled in chunks).
+a sweep. Sampled rows are reproducible because every call seeds the engine's own generator and sends its requests in a
+fixed order (`engine.seeds=call`), or every completion has a seed of its own (`request`): then what is drawn does not
+depend on what is sampled beside it, up to ties that the rounding of another batch decides otherwise.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import json
 import logging
 import os
+import struct
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -78,7 +80,15 @@ class VLLMEngine:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         with _quiet():
             import vllm
+            from vllm.platforms import current_platform
 
+            tokens = self.options.max_batched_tokens
+            more: dict[str, Any] = {}
+            if self.options.block_size is not None:
+                more["block_size"] = self.options.block_size
+            if self.options.seeds == "request" and current_platform.is_cpu():
+                # A prompt cut in two costs its generator a draw, which vLLM takes back on GPUs and cannot on CPU.
+                more["enable_chunked_prefill"], tokens = False, max(tokens, context or 0)
             self._llm = vllm.LLM(
                 str(checkpoint),
                 skip_tokenizer_init=True,
@@ -86,13 +96,14 @@ class VLLMEngine:
                 dtype=self.options.dtype,  # type: ignore[arg-type]
                 enforce_eager=self.options.eager,
                 max_num_seqs=self.options.max_num_seqs,
-                max_num_batched_tokens=self.options.max_batched_tokens,
+                max_num_batched_tokens=tokens,
                 gpu_memory_utilization=self.options.gpu_memory_share,
                 tensor_parallel_size=self.options.tensor_parallel_size,
                 max_model_len=context,
                 enable_prefix_caching=True,  # within a call: prefixes share their prompt, and one another
                 use_tqdm_on_load=False,
                 seed=0,
+                **more,
             )
 
     def close(self) -> None:
@@ -112,6 +123,7 @@ class VLLMEngine:
         temperature: float,
         max_tokens: Sequence[int],
         seed: int,
+        first: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
         assert self._llm is not None, "load a checkpoint first"
         import torch
@@ -122,10 +134,18 @@ class VLLMEngine:
         torch.manual_seed(seed)
         common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=self._ends, detokenize=False)
         # One token more than allowed: the end token may stand there.
-        params = {limit: SamplingParams(max_tokens=limit + 1, **common) for limit in set(max_tokens)}
+        if self.options.seeds == "request" and temperature > 0:
+            seeds = [request_seed(seed, p) + i for p, i in zip(prompts, first or [0] * len(prompts), strict=True)]
+            params = [
+                SamplingParams(max_tokens=limit + 1, seed=own, **common)  # vLLM adds a completion's place among the n
+                for limit, own in zip(max_tokens, seeds, strict=True)
+            ]
+        else:
+            alike = {limit: SamplingParams(max_tokens=limit + 1, **common) for limit in set(max_tokens)}
+            params = [alike[limit] for limit in max_tokens]
         outputs = self._llm.generate(
             [{"prompt_token_ids": list(prompt)} for prompt in prompts],
-            [params[limit] for limit in max_tokens],
+            params,
             use_tqdm=sys.stderr.isatty(),
         )
         # vLLM says it of one of a prompt's n requests.
@@ -143,6 +163,12 @@ class VLLMEngine:
         if tokens and tokens[-1] in self._ends:
             return Completion(tuple(tokens[:-1]), True)
         return Completion(tuple(tokens[:limit]), False)
+
+
+def request_seed(seed: int, prompt: Sequence[int]) -> int:
+    """The seed of a prompt's completion 0; completion i has i more. A CPU's generator takes the low half alone."""
+    digest = hashlib.blake2b(struct.pack(f"<{len(prompt) + 1}q", seed, *prompt), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 2  # room for i below 2^63
 
 
 @contextlib.contextmanager

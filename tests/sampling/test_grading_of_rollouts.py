@@ -27,7 +27,14 @@ class Written:
         """Nothing to load."""
 
     def sample(
-        self, prompts: Sequence[Sequence[int]], *, n: int, temperature: float, max_tokens: Sequence[int], seed: int
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        n: int,
+        temperature: float,
+        max_tokens: Sequence[int],
+        seed: int,
+        first: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
         """The first n of what is written, for every prompt."""
         return [self.completions[:n] for _ in prompts]
