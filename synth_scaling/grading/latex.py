@@ -1,4 +1,6 @@
-r"""Whether two LaTeX answers mean the same, as far as a look at them tells: the same text, or two exact numbers.
+r"""Whether two LaTeX answers mean the same, as far as a look at them tells: the same text, or exact numbers.
+
+Exact numbers by themselves, in degrees, as points, intervals and matrices, and complex ones.
 
 The rest is for worker processes: :mod:`.formulas`, then :mod:`.algebra`.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from math import inf
 
 LONGEST = 300  # characters; an answer longer than this and other than the gold one is wrong
 DEEPEST = 6  # brackets inside brackets; the parser's time grows by half with each, and no gold answer has so many
@@ -19,12 +22,18 @@ _FRACTION = re.compile(
 _THOUSANDS = re.compile(r"[0-9]{1,3}(?:(?:,|\{,\}|,\\!|\\,)[0-9]{3})+")
 _SCRIPT = re.compile(r"([\^_])\{(.)\}")
 _LIST = re.compile(r"([(\[])([^()\[\]]*)([)\]])")
+_INFINITY = {r"\infty": inf, r"+\infty": inf, r"-\infty": -inf}
+_DEGREES = re.compile(r"(.*)\^(?:\\circ|\{\\circ\})")
+_WHOLE, _TIMES = r"[1-9][0-9]{0,49}", r"(?:[2-9]|[1-9][0-9]{1,49})?"  # 1i and 0i are something else to math-verify
+_COMPLEX = re.compile(rf"(-?{_WHOLE})([+-]{_TIMES})i|(-?{_TIMES})i([+-]{_WHOLE})?")
+_MATRIX = re.compile(r"\$?\s*\\begin\{([bp]matrix)\}(.*)\\end\{\1\}\s*\$?", re.DOTALL)
 _NOISE = re.compile(r"\\left|\\right|\\[,;:! ]|\s|\\displaystyle|\\limits")
 
 
 def settled(gold: str, given: str) -> bool | None:
     """True or False where neither a parser nor algebra is needed, None where it is."""
     decimals = [_decimal(text) for text in (gold, given)]
+    matrices = _exact_matrix(gold), _exact_matrix(given)
     gold, given = _plain(gold), _plain(given)
     if gold == given:
         return True
@@ -36,9 +45,13 @@ def settled(gold: str, given: str) -> bool | None:
     one, other = (exact if decimal is None else decimal for decimal, exact in zip(decimals, numbers, strict=True))
     if one is not None and other is not None:  # math-verify compares decimals to six places
         return True if one == other else False if abs(one - other) > Fraction(1, 10**5) else None
-    lists = _exact_list(gold), _exact_list(given)
-    if lists[0] is not None and lists[1] is not None and lists[0][0] == lists[1][0]:
-        return lists[0] == lists[1]
+    for a, b in ((_exact_list(gold), _exact_list(given)), matrices):
+        if a is not None and b is not None and a[0] == b[0]:
+            return a == b
+    for read in (_complex, _degrees):
+        x, y = read(gold), read(given)
+        if x is not None and y is not None:
+            return x == y
     return None
 
 
@@ -48,12 +61,40 @@ def _plain(latex: str) -> str:
     return text.replace(r"\dfrac", r"\frac").replace(r"\tfrac", r"\frac").replace(r"\cfrac", r"\frac")
 
 
-def _exact_list(plain: str) -> tuple[str, list[Fraction | None]] | None:
-    """Brackets and members of a point or interval whose members are all exact numbers."""
+def _exact_list(plain: str) -> tuple[str, list[Fraction | float]] | None:
+    """Brackets and members of a point or interval of exact numbers; one end of an interval may be infinite."""
     if not (match := _LIST.fullmatch(plain)):
         return None
-    members = [_exact(member) for member in match[2].split(",")]
-    return None if len(members) < 2 or None in members else (match[1] + match[3], members)
+    members = [_INFINITY.get(member) or _exact(member) for member in match[2].split(",")]
+    known = [member for member in members if member is not None]
+    if len(known) < max(2, len(members)):
+        return None
+    # (3,-oo) holds nothing, nor do others like it: whether they are the same is not for us to say.
+    infinite = any(member in (inf, -inf) for member in known)
+    return None if infinite and not (len(known) == 2 and known[0] < known[1]) else (match[1] + match[3], known)
+
+
+def _exact_matrix(latex: str) -> tuple[str, list[list[Fraction]]] | None:
+    """Brackets and rows of a matrix of exact numbers."""
+    if len(latex) > LONGEST or not (match := _MATRIX.fullmatch(latex.strip())):
+        return None
+    rows = [[_exact(_plain(entry)) for entry in row.split("&")] for row in match[2].split(r"\\")]
+    known = [[entry for entry in row if entry is not None] for row in rows]
+    return (match[1], known) if list(map(len, known)) == list(map(len, rows)) else None
+
+
+def _complex(plain: str) -> tuple[Fraction, Fraction] | None:
+    """Real and imaginary part of a+bi, bi+a or bi with whole numbers, or of an exact number."""
+    if not (match := _COMPLEX.fullmatch(plain)):
+        exact = _exact(plain)
+        return None if exact is None else (exact, Fraction())
+    real, imaginary = (match[1], match[2]) if match[1] else (match[4] or "0", match[3])
+    return Fraction(real), Fraction(imaginary if imaginary[-1:].isdigit() else imaginary + "1")
+
+
+def _degrees(plain: str) -> Fraction | None:
+    """An exact number with a degree sign or without: the sign is dropped, as math-verify does."""
+    return _exact(match[1] if (match := _DEGREES.fullmatch(plain)) else plain)
 
 
 def _decimal(latex: str) -> Fraction | None:

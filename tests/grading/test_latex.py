@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synth_scaling.grading.algebra import same
@@ -40,6 +40,38 @@ from synth_scaling.grading.latex import DEEPEST, LONGEST, settled
         ("(1,2)", "(1,2,3)", False),
         ("(1,2)", "[1,2]", None),
         ("(1,2)", "(1,x)", None),
+        (r"(3,\infty)", r"(3, +\infty)", True),
+        (r"(3,\infty)", r"(4,\infty)", False),
+        (r"(-\infty,3]", r"(-\infty,\frac{6}{2}]", True),
+        (r"(-\infty,3]", r"(3,\infty]", False),
+        (r"(-\infty,\infty)", r"(-\infty,+\infty)", True),
+        (r"(-\infty,3]", r"(-\infty,3)", None),
+        (r"(3,-\infty)", r"(4,-\infty)", None),  # empty both
+        (r"(3,\infty)", r"(3,5,\infty)", None),
+        (r"90^\circ", "90", True),
+        (r"90", r"90^{\circ}", True),
+        (r"90^\circ", r"91^\circ", False),
+        (r"90^\circ", "x", None),
+        ("3+4i", "4i + 3", True),
+        ("3+4i", "3-4i", False),
+        ("3-i", "-i+3", True),
+        ("3+4i", "3", False),
+        ("3", "3+0i", None),
+        ("2+1i", "2+i", None),
+        ("-4i", "-4i+0", None),
+        ("2i", "4i", False),
+        ("i", "-i", False),
+        ("3+4i", "(3,4)", None),
+        ("3+4i", "3+4x", None),
+        ("3+4ii", "3+4i", None),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix} 1 \\ \frac{4}{2} \end{pmatrix}", True),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}2\\1\end{pmatrix}", False),
+        (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}", False),
+        (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"$\begin{pmatrix}1 & 2\\3 & 4\end{pmatrix}$", True),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{bmatrix}1\\2\end{bmatrix}", None),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1\\x\end{pmatrix}", None),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1\\2\\\end{pmatrix}", None),
+        (r"\begin{pmatrix}1\\2\end{pmatrix}", r"\begin{pmatrix}1\\[2pt]2\end{pmatrix}", None),
         ("5", "", False),
         ("5", "?", False),
         ("5", "5" * (LONGEST + 1), False),
@@ -89,3 +121,49 @@ def test_a_fraction_is_the_same_however_it_is_expanded(top: int, bottom: int, fa
     gold, given = rf"\frac{{{top}}}{{{bottom}}}", rf"\frac{{{top * factor}}}{{{bottom * factor}}}"
     assert settled(gold, given) is True
     assert settled(gold, rf"\frac{{{top * factor + 1}}}{{{bottom * factor}}}") is False
+
+
+NUMBERS = st.integers(-12, 12).map(str) | st.tuples(st.integers(-9, 9), st.integers(1, 9)).map(
+    lambda pair: rf"\frac{{{pair[0]}}}{{{pair[1]}}}"
+)
+POINTS = st.tuples(NUMBERS, NUMBERS).map("({0[0]},{0[1]})".format)
+# Not [2,1): it holds nothing, and to math-verify one such interval is like another.
+ENDS = st.sampled_from(["(-\\infty", "[-9", "(-9"]), st.sampled_from(["\\infty)", "+\\infty)", "9]", "9)"])
+INSIDE = st.integers(-8, 8).map(str)
+LISTS = (
+    POINTS
+    | st.tuples(*ENDS).map(",".join)
+    | st.tuples(ENDS[0], INSIDE, st.sampled_from(")]")).map("{0[0]},{0[1]}{0[2]}".format)
+    | st.tuples(st.sampled_from("(["), INSIDE, ENDS[1]).map("{0[0]}{0[1]},{0[2]}".format)
+)
+DEGREES = NUMBERS | NUMBERS.map(r"{}^\circ".format) | NUMBERS.map(r"{}^{{\circ}}".format)
+WHOLE, TERMS = st.integers(-9, 9).map(str), st.integers(-9, 9).map("{:+}".format)
+COMPLEX = (
+    WHOLE
+    | st.tuples(WHOLE, TERMS).map("{0[0]}{0[1]}i".format)
+    | st.tuples(WHOLE, TERMS).map("{0[0]}i{0[1]}".format)
+    | st.tuples(WHOLE, st.sampled_from("+-")).map("{0[0]}{0[1]}i".format)
+    | TERMS.map("-i{}".format)
+    | WHOLE.map("{}i".format)
+)
+MATRICES = st.tuples(st.sampled_from("pb"), st.sampled_from([r"\\", "&"]), NUMBERS, NUMBERS).map(
+    lambda m: rf"\begin{{{m[0]}matrix}}{m[2]}{m[1]}{m[3]}\end{{{m[0]}matrix}}"
+)
+
+
+@pytest.mark.parametrize(
+    "answers", [LISTS, DEGREES, COMPLEX, MATRICES], ids=["lists", "degrees", "complex", "matrices"]
+)
+def test_what_a_look_tells_is_what_math_verify_says(answers: st.SearchStrategy[str]) -> None:
+    told = []
+
+    @settings(max_examples=40)
+    @given(answers, answers)
+    def check(gold: str, answer: str) -> None:
+        for one, other in ((gold, answer), (gold, gold + " "), (answer, gold.replace("+", " + "))):
+            known = settled(one, other)
+            told.append(known)
+            assert known is None or known is same(one, other), (one, other, known)
+
+    check()
+    assert {True, False} <= set(told)
