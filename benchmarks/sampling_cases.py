@@ -30,6 +30,7 @@ class Case:
     batch_sizes: tuple[int, ...]  # tried for transformers
     target: float  # against transformers
     dtype: str = "float32"
+    block_size: int | None = None  # of the engine's KV cache; None: vLLM's own
 
 
 CASES = {
@@ -37,6 +38,11 @@ CASES = {
     "6m": Case("6 M parameters", TinyLlama(256, 8, 8, 688), 0, 256, 2, 32, (64, 128, 256, 512), 1.5),
     "smollm2": Case("SmolLM2-135M", None, 0, 64, 1, 32, (16, 32, 64), 2.5),
     "smollm2_bfloat16": Case("SmolLM2-135M, bfloat16", None, 0, 64, 1, 32, (16, 32, 64), 2.5, "bfloat16"),
+    # As rollouts are drawn: M = 16 of a problem, whose prompt is read once where blocks are short enough to be shared.
+    "rollouts": Case("SmolLM2-135M, 16 a problem", None, 0, 16, 16, 32, (64, 128), 2.5, "float32", 32),
+    "rollouts_bfloat16": Case(
+        "SmolLM2-135M, bfloat16, 16 a problem", None, 0, 16, 16, 32, (64, 128, 256), 2.5, "bfloat16", 32
+    ),
 }
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from synth_scaling.models import TinyLlama, create_tiny_llama
-from synth_scaling.sampling import Engine
+from synth_scaling.sampling import Engine, EngineOptions, engine_for
 from synth_scaling.sampling.engine import hit_rate
 from synth_scaling.tasks.maze import Maze, MazeOptions
 
-BLOCK = 128  # tokens that vLLM keeps together on CPU; on GPUs fewer
+SMALL = EngineOptions(max_num_seqs=256, max_batched_tokens=4096, memory_gib=1)  # those of the `engine` fixture
+BLOCK = 128  # tokens that vLLM keeps together on CPU unless told otherwise; on GPUs fewer
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +35,18 @@ def test_blocks_of_a_shared_prefix_are_found_within_a_call(engine: Engine, long_
         engine.sample(prompts, n=1, temperature=1.0, max_tokens=[4] * 4, seed=0)
         hits = BLOCK + 2 * BLOCK  # of the third and the fourth prompt
         assert hit_rate(before, engine.prefix_cache()) == pytest.approx(hits / sum(map(len, prompts)))
+
+
+@pytest.mark.slow
+def test_shorter_blocks_share_shorter_prompts(long_model: Path) -> None:
+    """A prompt of 40 tokens put 16 times, as for rollouts: with blocks of 32 all but the first find 32 tokens."""
+    prompt = tuple(np.random.default_rng(0).integers(4, 30, size=40).tolist())
+    for block, hits in ((None, 0), (32, 15 * 32)):
+        engine = engine_for(replace(SMALL, block_size=block))
+        engine.load(long_model)
+        before = engine.prefix_cache()
+        engine.sample([prompt] * 16, n=1, temperature=1.0, max_tokens=[4] * 16, seed=0)
+        assert hit_rate(before, engine.prefix_cache()) == hits / (16 * 40)
 
 
 def test_a_rate_is_that_between_two_readings() -> None:

@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ENGINE
 from scipy.stats import chisquare
 from transformers import AutoModelForCausalLM
 
 from synth_scaling.codec import Codec
-from synth_scaling.sampling import Completion, Engine, engine_for
+from synth_scaling.sampling import Completion, Engine, EngineOptions, engine_for
 from synth_scaling.sampling.replicas import Replicas
 from synth_scaling.sampling.vllm import request_seed
 from synth_scaling.tasks.maze import Maze
 
+pytestmark = pytest.mark.slow
+
 EOS, LIMIT = 1, 12
-NUMBERED = replace(ENGINE, seeds="request")
+NUMBERED = EngineOptions(max_num_seqs=256, max_batched_tokens=4096, memory_gib=1, seeds="request")
 Prompt = tuple[int, ...]
 Rows = list[list[Completion]]
 
@@ -108,7 +109,6 @@ def test_first_tokens_come_with_the_softmax_probabilities_of_transformers(
     assert min(p_values) > 1e-3
 
 
-@pytest.mark.slow
 def test_rows_do_not_depend_on_the_shards(
     pretrained: Path, numbered: Engine, codec: Codec, small_maze: Maze, prompts: list[Prompt]
 ) -> None:
