@@ -8,8 +8,8 @@ the most that can be asked of another. "True": with the maze's own pit. "Tokens"
 search's; "FLOPs": with reading the prompts, once a round. Intervals (95 %) are of a bootstrap over problems. What is in
 the store, from `--config-name credit` or from the last time, is not sampled again.
 
-`--draws request` is `engine.seeds=request`: the i-th completion of a prefix is the same in every search. Then "forward,
-no reuse" finds the pits of the exhaustive search and no others, and with `right=32` the same pairs.
+`--draws request` is `engine.seeds=request`: the i-th completion of a prefix is the same in every search. Then "forward"
+finds the pits of the exhaustive search and no others, and with `right=32` it comes to the same pairs.
 """
 
 from __future__ import annotations
@@ -37,22 +37,29 @@ from synth_scaling.tasks import make_task
 from synth_scaling.tracking import NoTracker
 
 K, OWN = 32, "negative_values"  # the name of the stage in a run, which seeds it
-# Each with the name of its stage. At epsilon = 0.09 it takes 32 wrong completions, at 0.1 it takes 29.
-SEARCHES: dict[str, tuple[str, Search]] = {
+Named = dict[str, tuple[str, Search]]  # a search with the name of its stage
+
+
+def forward(right: int) -> tuple[str, Search]:
+    """As `credit=forward`: a prefix is dead after K wrong completions, as to the exhaustive search."""
+    return OWN, Adaptive(K, 0.0, 0.95, 1, "forward", reuse=False, right=right)
+
+
+COMMON: Named = {
     "exhaustive": (OWN, Exhaustive(K, stop_at_zero=True)),
     "bisect": (OWN, Bisection(K, reuse=True)),
     "adaptive": (OWN, Adaptive(K, 0.1, 0.95, 1, "halving", reuse=True, right=4)),
-    "adaptive, forward": (OWN, Adaptive(K, 0.1, 0.95, 1, "forward", reuse=True, right=4)),
-    "forward, no reuse": (OWN, Adaptive(K, 0.09, 0.95, 1, "forward", reuse=False)),
-    "adaptive, right=1": (OWN, Adaptive(K, 0.1, 0.95, 1, "halving", reuse=True)),
-    "exhaustive, again": ("again", Exhaustive(K, stop_at_zero=True)),
+    "forward": forward(4),
 }
-NUMBERED: dict[str, tuple[str, Search]] = SEARCHES | {
-    "bisect, no reuse": (OWN, Bisection(K, reuse=False)),
-    "adaptive, no reuse": (OWN, Adaptive(K, 0.09, 0.95, 1, "halving", reuse=False, right=4)),
-    "forward, right=4": (OWN, Adaptive(K, 0.09, 0.95, 1, "forward", reuse=False, right=4)),
-    "forward, right=32": (OWN, Adaptive(K, 0.09, 0.95, 1, "forward", reuse=False, right=K)),
+SEARCHES: dict[str, Named] = {
+    "call": COMMON
+    | {
+        "adaptive, forward": (OWN, Adaptive(K, 0.1, 0.95, 1, "forward", reuse=True, right=4)),
+        "adaptive, right=1": (OWN, Adaptive(K, 0.1, 0.95, 1, "halving", reuse=True)),
+    },
+    "request": COMMON | {f"forward, right={right}": forward(right) for right in (8, 16, 32)},
 }
+AGAIN: Named = {"exhaustive, again": ("again", Exhaustive(K, stop_at_zero=True))}
 
 
 class Study:
@@ -114,7 +121,7 @@ def main() -> None:
     print(f"N = {options.problems}, {options.seeds} seed(s): {len(true)} negatives of {len(set(problems))} problems")
     print(f"{'':20}{'agree, %':>20}{'earlier':>9}{'later':>7}{'true, %':>20}{'tokens':>9}{'FLOPs':>8}{'rounds':>8}")
     yardstick, whole = true, Cost()
-    for search, (name, how) in (SEARCHES if options.draws == "call" else NUMBERED).items():
+    for search, (name, how) in (SEARCHES[options.draws] | AGAIN).items():
         found = [s.pits(name, how) for s in studies]
         pits, cost = np.concatenate([f[0] for f in found]), sum((f[1] for f in found), Cost())
         if search == "exhaustive":

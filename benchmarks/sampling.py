@@ -1,6 +1,6 @@
 """Sampling speed: the framework against raw vLLM and against transformers' `generate` at its best batch size.
 
-    python -m benchmarks.sampling [--quick] [--threads 1] [--cases maze 6m]
+    python -m benchmarks.sampling [--quick] [--threads 1] [--seeds call] [--cases maze 6m]
     python -m benchmarks.sampling --threads 2 --cases rollouts rollouts_bfloat16 smollm2 smollm2_bfloat16
 
 Timed on the framework's side: problems in, graded rows stored. Raw vLLM: the same prompts, already tokenized, through
@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer responses: a check that it runs, not a measurement")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cases", nargs="+", default=["maze", "6m"], help="also those of SmolLM2")
+    parser.add_argument("--seeds", choices=("call", "request"), default="call", help="the framework's engine.seeds")
     parser.add_argument("--rounds", type=int, default=5, help="of the three sides (default %(default)s)")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))  # before torch
@@ -60,7 +61,7 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
     case = CASES[name]
     prepared = prepare(case, folder, options.threads, case.documents // (4 if options.quick else 1))
     task, codec, checkpoint = prepared.task, prepared.codec, prepared.checkpoints[0]
-    engine = VLLMEngine(EngineOptions(dtype=case.dtype, block_size=case.block_size))
+    engine = VLLMEngine(EngineOptions(dtype=case.dtype, block_size=case.block_size, seeds=options.seeds))
     begin = time.perf_counter()
     engine.load(checkpoint, prepared.context)
     start = time.perf_counter() - begin

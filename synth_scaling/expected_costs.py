@@ -33,7 +33,7 @@ class Assumed:
     pairs: float = 0.95  # of the wrong responses, those with a right continuation before their pit
     bisect: float = 0.33  # of the tokens of exhaustive values of wrong responses, those of a bisection (results/credit)
     adaptive: float = 0.26  # of an adaptive search
-    forward: float = 0.25  # of one step by step
+    forward: float = 0.3  # of one step by step
     longer: float = 1.0  # a sampled response's length in a teacher's
 
 
