@@ -52,7 +52,8 @@ def gsm8k(data: Path) -> Pairs:
 def math(problems: int, samples: int, seed: int, beyond: bool = True) -> Pairs:
     """Made answers: six in ten whole numbers, two fractions or pairs, one a polynomial, one a root; two in three right.
 
-    With `beyond`, every other polynomial is something that only math-verify reads.
+    With `beyond`, every other polynomial is a complex number, an interval, an angle, a matrix, an equation or a union
+    of intervals; of these only math-verify reads equations.
     """
     rng = random.Random(seed)
     pairs = []
@@ -72,7 +73,8 @@ def math(problems: int, samples: int, seed: int, beyond: bool = True) -> Pairs:
                 (rf"{a}^\circ", str(a), str(b)),
                 (rf"\begin{{pmatrix}}{a}\\{b}\end{{pmatrix}}",) * 2 + (rf"\begin{{pmatrix}}{b}\\{a}\end{{pmatrix}}",),
                 (rf"y={a}x+{b}", rf"y-{b}={a}x", rf"y={b}x+{a}"),
-            ][i // 20 % 5]
+                (rf"(-\infty,{a})\cup({a + b},\infty)", rf"({a + b},\infty) \cup (-\infty,{a})", rf"({a},{a + b})"),
+            ][i // 20 % 6]
         for _ in range(samples):
             given = right if rng.random() < 2 / 3 else wrong
             pairs.append((gold, rf"Expanding gives the value, so the answer is $\boxed{{{given}}}$."))

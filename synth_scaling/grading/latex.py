@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from math import inf
 
 LONGEST = 300  # characters; an answer longer than this and other than the gold one is wrong
@@ -48,7 +49,7 @@ def settled(gold: str, given: str) -> bool | None:
     for a, b in ((_exact_list(gold), _exact_list(given)), matrices):
         if a is not None and b is not None and a[0] == b[0]:
             return a == b
-    for read in (_complex, _degrees):
+    for read in (_exact_union, _complex, _degrees):
         x, y = read(gold), read(given)
         if x is not None and y is not None:
             return x == y
@@ -72,6 +73,23 @@ def _exact_list(plain: str) -> tuple[str, list[Fraction | float]] | None:
     # (3,-oo) holds nothing, nor do others like it: whether they are the same is not for us to say.
     infinite = any(member in (inf, -inf) for member in known)
     return None if infinite and not (len(known) == 2 and known[0] < known[1]) else (match[1] + match[3], known)
+
+
+def _exact_union(plain: str) -> list[tuple[Fraction | float, Fraction | float, str]] | None:
+    """Intervals of exact numbers in ascending order, each with a gap before it: sets are the same if these are."""
+    lists = [_exact_list(part) for part in plain.split(r"\cup")]
+    if len(lists) < 2:
+        return None
+    parts = []
+    for found in lists:
+        if found is None or len(found[1]) != 2:
+            return None
+        brackets, (low, high) = found
+        if low >= high or (low == -inf and brackets[0] == "[") or (high == inf and brackets[1] == "]"):
+            return None
+        parts.append((low, high, brackets))
+    parts.sort()
+    return parts if all(a[1] < b[0] for a, b in pairwise(parts)) else None
 
 
 def _exact_matrix(latex: str) -> tuple[str, list[list[Fraction]]] | None:

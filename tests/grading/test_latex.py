@@ -48,6 +48,12 @@ from synth_scaling.grading.latex import DEEPEST, LONGEST, settled
         (r"(-\infty,3]", r"(-\infty,3)", None),
         (r"(3,-\infty)", r"(4,-\infty)", None),  # empty both
         (r"(3,\infty)", r"(3,5,\infty)", None),
+        (r"(-\infty,1)\cup(3,\infty)", r"(3, +\infty) \cup (-\infty, 1)", True),
+        (r"(-\infty,1)\cup(3,\infty)", r"(-\infty,1]\cup(3,\infty)", False),
+        (r"(1,2)\cup(3,4)", r"(1,2)\cup(3,5)", False),
+        (r"(1,2]\cup(2,4)", r"(1,4)\cup(5,6)", None),
+        (r"(1,2)\cup(3,4)", r"(1,2)\cup(2,4)\cup(5,6)", None),
+        (r"(1,2)\cup(3,4)", r"(1,2)\cup\{3\}", None),
         (r"90^\circ", "90", True),
         (r"90", r"90^{\circ}", True),
         (r"90^\circ", r"91^\circ", False),
@@ -130,12 +136,18 @@ POINTS = st.tuples(NUMBERS, NUMBERS).map("({0[0]},{0[1]})".format)
 # Not [2,1): it holds nothing, and to math-verify one such interval is like another.
 ENDS = st.sampled_from(["(-\\infty", "[-9", "(-9"]), st.sampled_from(["\\infty)", "+\\infty)", "9]", "9)"])
 INSIDE = st.integers(-8, 8).map(str)
+OPEN, CLOSE = st.sampled_from("(["), st.sampled_from(")]")
 LISTS = (
     POINTS
     | st.tuples(*ENDS).map(",".join)
-    | st.tuples(ENDS[0], INSIDE, st.sampled_from(")]")).map("{0[0]},{0[1]}{0[2]}".format)
-    | st.tuples(st.sampled_from("(["), INSIDE, ENDS[1]).map("{0[0]}{0[1]},{0[2]}".format)
+    | st.tuples(ENDS[0], INSIDE, CLOSE).map("{0[0]},{0[1]}{0[2]}".format)
+    | st.tuples(OPEN, INSIDE, ENDS[1]).map("{0[0]}{0[1]},{0[2]}".format)
 )
+UNIONS = st.permutations([0, 3, 6, 9]).flatmap(
+    lambda lows: st.tuples(*(st.tuples(OPEN, st.just(low), st.sampled_from([1, 2]), CLOSE) for low in lows[:2])).map(
+        lambda parts: r"\cup".join(f"{a}{low},{low + size}{b}" for a, low, size, b in parts)
+    )
+) | st.sampled_from([r"(-\infty,3)\cup(6,\infty)", r"[6,\infty)\cup(-\infty,3)", r"(6,+\infty)\cup(-\infty,3)"])
 DEGREES = NUMBERS | NUMBERS.map(r"{}^\circ".format) | NUMBERS.map(r"{}^{{\circ}}".format)
 WHOLE, TERMS = st.integers(-9, 9).map(str), st.integers(-9, 9).map("{:+}".format)
 COMPLEX = (
