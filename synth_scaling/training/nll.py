@@ -13,7 +13,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from peft import get_peft_model
-from transformers import Trainer, TrainingArguments
+from transformers import TrainingArguments
 
 from synth_scaling.costs import matmul_parameters, training_flops
 from synth_scaling.models import load_tokenizer
@@ -21,6 +21,7 @@ from synth_scaling.records import NLLRow
 from synth_scaling.store import Cost
 from synth_scaling.training.batches import IGNORED, Pack, PadRight
 from synth_scaling.training.lora import adapter
+from synth_scaling.training.sharded import ShardedTrainer
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
 
 
@@ -61,7 +62,7 @@ def example(row: NLLRow, eos: int) -> dict[str, list]:
     return {"input_ids": [*row.prompt, *trained], "labels": [IGNORED] * n + trained, "weights": [0.0] * n + weights}
 
 
-class NLLTrainer(Trainer):
+class NLLTrainer(ShardedTrainer):
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:

@@ -21,6 +21,7 @@ from synth_scaling.models import load_tokenizer
 from synth_scaling.records import PreferenceRow
 from synth_scaling.store import Cost
 from synth_scaling.training.lora import adapter
+from synth_scaling.training.sharded import ShardedTrainer
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
 
 
@@ -95,7 +96,7 @@ def _shared(pairs: Dataset, told: DPOConfig, folder: Path) -> Dataset:
         return Dataset.load_from_disk(place)
 
 
-class TokenDPOTrainer(DPOTrainer):
+class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
     """TRL's DPOTrainer on rows that are token ids already."""
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
