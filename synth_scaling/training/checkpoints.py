@@ -38,7 +38,7 @@ class Checkpoints(TrainerCallback):
         self.trainer: Any = trainer  # its sums of what is to be logged have no public name
         self.resume = resume if minutes > 0 else None
         self.seconds = 60 * minutes
-        self.source = latest(self.resume)  # what this training goes on from
+        self.source = latest(self.resume, trainer.args.world_size)  # what this training goes on from
         self.stop: str | None = None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -49,7 +49,7 @@ class Checkpoints(TrainerCallback):
         self.kept: dict[str, Any] = {}
         if self.source is None:
             return
-        self.kept = kept = json.loads((self.source / _own(args)).read_text())
+        self.kept = kept = json.loads((self.source / _own(args.process_index)).read_text())
         self.trainer._tr_loss += kept["loss"]
         self.trainer._total_loss_scalar = kept["total_loss"]
         self.trainer._globalstep_last_logged = kept["logged"]
@@ -101,7 +101,7 @@ class Checkpoints(TrainerCallback):
         }
         if hasattr(self.trainer, "_metrics"):
             kept |= {"metrics": self.trainer._metrics["train"], "tokens": self.trainer._total_train_tokens}
-        (written / _own(args)).write_text(json.dumps(kept))
+        (written / _own(args.process_index)).write_text(json.dumps(kept))
         _wait_for_all(args)
         if state.is_world_process_zero:
             (written / "training_args.bin").unlink(missing_ok=True)  # a pickle that nobody reads
@@ -112,13 +112,20 @@ class Checkpoints(TrainerCallback):
             raise Interrupted(self.stop)
 
 
-def latest(resume: Path | None) -> Path | None:
-    """The last whole checkpoint in `resume`; a damaged one is passed over."""
+def latest(resume: Path | None, processes: int | None = None) -> Path | None:
+    """The last whole checkpoint in `resume`, of so many processes if they are said; others are passed over."""
     found = sorted(resume.glob("checkpoint-*"), key=_step, reverse=True) if resume is not None else []
     for folder in found:
-        if (folder / SIZES).exists() and json.loads((folder / SIZES).read_text()) == _sizes(folder):
-            return folder
-        log.warning("%s is damaged and is not used", folder)
+        if not (folder / SIZES).exists() or json.loads((folder / SIZES).read_text()) != _sizes(folder):
+            log.warning("%s is damaged and is not used", folder)
+            continue
+        wrote = len(list(folder.glob(_own("*"))))
+        if processes not in (None, wrote):
+            log.warning(
+                "%s is of a training in %d processes, this one has %d, and is not used", folder, wrote, processes
+            )
+            continue
+        return folder
     return None
 
 
@@ -149,8 +156,8 @@ def _step(folder: Path) -> int:
     return int(folder.name.rpartition("-")[2])
 
 
-def _own(args: Any) -> str:
-    return f"training-{args.process_index}.json"
+def _own(process: int | str) -> str:
+    return f"training-{process}.json"
 
 
 def _wait_for_all(args: Any) -> None:

@@ -111,7 +111,7 @@ def _distributed(o: TrainerOptions) -> dict[str, Any]:
         "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
         "activation_checkpointing": o.gradient_checkpointing,
         "cpu_ram_efficient_loading": _read_once(o),
-        "state_dict_type": "SHARDED_STATE_DICT",  # of checkpoints on the way; the last one is put together below
+        "state_dict_type": "SHARDED_STATE_DICT",  # no whole one on the way; the last is put together below
     }
     return {**backend, "fsdp": True, "fsdp_config": sharding}
 
@@ -178,8 +178,7 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     stop.
     """
     trainer.remove_callback(transformers.PrinterCallback)
-    resume = None if trainer.is_fsdp_enabled else training.resume  # a model in parts begins again
-    checkpoints = Checkpoints(trainer, resume, training.options.checkpoint_minutes)
+    checkpoints = Checkpoints(trainer, training.resume, training.options.checkpoint_minutes)
     trainer.add_callback(checkpoints)
     source = None if checkpoints.source is None else str(checkpoints.source)
     if source is not None and trainer.is_world_process_zero():

@@ -10,17 +10,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from synth_scaling.failures import reason
+from synth_scaling.failures import ChildFailed, Reason, reason
 from synth_scaling.interruption import EXIT_CODE
-from synth_scaling.records import NLLRow, write_table
+from synth_scaling.records import NLLRow, PreferenceRow, write_table
 from synth_scaling.training.checkpoints import latest
-from synth_scaling.training.launch import train
-from synth_scaling.training.options import TrainerOptions
+from synth_scaling.training.launch import Preference, train
+from synth_scaling.training.options import LoRAOptions, TrainerOptions
 from synth_scaling.training.trainer import RESUME, Training
 
 pytestmark = pytest.mark.slow
@@ -103,12 +104,13 @@ def test_a_process_that_is_told_to_stop(random_model: Path, nll_rows: list[NLLRo
     assert trainings.finish("stopped") == trainings.finish("whole")
 
 
+@pytest.mark.parametrize("sharding", ["none", "fsdp"])
 def test_two_processes_that_are_killed_and_told_to_stop(
-    random_model: Path, nll_rows: list[NLLRow], tmp_path: Path
+    random_model: Path, nll_rows: list[NLLRow], sharding: str, tmp_path: Path
 ) -> None:
     """Killed is the process that started them: they end with it. Then the signal is passed on to them."""
     # 5 steps an epoch and 40 in all: it is stopped in the middle, most likely of an epoch.
-    trainings = Apart(tmp_path, random_model, nll_rows, 8, num_processes=2, length_grouped=True)
+    trainings = Apart(tmp_path, random_model, nll_rows, 8, num_processes=2, sharding=sharding, length_grouped=True)
     child = trainings.begin("broken", "start")
     wait_until(lambda: trainings.checkpoint("broken"), lambda: child.poll() is None)
     child.kill()
@@ -127,21 +129,79 @@ def test_two_processes_that_are_killed_and_told_to_stop(
     assert curves[0] == curves[1] and len(curves[0].splitlines()) == 40
 
 
+def train_and_kill(
+    rows: list[NLLRow] | list[PreferenceRow], training: Training, folder: Path, preference: Preference | None, step: int
+) -> Reason:
+    """One of the processes is killed as by the kernel, for its memory, after the checkpoint of `step`; what is said."""
+    over = threading.Event()
+
+    def kill() -> None:
+        """torchrun came first, and then its workers."""
+        wait_until(lambda: over.is_set() or ((found := latest(training.resume)) and int(found.name[11:]) >= step))
+        if not over.is_set():
+            os.kill(max(pid for pid, line in command_lines() if f"training.launch {folder}" in line), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    try:
+        with pytest.raises(ChildFailed) as caught:
+            train(rows, training, folder, preference)
+    finally:
+        over.set()
+    killer.join()
+    found = reason(caught.value)
+    assert found.kind == "out_of_memory", caught.value
+    return found
+
+
 def test_one_of_two_processes_that_is_killed_for_its_memory(
     random_model: Path, nll_rows: list[NLLRow], tmp_path: Path
 ) -> None:
     options = TrainerOptions(batch_size=8, logging_steps=1, checkpoint_minutes=EVERY_STEP, num_processes=2)
     training = Training(random_model, 400, 1e-3, 0, options, resume=tmp_path / RESUME)
+    assert "one of the 2 processes" in train_and_kill(nll_rows, training, tmp_path, None, 1).line
 
-    def kill() -> None:
-        """As the kernel does, after the first checkpoint: torchrun came first, and then its workers."""
-        wait_until(lambda: latest(tmp_path / RESUME))
-        os.kill(max(pid for pid, line in command_lines() if f"training.launch {tmp_path}" in line), signal.SIGKILL)
 
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    with pytest.raises(RuntimeError) as caught:
-        train(nll_rows, training, tmp_path)
-    killer.join()
-    found = reason(caught.value)
-    assert found.kind == "out_of_memory" and "one of the 2 processes" in found.line, caught.value
+PREFERENCE = Preference(beta=0.5, nll=1.0)
+SHARED_OUT: dict[str, tuple[Preference | None, dict]] = {
+    "rows, adapter with dropout": (None, {"lora": LoRAOptions(rank=4, dropout=0.2), "gradient_accumulation": 2}),
+    "pairs": (PREFERENCE, {"dtype": "bfloat16", "gradient_checkpointing": True}),
+    "pairs, adapter": (PREFERENCE, {"lora": LoRAOptions(rank=4), "length_grouped": True}),
+}
+
+
+@pytest.mark.parametrize(("preference", "options"), SHARED_OUT.values(), ids=SHARED_OUT)
+def test_two_processes_that_share_a_model_out(
+    random_model: Path,
+    nll_rows: list[NLLRow],
+    step_pairs: list[PreferenceRow],
+    preference: Preference | None,
+    options: dict,
+    tmp_path: Path,
+) -> None:
+    """They are killed in the second epoch of eight, or later. A point of the curve is the mean of three steps."""
+    rows: Any = nll_rows if preference is None else step_pairs
+    chosen = TrainerOptions(batch_size=8, logging_steps=3, num_processes=2, sharding="fsdp", **options)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder in (whole, broken):
+        folder.mkdir()
+    once = Training(random_model, 8, 1e-3, 0, chosen)
+    again = replace(once, options=replace(chosen, checkpoint_minutes=EVERY_STEP), resume=broken / RESUME)
+    train_and_kill(rows, again, broken, preference, 6)
+    checkpoint = latest(again.resume, 2)
+    assert checkpoint is not None and 6 <= int(checkpoint.name[11:]) < 40
+    assert not any(path.is_dir() or path.suffix == ".metadata" for path in checkpoint.iterdir())
+    assert latest(again.resume, 4) is None
+    one, other = (checkpoint / f"part-{i}.safetensors" for i in range(2))
+    assert one.read_bytes() != other.read_bytes()  # a model that each process holds in full would give the same twice
+    part = checkpoint / "part-1.pt"
+    complete = part.read_bytes()
+    part.write_bytes(complete[:-1])
+    assert latest(again.resume, 2) is None
+    part.write_bytes(complete)
+    first = json.loads((broken / "curve.jsonl").read_text().splitlines()[0])
+    going_on = replace(chosen, max_loss=0.999 * first["loss"])  # it would end a training that begins again
+    train(rows, replace(again, options=going_on), broken, preference)
+    train(rows, once, whole, preference)
+    for name in ("curve.jsonl", "model.safetensors"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
