@@ -138,6 +138,12 @@ def check_trainer(trainer: TrainerOptions) -> None:
     one_of("trainer.sharding", trainer.sharding, ("none", "fsdp"))
     if trainer.sharding != "none" and processes == 1:
         raise ConfigError(f"trainer.sharding={trainer.sharding}: needs trainer.num_processes above 1")
+    if trainer.sharding != "none" and trainer.gradient_checkpointing and trainer.lora.rank and trainer.lora.dropout:
+        # accelerate recomputes activations without the random state: another mask than in the first pass
+        raise ConfigError(
+            f"trainer.lora.dropout={trainer.lora.dropout}: allowed is 0 with trainer.gradient_checkpointing and "
+            f"trainer.sharding={trainer.sharding}"
+        )
     one_of("trainer.dtype", trainer.dtype, ("float32", "bfloat16", "auto"))
     one_of("trainer.schedule", trainer.schedule, ("cosine", "linear", "constant", "constant_with_warmup"))
     for key in ("weight_decay", "max_grad_norm", "checkpoint_minutes"):

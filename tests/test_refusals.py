@@ -69,6 +69,8 @@ COMMANDS = {
     "method=rft data.positives=0": "data.positives=0: method=rft needs at least 1",
     "trainer.gradient_accumulation=3": "trainer.gradient_accumulation=3: allowed are divisors of trainer.batch_size=32",
     "trainer.sharding=fsdp": "trainer.sharding=fsdp: needs trainer.num_processes above 1",
+    "trainer.sharding=fsdp trainer.num_processes=2 trainer.gradient_checkpointing=true trainer.lora.rank=4 "
+    "trainer.lora.dropout=0.1": "trainer.lora.dropout=0.1: allowed is 0 with trainer.gradient_checkpointing and ",
     "trainer.lora.target_modules=[wo]": "trainer.lora.target_modules=wo: allowed are q_proj, ",
     "engine.replicas=2": "engine.replicas=2: set engine.shard",
     "engine.seeds=none": "engine.seeds=none: allowed are call, request",
