@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", default=["maze", "6m"], help="also those of SmolLM2")
     parser.add_argument("--seeds", choices=("call", "request"), default="call", help="the framework's engine.seeds")
     parser.add_argument("--rounds", type=int, default=5, help="of the three sides (default %(default)s)")
+    parser.add_argument("--profile", action="store_true", help="only where raw vLLM's time goes, by torch's profiler")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))  # before torch
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -81,6 +82,12 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
         return timed(lambda: transformers_generate(model, prompts, case.samples, case.limit, size, ends))
 
     framework(engine, task, codec, problems[:32], case.samples, folder)  # warm
+    if options.profile:
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            raw_vllm(engine, prompts, case.samples, case.limit)
+        print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=8, max_name_column_width=40))
+        engine.close()
+        return
     transformers_generate(model, prompts[:8], 1, case.limit, 8, ends)
     tried = {size: generate(size) for size in sizes}
     best = min(sizes, key=lambda size: tried[size].cpu / tried[size].tokens)
