@@ -98,7 +98,7 @@ types: $(STAMP)  ## mypy
 	$(PY) -m mypy synth_scaling analysis
 
 mini: $(STAMP)  ## every method once, small, in an empty store; its rows are checked
-	$(PY) -m pytest -q -s -m sweep tests/test_mini_sweep.py
+	$(PY) -m pytest -q -s -m sweep tests/sweep/test_mini_sweep.py
 
 study: $(STAMP)  ## results/maze again: three seeds, more methods than the demo (40 minutes)
 	$(PY) -m synth_scaling --config-name maze

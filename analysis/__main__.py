@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis import claims_command, costs, fit_commands, plan_command, pull, report_command, wandb_run
-from analysis.bootstrap import DRAWS
-from analysis.layouts import InputError
-from analysis.rows import Results, collect, load
-from analysis.study import Study, examine
+from analysis import claims_command, plan_command
+from analysis.commands import costs, fit, log, pull, report
+from analysis.data.files import InputError
+from analysis.data.results import Results, collect, load
+from analysis.stats.bootstrap import DRAWS
+from analysis.study.study import Study, examine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _table(options: argparse.Namespace) -> None:
-    from analysis.report import as_json, tables
+    from analysis.report.tables import as_json, tables
 
     study = _study(options)
     if options.json:
@@ -40,7 +41,7 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from analysis.report import difference_table, differences_as_json
+    from analysis.report.tables import difference_table, differences_as_json
 
     study = _study(options)
     if options.json:
@@ -96,13 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--baseline", required=True, metavar="LABEL")
     compare.set_defaults(command=_compare)
 
-    report_command.add_parser(commands, reads)
+    report.add_parser(commands, reads)
     claims_command.add_parser(commands, reads)
     plan_command.add_parser(commands, reads)
     costs.add_parser(commands, reads)
-    wandb_run.add_parser(commands, reads)
+    log.add_parser(commands, reads)
     pull.add_parser(commands, reads)
-    fit_commands.add_parser(commands)
+    fit.add_parser(commands)
 
     collected = commands.add_parser("collect", help="write all runs as one rows.jsonl and correct.parquet")
     collected.add_argument("sources", type=Path, nargs="+", metavar="SOURCE")

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from analysis.bootstrap import DRAWS
+from analysis.stats.bootstrap import DRAWS
 
 
 def add_parser(commands: Any, reads: argparse.ArgumentParser) -> None:
@@ -19,6 +19,6 @@ def add_parser(commands: Any, reads: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from analysis.claims.command import run
+    from analysis.commands.claims import run
 
     run(options)

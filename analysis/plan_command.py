@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from analysis.bootstrap import DRAWS
+from analysis.stats.bootstrap import DRAWS
 
 
 def add_parser(commands: Any, reads: argparse.ArgumentParser) -> None:
@@ -28,6 +28,6 @@ def add_parser(commands: Any, reads: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from analysis.planner.command import run
+    from analysis.commands.plan import run
 
     run(options)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.composing [--config-name maze_full] [--jobs 280]
 
-Side by side: Hydra's own composition, a job at a time, and synth_scaling.grid, which asks Hydra once a choice of
+Side by side: Hydra's own composition, a job at a time, and synth_scaling.sweep.grid, which asks Hydra once a choice of
 groups; both end with checked configurations and the names of the runs. Then 1,000 runs, and the whole command on a
 sweep whose runs are all done: seconds of this process and of the command's, and the wall clock.
 """
@@ -23,10 +23,11 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from synth_scaling.composed import loader_of
-from synth_scaling.config import run_hash, typed
-from synth_scaling.grid import expand, grids_of
+from synth_scaling.config.load import typed
+from synth_scaling.config.naming import run_hash
 from synth_scaling.methods import METHODS
+from synth_scaling.sweep.compose import loader_of
+from synth_scaling.sweep.grid import expand, grids_of
 
 T = TypeVar("T")
 LARGE = {"method": ",".join(METHODS), "seed": "range(125)", "data.problems": "400"}
@@ -50,7 +51,7 @@ def main() -> None:
     print(f"{options.config_name}: {len(runs)} runs composed and checked, CPU seconds")
     each = f"{1000 * theirs / len(some):.0f} ms a run, {len(some)} runs"
     print(f"  {'by Hydra, a job at a time':<30}{theirs:>8.1f}  ({each})")
-    print(f"  {'synth_scaling.grid':<30}{here:>8.1f}  ({1000 * here / len(runs):.0f} ms a run)")
+    print(f"  {'synth_scaling.sweep.grid':<30}{here:>8.1f}  ({1000 * here / len(runs):.0f} ms a run)")
     many, seconds = _timed(lambda: expand([LARGE], [], loader, sweep))
     print(f"1,000 runs: {len(many)} composed and checked in {seconds:.1f} s (target {TARGETS['1,000 runs']})")
     _again(options.config_name, {name for _, name in runs})

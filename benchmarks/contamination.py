@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from synth_scaling.contamination import N, TestSet
-from synth_scaling.jsonl import read_rows, text_at
+from synth_scaling.data.contamination import N, TestSet
+from synth_scaling.system.jsonl import read_rows, text_at
 from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
 from synth_scaling.tasks.questions import QuestionTask
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions

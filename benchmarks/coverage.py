@@ -25,15 +25,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from scipy.special import ndtr
 
-from analysis.bootstrap import DRAWS, percentile_interval, resample
-from analysis.cells import Cell, SizeKey, size_cells
-from analysis.comparison import difference
-from analysis.curves import fit_curve
-from analysis.dispersion import dispersion
-from analysis.laws import Floats
-from analysis.multipliers import read
-from analysis.rows import load
-from analysis.summaries import summarise
+from analysis.arrays import Floats
+from analysis.data.cells import Cell, SizeKey, size_cells
+from analysis.data.results import load
+from analysis.stats.bootstrap import DRAWS, percentile_interval, resample
+from analysis.stats.overdispersion import dispersion
+from analysis.study.curves import fit_curve
+from analysis.study.differences import difference
+from analysis.study.mean_multipliers import summarise
+from analysis.study.multipliers import read
 
 PROBLEMS = 1000
 FIRST, ERROR = 100, 0.5  # the smallest N, and the baseline's expected error there

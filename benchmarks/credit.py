@@ -24,17 +24,20 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 from hydra import compose, initialize_config_dir
 
-from synth_scaling import credit, selection
-from synth_scaling.cli import configs
-from synth_scaling.config import register_schemas, typed
+from synth_scaling import credit
+from synth_scaling.config.load import typed
+from synth_scaling.config.schema import register_schemas
+from synth_scaling.config.search_path import configs
+from synth_scaling.core.stage import Cost
 from synth_scaling.credit import Adaptive, Bisection, Exhaustive, Search
-from synth_scaling.experiment import build, teach
+from synth_scaling.experiment.pipeline import build, teach
+from synth_scaling.experiment.stages import Stages
+from synth_scaling.experiment.store import Store
 from synth_scaling.methods import Graded
 from synth_scaling.methods.sft import SFTOptions
-from synth_scaling.stages import Stages
-from synth_scaling.store import Cost, Store
+from synth_scaling.sampling import selection
 from synth_scaling.tasks import make_task
-from synth_scaling.tracking import NoTracker
+from synth_scaling.tracking.tracker import NoTracker
 
 K, OWN = 32, "negative_values"  # the name of the stage in a run, which seeds it
 Named = dict[str, tuple[str, Search]]  # a search with the name of its stage

@@ -40,15 +40,15 @@ def _measure(folder: Path, report: bool) -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     results = _timed("matplotlib and the rows", lambda: _load(folder / "study"))
     from analysis.figures import FIGURES
-    from analysis.figures.material import material
-    from analysis.figures.saving import save
+    from analysis.figures.drawing import save
+    from analysis.figures.inputs import material
 
     shared = material(results)
     for name, draw in FIGURES.items():
         _timed(name, lambda name=name, draw=draw: save(draw(shared), folder / "figures" / name))
     _show("the figure set", time.perf_counter() - wall, time.process_time() - cpu, f"   target {TARGET:.0f}")
     if report:
-        from analysis.page import page
+        from analysis.report.page import page
 
         _timed("the HTML page", lambda: page(results))
 
@@ -56,7 +56,7 @@ def _measure(folder: Path, report: bool) -> None:
 def _load(study: Path) -> Any:
     import matplotlib.backends.backend_agg  # noqa: F401 (its import is part of the time)
 
-    from analysis.rows import load
+    from analysis.data.results import load
 
     return load(study)
 

@@ -26,6 +26,7 @@ import numpy as np
 from scipy.optimize import least_squares, minimize
 from scipy.special import expit
 
+from analysis.arrays import Floats
 from analysis.fits.joint import fit_joint_draws, joint_shape
 from analysis.fits.losses import HUBER_DELTA
 from analysis.fits.optimum import Optimum, search
@@ -33,7 +34,6 @@ from analysis.fits.shapes import Shape
 from analysis.fits.size_laws import size_shape
 from analysis.fits.solving import value_losses
 from analysis.fits.terms import STEEPEST, Part
-from analysis.laws import Floats
 
 DATA = Path(__file__).parents[2] / "shared/data/scaling/rectified_flan.csv"
 VANILLA, RECTIFIED = 0.0358, 0.0065  # mean log-RMSD on FLAN, as published

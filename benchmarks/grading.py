@@ -16,20 +16,17 @@ import argparse
 import gzip
 import json
 import random
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "grading"))
-from hostile import HEAVY, light
-
-from synth_scaling.grade import gold_answer
 from synth_scaling.grading import workers
 from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.formulas import same_value
+from synth_scaling.grading.gold import gold_answer
 from synth_scaling.grading.latex import settled
 from synth_scaling.grading.rewards import Kind, grade, in_worker
+from tests.support.hostile import HEAVY, light
 
 Pairs = list[tuple[str, str]]
 REPEATS = 5

@@ -55,8 +55,8 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
 
     from benchmarks.sampling_cases import CASES, prepare
     from benchmarks.sampling_sides import Taken, framework, raw_vllm, timed, transformers_generate
-    from synth_scaling.pretrained import end_tokens
-    from synth_scaling.sampling import EngineOptions
+    from synth_scaling.models.pretrained import end_tokens
+    from synth_scaling.sampling.options import EngineOptions
     from synth_scaling.sampling.vllm import VLLMEngine
 
     case = CASES[name]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from synth_scaling.codec import Codec
-from synth_scaling.models import TinyLlama, create_tiny_llama
-from synth_scaling.prompts import PromptFormat
-from synth_scaling.smollm2 import convert
+from synth_scaling.models.codec import Codec
+from synth_scaling.models.prompts import PromptFormat
+from synth_scaling.models.smollm2 import convert
+from synth_scaling.models.tiny_llama import TinyLlama, create_tiny_llama
 from synth_scaling.tasks import Task
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from transformers import PreTrainedModel
 
-from synth_scaling.codec import Codec
-from synth_scaling.records import Problem, Response, write_table
+from synth_scaling.core.records import Problem, Response, write_table
+from synth_scaling.models.codec import Codec
 from synth_scaling.sampling.rollouts import sample_responses
 from synth_scaling.sampling.vllm import VLLMEngine
 from synth_scaling.tasks import Task

@@ -27,8 +27,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from synth_scaling.config import restored
-from synth_scaling.progress import Plan, planned
+from synth_scaling.config.load import restored
+from synth_scaling.sweep.plan import Plan, planned
 
 WORKERS = 2  # of the demo's launcher
 

@@ -23,12 +23,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from analysis.rows import load
-from synth_scaling.composed import runs_of
-from synth_scaling.config import resolved, run_hash
-from synth_scaling.progress import Plan, Planned
-from synth_scaling.status import survey
-from synth_scaling.store import Cost, Store
+from analysis.data.results import load
+from synth_scaling.config.naming import resolved, run_hash
+from synth_scaling.core.stage import Cost
+from synth_scaling.experiment.store import Store
+from synth_scaling.sweep.compose import runs_of
+from synth_scaling.sweep.plan import Plan, Planned
+from synth_scaling.sweep.status import survey
 
 RESULTS = Path("results/maze_full")
 SWEEP = "maze_full"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import wandb
 
-from synth_scaling.store import Cost
-from synth_scaling.usage import measured
+from synth_scaling.core.stage import Cost
+from synth_scaling.system.usage import measured
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def wandb_run(folder: str, stats: bool, listed: bool) -> None:
-    """Init, ten points and finish, as `synth_scaling.wandb_run` does."""
+    """Init, ten points and finish, as `synth_scaling.tracking.wandb_run` does."""
     settings = wandb.Settings(
         silent=True,
         console="off",

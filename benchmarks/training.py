@@ -33,8 +33,8 @@ from datasets import Dataset
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback, get_scheduler
 from trl import SFTConfig, SFTTrainer
 
-from synth_scaling.models import TinyLlama, create_tiny_llama
-from synth_scaling.records import NLLRow, PreferenceRow
+from synth_scaling.core.records import NLLRow, PreferenceRow
+from synth_scaling.models.tiny_llama import TinyLlama, create_tiny_llama
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.training import nll, preference
 from synth_scaling.training.options import TrainerOptions

@@ -16,11 +16,11 @@ from pathlib import Path
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from synth_scaling.composed import runs_of
-from synth_scaling.config import Config
-from synth_scaling.config_errors import one_line
-from synth_scaling.expected_costs import Assumed, Stage, made_once, stages_of, total
-from synth_scaling.store import Cost
+from synth_scaling.config.hydra_errors import one_line
+from synth_scaling.config.schema import Config
+from synth_scaling.core.stage import Cost
+from synth_scaling.forecast.expected_costs import Assumed, Stage, made_once, stages_of, total
+from synth_scaling.sweep.compose import runs_of
 
 # A stage goes by its name in the first run that needs it: one may be pi_sft here and initial_policy there.
 ORDER = ("base", "pi_sft", "initial_policy", "rollouts", "negative_values", "positive_values", "policy", "evaluation")

@@ -19,11 +19,11 @@ from typing import Any, get_args
 
 from tqdm import tqdm
 
-from synth_scaling.evaluation import wilson_interval
-from synth_scaling.grading.answers import boxes, final_answer
-from synth_scaling.grading.numbers import canonical, rational
+from synth_scaling.core.metrics import wilson_interval
+from synth_scaling.grading.answers import final_answer
+from synth_scaling.grading.gold import gold_answer
 from synth_scaling.grading.rewards import BOUND, Kind, each
-from synth_scaling.jsonl import check_writable, read_rows, text_at, write_rows
+from synth_scaling.system.jsonl import check_writable, read_rows, text_at, write_rows
 
 KINDS: dict[str, Kind] = {"gsm8k": "number", "gsm_symbolic": "number", "word_sums": "number", "math": "latex"}
 assert set(KINDS.values()) == set(get_args(Kind))
@@ -111,15 +111,6 @@ def read_pairs(options: Options) -> tuple[list[dict[str, Any]], list[tuple[str, 
     if not rows:
         raise ValueError(f"{path}: no responses in it")
     return rows, pairs
-
-
-def gold_answer(kind: Kind, written: str) -> str | None:
-    """The gold answer from a solution that ends with it, or from the answer alone; None if it cannot be read."""
-    if kind == "latex":
-        found = boxes(written)
-        return (found[-1] if found else final_answer(written) or written).strip() or None
-    value = rational(final_answer(written) or written)
-    return None if value is None else canonical(value)
 
 
 def graded(

@@ -17,9 +17,10 @@ from pathlib import Path
 
 from joblib import Parallel, delayed
 
-from synth_scaling import interruption
-from synth_scaling.status import survey, sweep_folder
-from synth_scaling.sweeper import SweepFailed, report
+from synth_scaling.sweep.plan import sweep_folder
+from synth_scaling.sweep.status import survey
+from synth_scaling.sweep.sweeper import SweepFailed, report
+from synth_scaling.system import signals
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
         options.sweep
     )
     job = delayed(_work)(options.sweep, sorted(wanted), plan.runs[0].config["threads"])
-    with interruption.passed_on():
+    with signals.passed_on():
         Parallel(n_jobs=options.workers)(job for _ in range(options.workers))
     try:
         report(options.sweep, replace(plan, launch=launch, runs=chosen))
@@ -52,10 +53,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _work(output: Path, only: Sequence[str], threads: int) -> None:
-    from synth_scaling.cli import set_up_logging, set_up_process
-    from synth_scaling.worker import serve
+    from synth_scaling.sweep.worker import serve
+    from synth_scaling.system.process import set_up_logging, set_up_process
 
-    interruption.install()
+    signals.install()
     set_up_process(threads)
     set_up_logging()
     serve(output, only)

@@ -6,76 +6,20 @@ seconds until all runs are over; elsewhere, or with --once, it is printed once. 
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from synth_scaling.leases import is_held
-from synth_scaling.progress import Failure, Plan, words
+from synth_scaling.sweep.plan import Plan, sweep_folder, words
+from synth_scaling.sweep.status import STATES, RunStatus, survey
 
-STATES = ("done", "running", "failed", "waiting")
 SHOWN = 12  # running and failed runs at most
-
-
-@dataclass(frozen=True)
-class RunStatus:
-    """One run: its state, the stage that it is at, and what it made, whatever it found in the store aside."""
-
-    name: str
-    title: str
-    state: str
-    stage: str = ""
-    since: float = 0.0  # seconds since the epoch at which that stage began
-    step: int = 0  # of a training that is under way
-    seconds: float = 0.0
-    flops: float = 0.0
-    error: str = ""
-
-
-def survey(output: Path) -> tuple[Plan, list[RunStatus]]:
-    """The plan of the last launch and how each of its runs stands. Raises ValueError if there is no plan."""
-    plan = Plan.read(output)
-    return plan, [_status(output / "runs" / run.name, run.name, run.title) for run in plan.runs]
-
-
-def _status(folder: Path, name: str, title: str) -> RunStatus:
-    try:
-        there = set(os.listdir(folder))
-    except FileNotFoundError:
-        return RunStatus(name, title, "waiting")
-    lines = _lines(folder / "stages.jsonl") if "stages.jsonl" in there else []
-    seconds = sum(line.get("seconds", 0.0) for line in lines)
-    flops = sum(line.get("flops", 0.0) for line in lines)
-    if "DONE" in there:
-        return RunStatus(name, title, "done", seconds=seconds, flops=flops)
-    if "begun.json" in there and is_held(folder.with_suffix(".lock")):
-        now = lines[-1] if lines else {}
-        curve = [line for line in _lines(folder / "metrics.jsonl") if line["stage"] == now.get("stage")]
-        step = int(curve[-1]["step"]) if curve else 0
-        return RunStatus(name, title, "running", now.get("stage", "start"), now.get("at", 0.0), step, seconds, flops)
-    failure = Failure.read(folder)
-    if failure is not None:
-        return RunStatus(name, title, "failed", "", 0.0, 0, seconds, flops, f"{failure.kind}: {failure.line}")
-    return RunStatus(name, title, "waiting", seconds=seconds, flops=flops)
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file that may be under way."""
-    try:
-        text = file.read_text()
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def drawn(output: Path, plan: Plan, runs: Sequence[RunStatus], now: float) -> Group:
@@ -100,11 +44,6 @@ def drawn(output: Path, plan: Plan, runs: Sequence[RunStatus], now: float) -> Gr
             table.add_row(run.title, run.error.splitlines()[0][:200], str(output / "runs" / run.name))
         parts.append(table)
     return Group(*parts)
-
-
-def sweep_folder(text: str) -> Path:
-    """The folder of a sweep that is named by its folder or by its name under outputs/."""
-    return Path(text) if Path(text).is_dir() else Path("outputs") / text
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,266 +1,129 @@
-"""Stage results by content hash: what determines a result names it, and a stored result is never made twice.
+"""Look after a store of stage results.
 
-A stage folder is made under a temporary name beside its final place, put on disk and renamed when complete, so a
-process may die at any moment without harm. Several processes may share a store: the first to want a stage makes it
-under a lease, the others wait for it or are told that it is `Busy`. What is read is compared with its manifest (sizes,
-SHA-256); a damaged result is moved aside, reported and made again. Results that come with the package (`SHIPPED`, read
-only) are found like stored ones. `python -m synth_scaling.store ls|verify|gc|du` looks after a store.
+    python -m synth_scaling.store ls     [STORE]                                the stages, their size, what they took
+    python -m synth_scaling.store du     [STORE]                                the size of each kind of stage
+    python -m synth_scaling.store verify [STORE]                                every file against its manifest
+    python -m synth_scaling.store gc     [STORE] --keep-sweep SWEEP ... [--dry-run]
+
+STORE is outputs/store if it is not given. `gc` removes stages that no run of the SWEEPs (output folders, or names under
+outputs/) has used, what dead processes left half-made, and what was moved aside as damaged; never what is being made.
+Exit code 1 if `verify` finds damage, 2 for what cannot be understood.
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
+import argparse
 import json
-import logging
-import os
-import secrets
 import shutil
-import socket
 import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, astuple, dataclass, field, fields, is_dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from synth_scaling.atomic import append_line, sync, write_text
-from synth_scaling.leases import is_held, lease
+from tqdm import tqdm
 
-log = logging.getLogger("synth_scaling")
-
-SHIPPED = Path(__file__).parent / "shipped"
+from synth_scaling.experiment.store import damage, is_complete
+from synth_scaling.sweep.plan import sweep_folder
+from synth_scaling.system.leases import is_held
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What making a stage took, counted and measured. FLOPs follow :mod:`synth_scaling.costs`.
-
-    What is counted is the same whenever the stage is made; what is measured (`MEASURED`) is not.
-    """
-
-    tokens_trained: int = 0  # in: those that a training went over, prompts included, as often as it did
-    tokens_sampled: int = 0  # out
-    flops_training: float = 0.0
-    flops_sampling: float = 0.0
-    tokens_prompted: int = 0  # in: those that sampling began from, each prompt once however many responses it has
-    device_seconds: float = 0.0  # seconds of the making, times the devices that shared it
-    peak_memory: int = 0  # bytes of host memory that this process and its children held at most meanwhile
-    peak_device_memory: int = 0  # bytes of CUDA memory of one device, 0 without CUDA
-
-    def __add__(self, other: Cost) -> Cost:
-        """Of both, one after the other: everything adds up but the peaks."""
-        pairs = zip(fields(self), astuple(self), astuple(other), strict=True)
-        return Cost(*(max(a, b) if entry.name.startswith("peak") else a + b for entry, a, b in pairs))
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m synth_scaling.store", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=["ls", "du", "verify", "gc"])
+    parser.add_argument("store", type=Path, nargs="?", default=Path("outputs/store"))
+    parser.add_argument("--keep-sweep", type=sweep_folder, nargs="+", action="extend", default=[], metavar="SWEEP")
+    parser.add_argument("--dry-run", action="store_true", help="say what gc would remove")
+    options = parser.parse_args(arguments)
+    if not options.store.is_dir():
+        print(f"{options.store}: no such folder", file=sys.stderr)
+        return 2
+    if options.command == "gc":
+        return collect_garbage(options.store, options.keep_sweep, options.dry_run)
+    return {"ls": ls, "du": du, "verify": verify}[options.command](options.store)
 
 
-MEASURED = ("device_seconds", "peak_memory", "peak_device_memory")
+def stages(store: Path) -> Iterator[Path]:
+    """Folders of complete stages, by kind and hash."""
+    for file in sorted(store.glob("*/*/stage.json")):
+        if file.parent.parent.name != "damaged" and is_stage(file.parent):
+            yield file.parent
 
 
-@dataclass(frozen=True)
-class StageResult:
-    """A finished stage: its folder, the hash of what determines it, what it cost when it was made."""
-
-    name: str
-    hash: str
-    path: Path
-    cost: Cost
-    seconds: float
-    made_here: bool  # by this call, not found in the store
-    facts: Mapping[str, Any] = field(default_factory=dict)  # small results the maker wants kept
+def is_stage(folder: Path) -> bool:
+    return ".partial" not in folder.name
 
 
-def content_hash(key: Mapping[str, Any]) -> str:
-    """16 hex digits of the SHA-256 of `key` as canonical JSON. Raises TypeError for what JSON cannot hold."""
-    text = json.dumps(key, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def size(folder: Path) -> int:
+    """Bytes of the files in it."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-# Metadata of a field of options that came after results had been stored under hashes without it. At its default it is
-# left out of every hash, so what was stored before is still found.
-ADDED = {"added": True}
-# Metadata of a field that says how a result is made and not what it is: in no stage's hash.
-UNKEYED = {"added": True, "unkeyed": True}
-
-
-def key_of(options: Any) -> dict[str, Any]:
-    """An options dataclass as plain data for a hash: all fields, but for the ADDED ones at their default."""
-    return without_added(asdict(options), options)
-
-
-def without_added(plain: Mapping[str, Any], options: Any) -> dict[str, Any]:
-    """`plain`, the plain data of the dataclass `options`, without ADDED fields at their default, at any depth."""
-    kept = dict(plain)
-    for entry in fields(options):
-        value = getattr(options, entry.name)
-        default = entry.default if entry.default_factory is MISSING else entry.default_factory()
-        if entry.metadata.get("unkeyed") or (entry.metadata.get("added") and value == default):
-            del kept[entry.name]
-        elif is_dataclass(value):
-            kept[entry.name] = without_added(kept[entry.name], value)
-    return kept
-
-
-class Store:
-    """A folder of stage results; `shipped` is looked through first.
-
-    `on_start` hears of every stage that is made. Without `wait`, a stage that another process is making is `Busy`.
-    `root/made.jsonl` has a line for every stage that was completed: when, where, and what it took.
-    """
-
-    def __init__(
-        self,
-        root: Path,
-        on_start: Callable[[str], None] = lambda name: None,
-        shipped: Path = SHIPPED,
-        wait: bool = True,
-    ) -> None:
-        self.root, self.on_start, self.shipped, self.wait = root, on_start, shipped, wait
-
-    def stage(
-        self,
-        name: str,
-        key: Mapping[str, Any],
-        make: Callable[[Path], tuple[Cost, Mapping[str, Any]]],
-    ) -> StageResult:
-        """The result of the stage `name` that `key` determines; `make` fills an empty folder if it is not stored.
-
-        `make` returns what it cost and small facts to keep; whatever it raises is raised here, and no result is stored.
-        The sub-folder `resume` of what it is given outlives a `make` that did not finish; it is no part of the result.
-        Raises Busy if another process is making it and `wait` is off.
-        """
-        digest = content_hash({"stage": name, **key})
-        shipped = self.shipped / name / digest
-        if is_complete(shipped) and not damage(shipped):
-            return _read(name, digest, shipped, made_here=False)
-        folder = self.root / name / digest
-        if is_complete(folder) and not damage(folder):
-            return _read(name, digest, folder, made_here=False)
-        with lease(folder.with_suffix(".lock"), self.wait) as held:
-            if is_complete(folder):  # made while we waited, or damaged
-                if not (why := damage(folder)):
-                    return _read(name, digest, folder, made_here=False)
-                log.warning("store: %s: moved to %s, and made again", why, self._set_aside(folder))
-            self.on_start(name)
-            partial = self._partial(folder)
-            self._make(name, partial, key, make)
-            if held.compromise is not None:
-                raise RuntimeError(f"store: the lease on {folder} was lost ({held.compromise.reason}); start again")
-            if folder.exists():  # without its stage.json: not a result
-                shutil.rmtree(folder)
-            partial.rename(folder)
-            sync(folder.parent)
-            result = _read(name, digest, folder, made_here=True)
-            self._note(result)
-        return result
-
-    def _partial(self, folder: Path) -> Path:
-        """An empty folder beside the final one, with what a dead maker left to go on from."""
-        partial = folder.with_name(f"{folder.name}.partial-{secrets.token_hex(4)}")
-        partial.mkdir()
-        for left in sorted(folder.parent.glob(f"{folder.name}.partial*")):
-            if left != partial:  # under a name of ours, so that a maker that was slow and not dead cannot finish it
-                if (left / "resume").is_dir() and not (partial / "resume").exists():
-                    (left / "resume").rename(partial / "resume")
-                shutil.rmtree(left, ignore_errors=True)
-        return partial
-
-    def _make(self, name: str, partial: Path, key: Mapping[str, Any], make: Callable) -> None:
-        begin = time.perf_counter()
-        try:
-            cost, facts = make(partial)
-        except BaseException:
-            if not (partial / "resume").is_dir():  # nothing to go on from
-                shutil.rmtree(partial, ignore_errors=True)
-            raise
-        seconds = time.perf_counter() - begin
-        shutil.rmtree(partial / "resume", ignore_errors=True)
-        files = [p for p in sorted(partial.rglob("*")) if p.is_file()]
-        record = {
-            "stage": name,
-            "key": key,
-            "cost": asdict(cost),
-            "seconds": seconds,
-            "facts": facts,
-            "sizes": {str(p.relative_to(partial)): p.stat().st_size for p in files},
-            "sha256": {str(p.relative_to(partial)): _digest_on_disk(p) for p in files},
-        }
-        write_text(partial / "stage.json", json.dumps(record, indent=1))
-        for inner in {p.parent for p in files} | {partial}:
-            sync(inner)
-
-    def _set_aside(self, folder: Path) -> Path:
-        aside = self.root / "damaged" / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
-        aside.parent.mkdir(exist_ok=True)
-        folder.rename(aside)
-        return aside
-
-    def _note(self, result: StageResult) -> None:
-        line = {
-            "stage": result.name,
-            "hash": result.hash,
-            "at": time.time(),
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "seconds": result.seconds,
-            "flops": result.cost.flops_training + result.cost.flops_sampling,
-        }
-        append_line(self.root / "made.jsonl", json.dumps(line))
-
-
-def tidy(root: Path) -> None:
-    """Remove what dead processes left of stages that are complete: half-made folders beside them, and markers."""
-    for marker in root.glob("*/*.lock"):
-        is_held(marker)  # a dead owner's is removed
-    for partial in root.glob("*/*.partial-*"):
-        folder = partial.with_name(partial.name.partition(".")[0])
-        if is_complete(folder) and not is_held(folder.with_suffix(".lock")):
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def is_complete(folder: Path) -> bool:
-    return (folder / "stage.json").exists()
-
-
-def damage(folder: Path) -> str | None:
-    """What of the complete stage in `folder` is not as its manifest says, in words; None: nothing.
-
-    Contents are read once a process, sizes each time. A stage stored before there were digests has sizes alone.
-    """
-    try:
+def ls(store: Path) -> int:
+    for folder in stages(store):
         record = json.loads((folder / "stage.json").read_text())
-        sizes, digests = record["sizes"], record.get("sha256", {})
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{folder / 'stage.json'} cannot be read"
-    for file, size in sizes.items():
-        path = folder / file
-        if not path.is_file() or path.stat().st_size != size:
-            return f"{path} is missing or truncated"
-        if file in digests and _digest_of(path, size, path.stat().st_mtime_ns) != digests[file]:
-            return f"{path} is damaged"
-    return None
+        flops = record["cost"]["flops_training"] + record["cost"]["flops_sampling"]
+        name = f"{folder.parent.name}/{folder.name}"
+        print(f"{name:32} {size(folder) / 1e6:9.2f} MB {record['seconds']:9.1f} s {flops:9.2e} FLOPs")
+    return 0
 
 
-def _read(name: str, digest: str, folder: Path, made_here: bool) -> StageResult:
-    record = json.loads((folder / "stage.json").read_text())
-    return StageResult(name, digest, folder, Cost(**record["cost"]), record["seconds"], made_here, record["facts"])
+def du(store: Path) -> int:
+    sizes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for folder in (path for path in store.glob("*/*") if path.is_dir()):
+        kind = folder.parent.name if is_stage(folder) else "half-made"
+        sizes[kind] += size(folder)
+        counts[kind] += 1
+    for kind, total in sizes.most_common():
+        print(f"{kind:12} {counts[kind]:6} {total / 1e6:10.2f} MB")
+    print(f"{'in all':12} {counts.total():6} {sizes.total() / 1e6:10.2f} MB")
+    return 0
 
 
-@functools.cache
-def _digest_of(path: Path, size: int, changed: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def verify(store: Path) -> int:
+    found = list(stages(store))
+    damaged = [why for folder in tqdm(found, unit=" stages", disable=None) if (why := damage(folder))]
+    for why in damaged:
+        print(why)
+    print(f"{store}: {len(found)} stages, {len(damaged)} damaged")
+    return int(bool(damaged))
 
 
-def _digest_on_disk(path: Path) -> str:
-    """SHA-256 of a file that is written through to the disk."""
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())
-    return digest
+def collect_garbage(store: Path, sweeps: Sequence[Path], dry_run: bool) -> int:
+    """Refuses without a sweep to keep, and a sweep that has no runs: a slip of the pen would cost everything."""
+    kept: set[str] = set()
+    for sweep in sweeps:
+        if not (sweep / "runs").is_dir():
+            print(f"--keep-sweep {sweep}: no runs there; allowed is the output folder of a sweep", file=sys.stderr)
+            return 2
+        kept |= used(sweep)
+    if not sweeps:
+        print("gc: name what is to stay: --keep-sweep SWEEP ...", file=sys.stderr)
+        return 2
+    freed = 0
+    for folder in sorted(path for path in store.glob("*/*") if path.is_dir()):
+        name = folder.name.partition(".partial")[0]
+        if (is_stage(folder) and is_complete(folder) and name in kept) or is_held(folder.with_name(f"{name}.lock")):
+            continue
+        print(f"{'would remove' if dry_run else 'removed'} {folder.parent.name}/{folder.name}")
+        freed += size(folder)
+        if not dry_run:
+            shutil.rmtree(folder)
+    print(f"{store}: {freed / 1e6:.2f} MB {'to be freed' if dry_run else 'freed'}")
+    return 0
+
+
+def used(sweep: Path) -> set[str]:
+    """Hashes of the stages that the runs of a sweep have looked for, those that are not done included."""
+    hashes: set[str] = set()
+    for file in (sweep / "runs").glob("*/stages.jsonl"):
+        hashes |= {line["hash"] for text in file.read_text().splitlines() if "hash" in (line := json.loads(text))}
+    for file in (sweep / "runs").glob("*/row.json"):  # also of runs from before there were such files
+        hashes |= set(json.loads(file.read_text())["hashes"].values())
+    return hashes
 
 
 if __name__ == "__main__":
-    from synth_scaling.store_command import main
-
     sys.exit(main(sys.argv[1:]))

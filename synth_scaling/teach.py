@@ -20,13 +20,15 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from tqdm import tqdm
 
-from synth_scaling.cli import configs, refuse
-from synth_scaling.config import ConfigError, register_schemas
-from synth_scaling.contamination import TestSet
-from synth_scaling.jsonl import write_rows
+from synth_scaling.config.hydra_errors import refuse
+from synth_scaling.config.schema import register_schemas
+from synth_scaling.config.search_path import configs
+from synth_scaling.core.validation import ConfigError
+from synth_scaling.data.contamination import TestSet
+from synth_scaling.data.teacher_file import held_out_questions
+from synth_scaling.system.jsonl import write_rows
 from synth_scaling.tasks import TASKS, make_task
 from synth_scaling.tasks.questions import QuestionTask
-from synth_scaling.teacher_data import held_out_questions
 from synth_scaling.teaching.budget import Budget
 from synth_scaling.teaching.client import Client, prices_of
 from synth_scaling.teaching.collection import Collection, Recipe, collect

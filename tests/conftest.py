@@ -21,10 +21,12 @@ settings.register_profile("fixed", derandomize=True, deadline=None)  # HYPOTHESI
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 torch.set_num_threads(1)
 
-from synth_scaling.codec import Codec  # noqa: E402 (threads are set before torch works)
-from synth_scaling.models import TinyLlama, create_tiny_llama  # noqa: E402
-from synth_scaling.sampling import Engine, EngineOptions, engine_for  # noqa: E402
-from synth_scaling.smollm2 import convert  # noqa: E402
+from synth_scaling.models.codec import Codec  # noqa: E402 (threads are set before torch works)
+from synth_scaling.models.smollm2 import convert  # noqa: E402
+from synth_scaling.models.tiny_llama import TinyLlama, create_tiny_llama  # noqa: E402
+from synth_scaling.sampling.engine import Engine  # noqa: E402
+from synth_scaling.sampling.factory import engine_for  # noqa: E402
+from synth_scaling.sampling.options import EngineOptions  # noqa: E402
 from synth_scaling.tasks.maze import Maze, MazeOptions  # noqa: E402
 from synth_scaling.training.options import TrainerOptions  # noqa: E402
 

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.bootstrap import DRAWS
-from analysis.claims import credit, difficulty, multiples, negatives, pairs, positives, power_law, spurious, star_graph
+from analysis.claims import (
+    credit,
+    difficulty,
+    multiples,
+    negatives,
+    pairs,
+    positives,
+    power_law,
+    spurious,
+    star_graph,
+)
 from analysis.claims.claim import Claim, Verdict
 from analysis.claims.evidence import Evidence
-from analysis.rows import Results
+from analysis.data.results import Results
+from analysis.stats.bootstrap import DRAWS
 
 __all__ = ["CLAIMS", "Claim", "Verdict", "claims"]
 

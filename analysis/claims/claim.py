@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.bootstrap import LEVEL
-from analysis.components import Statistic
-from analysis.estimates import Estimate, Sample, estimate, more_data, narrowing
+from analysis.stats.bootstrap import LEVEL
+from analysis.stats.estimates import Estimate, Sample, estimate, more_data, narrowing
+from analysis.stats.variance import Statistic
 
 MAIN_SWEEP, ABLATIONS = "sweeps/maze_full.yaml", "sweeps/maze_ablations.yaml"
 Verdict = Literal["holds", "contradicted", "not resolved", "not run"]

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cells import Cell
+from analysis.arrays import Floats
 from analysis.claims.claim import ABLATIONS, PLAIN, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence
-from analysis.estimates import Sample, estimate
-from analysis.laws import Floats
-from analysis.scans import scan, settings
+from analysis.data.cells import Cell
+from analysis.data.scans import scan, settings
+from analysis.stats.estimates import Sample, estimate
 
 METHOD = "step_dpo"
 KEPT = 0.5

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.cells import Cell
+from analysis.arrays import Floats
 from analysis.claims.claim import POINTS, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence, by_size
-from analysis.estimates import Sample
-from analysis.laws import Floats
+from analysis.data.cells import Cell
+from analysis.stats.estimates import Sample
 
 METHOD = "step_dpo"
 THIRDS = ("hard", "easy")

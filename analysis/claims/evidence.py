@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cells import Cell, SizeKey, size_cells
-from analysis.components import Statistic
-from analysis.estimates import Points, Sample
-from analysis.laws import Floats
-from analysis.rows import Results
+from analysis.arrays import Floats
+from analysis.data.cells import Cell, SizeKey, size_cells
+from analysis.data.results import Results
+from analysis.stats.estimates import Points, Sample
+from analysis.stats.variance import Statistic
 
 BASELINE = "sft"
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from analysis.arrays import Floats
 from analysis.claims.claim import FACTOR, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence, by_size
-from analysis.components import Statistic
-from analysis.curves import fit_curve
-from analysis.estimates import Estimate, Points, more_data, narrowing
 from analysis.fits.power import fit_draws
-from analysis.laws import Floats
-from analysis.multipliers import Multiplier, multiplier
-from analysis.summaries import Summary, summarise
+from analysis.stats.estimates import Estimate, Points, more_data, narrowing
+from analysis.stats.variance import Statistic
+from analysis.study.curves import fit_curve
+from analysis.study.mean_multipliers import Summary, summarise
+from analysis.study.multipliers import Multiplier, multiplier
 
 FIGURE = "multipliers"
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from analysis.arrays import Floats
 from analysis.claims.claim import ABLATIONS, PLAIN, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence, by_size
-from analysis.comparison import gain_share
-from analysis.estimates import Sample
+from analysis.data.scans import Grid, grid
 from analysis.fits.joint import fit_joint_draws
-from analysis.laws import Floats
-from analysis.scans import Grid, grid
+from analysis.stats.estimates import Sample
+from analysis.study.differences import gain_share
 
 METHOD, CONTROL = "step_dpo", "step_sft"
 LEAST_SHARE = 0.1

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.bootstrap import LEVEL, percentile_interval
-from analysis.cells import SizeKey
+from analysis.arrays import Floats
 from analysis.claims.claim import CHANGE, PLAIN, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence, by_size, log_ratio
-from analysis.laws import Floats
+from analysis.data.cells import SizeKey
+from analysis.stats.bootstrap import LEVEL, percentile_interval
 
 NO_GAIN = 0.1  # a gain of less than this share of the error counts as none
 SAME = 0.25  # of step_dpo's gain over the baseline

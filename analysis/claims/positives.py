@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.bootstrap import LEVEL
 from analysis.claims.claim import ABLATIONS, CHANGE, Claim, Question, Rule
 from analysis.claims.evidence import Evidence, log_ratio
-from analysis.estimates import Sample
-from analysis.scans import scan
+from analysis.data.scans import scan
+from analysis.stats.bootstrap import LEVEL
+from analysis.stats.estimates import Sample
 
 QUESTION = Question(
     "too many self-generated positives a problem worsen test error",

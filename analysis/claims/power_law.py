@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cells import Cell, SizeKey
+from analysis.arrays import Floats
 from analysis.claims.claim import PLAIN, POINTS, Claim, Question, Rule, Scale
 from analysis.claims.evidence import BASELINE, Evidence
-from analysis.comparison import compare_sizes
-from analysis.components import Statistic
+from analysis.data.cells import Cell, SizeKey
 from analysis.fits.power import fit_draws
-from analysis.laws import Floats
+from analysis.stats.variance import Statistic
+from analysis.study.differences import compare_sizes
 
 MOST_BEND = 0.25  # of the exponent
 SWEEP = f'{BASELINE} over four sizes N or more (rows with figure "size")'

@@ -6,10 +6,10 @@ import math
 
 import pandas as pd
 
-from analysis.bootstrap import LEVEL
 from analysis.claims.claim import POINTS, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence
-from analysis.estimates import MOST_SEEDS, Estimate, narrowing, phrase
+from analysis.stats.bootstrap import LEVEL
+from analysis.stats.estimates import MOST_SEEDS, Estimate, narrowing, phrase
 
 METHOD = "step_dpo"
 

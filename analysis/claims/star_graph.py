@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cells import cells
+from analysis.arrays import Floats
 from analysis.claims.claim import POINTS, Claim, Question, Rule
 from analysis.claims.evidence import Evidence
-from analysis.estimates import Sample
-from analysis.laws import Floats
-from analysis.scans import settings
+from analysis.data.cells import cells
+from analysis.data.scans import settings
+from analysis.stats.estimates import Sample
 
 TASK = "star_graph"
 MARGIN = 0.05  # accuracy this much above 1/degree is still a guess

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from analysis.data.results import Results
 from analysis.figures import (
     ablations,
     error_against_flops,
@@ -19,9 +20,8 @@ from analysis.figures import (
     step_values,
     teacher_against_self,
 )
-from analysis.figures.material import Material, material
-from analysis.figures.saving import Drawing, MissingRunsError, save
-from analysis.rows import Results
+from analysis.figures.drawing import Drawing, MissingRunsError, save
+from analysis.figures.inputs import Material, material
 
 FIGURES: dict[str, Callable[[Material], Drawing]] = {
     "error_against_n": error_against_n.draw,

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.figures.material import (
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import (
     BASELINE,
     Material,
     fill,
@@ -17,7 +18,6 @@ from analysis.figures.material import (
     rows_of,
     setting,
 )
-from analysis.figures.saving import Drawing
 
 METHOD = "step_dpo"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.figures.material import Material, methods_of, missing, numbers, rows_of
-from analysis.figures.saving import Drawing
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import Material, methods_of, missing, numbers, rows_of
 
 SPENT = ["flops_training", "flops_sampling"]
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.bootstrap import percentile_interval
-from analysis.figures.material import BASELINE, Material, methods_of, numbers
-from analysis.figures.saving import Drawing
-from analysis.laws import FloorLaw, RectifiedLaw
-from analysis.multipliers import Multiplier
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import BASELINE, Material, methods_of, numbers
+from analysis.fits.laws import FloorLaw, RectifiedLaw
+from analysis.stats.bootstrap import percentile_interval
+from analysis.study.multipliers import Multiplier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

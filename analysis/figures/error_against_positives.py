@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.figures.material import Material, fill, interval_table, missing
-from analysis.figures.saving import Drawing
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import Material, fill, interval_table, missing
 
 # One look a line, for sizes from small to large: shades of RFT's own colour.
 SHADES = ("#F0B94D", "#B97A00", "#6B4600", "#2E1E00")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.figures.material import Material
-from analysis.figures.saving import Drawing
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import Material
 from analysis.figures.variants import draw_variants
 
 METHODS = ("rft", "rft_filtered")

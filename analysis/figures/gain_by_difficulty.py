@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import resample
-from analysis.cells import Cell, SizeKey, cells
-from analysis.comparison import difference
-from analysis.figures.material import BASELINE, Material, missing, most_common_size, rows_of
-from analysis.figures.saving import Drawing
+from analysis.data.cells import Cell, SizeKey, cells
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import BASELINE, Material, missing, most_common_size, rows_of
+from analysis.stats.bootstrap import resample
+from analysis.study.differences import difference
 
 EDGES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)  # of the pass rate; each bin holds its lower edge, the last both
 FEWEST = 5  # problems: a bin with fewer is left out

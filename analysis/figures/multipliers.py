@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from analysis.figures.material import BASELINE, SWEEP, Material, methods_of
-from analysis.figures.saving import Drawing, MissingRunsError
+from analysis.figures.drawing import Drawing, MissingRunsError
+from analysis.figures.inputs import BASELINE, SWEEP, Material, methods_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.bootstrap import percentile_interval, resample
-from analysis.figures.material import BASELINE, Material, missing, numbers, rows_of
-from analysis.figures.saving import Drawing
-from analysis.scans import Grid, grid
+from analysis.data.scans import Grid, grid
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import BASELINE, Material, missing, numbers, rows_of
+from analysis.stats.bootstrap import percentile_interval, resample
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.figures.material import STAR_GRAPH, Material, interval_table, methods_of, setting
-from analysis.figures.saving import Drawing, MissingRunsError
-from analysis.rows import Results
+from analysis.data.results import Results
+from analysis.figures.drawing import Drawing, MissingRunsError
+from analysis.figures.inputs import STAR_GRAPH, Material, interval_table, methods_of, setting
 
 SWEEP = "sweeps/star_graph.yaml"
 PANELS = 3  # at most

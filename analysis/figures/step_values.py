@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.figures.material import BASELINE, Material, methods_of, missing, most_common_size, rows_of
-from analysis.figures.saving import Drawing
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import BASELINE, Material, methods_of, missing, most_common_size, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.laws import Floats
+from analysis.arrays import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

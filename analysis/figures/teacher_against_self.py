@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.figures.material import Material, fill, interval_table, missing, setting
-from analysis.figures.saving import Drawing
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import Material, fill, interval_table, missing, setting
 
 SOURCES = {"teacher": "teacher's solutions", "self": "one teacher's, k self-generated"}
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.figures.material import (
+from analysis.figures.drawing import Drawing
+from analysis.figures.inputs import (
     BASELINE,
     Material,
     fill,
@@ -16,7 +17,6 @@ from analysis.figures.material import (
     most_common_size,
     rows_of,
 )
-from analysis.figures.saving import Drawing
 
 
 def draw_variants(material: Material, figure: str, methods: Sequence[str], caption: str) -> Drawing:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
+from analysis.arrays import Floats
 from analysis.fits.fit import Fit, counts
+from analysis.fits.laws import Law
 from analysis.fits.power import fit_power_law
 from analysis.fits.size_laws import LawName, size_shape
 from analysis.fits.solving import refit_counts, resample_counts, solve_counts
 from analysis.fits.values import as_fit
-from analysis.laws import Floats, Law
 
 
 def fit_counts(law: LawName, sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike) -> Fit[Law]:

@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from analysis.laws import Floats, Law
+from analysis.arrays import Floats
+from analysis.fits.laws import Law
 
 AnyLaw = TypeVar("AnyLaw", covariant=True)
 

@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from analysis.arrays import Floats
 from analysis.fits.fit import aicc, counts, parameters, size_range
+from analysis.fits.joint_laws import AdditiveLaw, EffectiveLaw
 from analysis.fits.losses import HUBER_DELTA
 from analysis.fits.shapes import Shape
 from analysis.fits.solving import (
@@ -22,8 +24,6 @@ from analysis.fits.solving import (
 )
 from analysis.fits.terms import Constant, Effective, Power
 from analysis.fits.values import positive
-from analysis.joint_laws import AdditiveLaw, EffectiveLaw
-from analysis.laws import Floats
 
 JointName = Literal["effective", "additive"]
 

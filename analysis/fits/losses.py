@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
-from analysis.laws import Floats
+from analysis.arrays import Floats
 
 HUBER_DELTA = 1e-3  # customary since Hoffmann et al. 2022 (arXiv 2203.15556)
 

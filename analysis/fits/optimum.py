@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from analysis.arrays import Floats
 from analysis.fits.losses import Loss
 from analysis.fits.shapes import Shape
-from analysis.laws import Floats
 
 Mask = npt.NDArray[np.bool_]
 MAX_STEPS = 500

@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from analysis.binomial import log_likelihood
+from analysis.arrays import Floats
 from analysis.fits.fit import Fit, counts, over_dispersion, pearson, rows, size_range
-from analysis.laws import Floats, PowerLaw
+from analysis.fits.laws import PowerLaw
+from analysis.stats.binomial import log_likelihood
 
 # A fitted end that expects fewer errors than this among all that was tested there cannot be told from none;
 # without it the exponent of a curve that reaches 0 errors would run off to infinity.

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analysis.arrays import Floats
 from analysis.fits.terms import Term
-from analysis.laws import Floats
 
 LARGEST = 1e15  # of a coefficient, in units of the data's own level
 

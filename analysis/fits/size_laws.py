@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from analysis.arrays import Floats
+from analysis.fits.laws import FloorLaw, Law, PowerLaw, RectifiedLaw, TurningLaw
 from analysis.fits.shapes import Shape
 from analysis.fits.terms import Constant, Power, Rising, Saturating
-from analysis.laws import Floats, FloorLaw, Law, PowerLaw, RectifiedLaw, TurningLaw
 
 LawName = Literal["power", "floor", "rectified", "turning"]
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from analysis.arrays import Floats
 from analysis.fits.fit import over_dispersion, pearson, rows
 from analysis.fits.losses import BinomialLoss, HuberLoss, Loss, huber_log_likelihood
 from analysis.fits.optimum import FAINT, covariance, descend, search
 from analysis.fits.shapes import Shape
-from analysis.laws import Floats
 
 # A robust loss is approached from least squares through wider ones: it has kinks to be caught in.
 APPROACH = (math.inf, 100.0, 30.0, 10.0, 3.0, 1.0)

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from scipy.special import expit
 
-from analysis.laws import Floats
+from analysis.arrays import Floats
 
 # The most that a term may change by over the range fitted, in powers of e; an exponent there is a limit, no estimate.
 STEEPEST = 60.0

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from analysis.arrays import Floats
 from analysis.fits.fit import Fit, size_range
+from analysis.fits.laws import Law
 from analysis.fits.losses import HUBER_DELTA
 from analysis.fits.size_laws import LawName, make, size_shape
 from analysis.fits.solving import Solution, refit_values, resample_values, solve_values
-from analysis.laws import Floats, Law
 
 
 def fit_values(law: LawName, sizes: npt.ArrayLike, values: npt.ArrayLike, delta: float = HUBER_DELTA) -> Fit[Law]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from analysis.laws import Floats
-from analysis.layouts import InputError
-from analysis.rows import Results
-from analysis.scans import flops
+from analysis.arrays import Floats
+from analysis.data.files import InputError
+from analysis.data.flops import flops
+from analysis.data.results import Results
 
 
 @dataclass(frozen=True)

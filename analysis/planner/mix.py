@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.bootstrap import resample
+from analysis.arrays import Floats
+from analysis.data.files import InputError
+from analysis.data.scans import Grid, Kind
 from analysis.fits.joint import fit_joint, fit_joint_draws
-from analysis.laws import Floats
-from analysis.layouts import InputError
 from analysis.planner.options import FAR, PAST, REACH, ROUNDING, Candidate, Option, Refusal, interval, number
-from analysis.scans import Grid, Kind
+from analysis.stats.bootstrap import resample
 
 
 @dataclass(frozen=True)

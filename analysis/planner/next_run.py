@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.cells import Cell, SizeKey, sizes_of
-from analysis.components import Components, components
+from analysis.arrays import Floats
+from analysis.data.cells import Cell, SizeKey, sizes_of
+from analysis.data.files import InputError
 from analysis.fits.power import fit_draws
-from analysis.laws import Floats
-from analysis.layouts import InputError
+from analysis.stats.variance import Components, components
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.bootstrap import LEVEL
-from analysis.curves import Curve
-from analysis.laws import Floats
+from analysis.arrays import Floats
 from analysis.planner.costs import CostLaw
+from analysis.stats.bootstrap import LEVEL
+from analysis.study.curves import Curve
 
 REACH = 4  # times the largest run: as far as a law is taken without being asked
 PAST = f"past {REACH}x its largest run"

@@ -26,10 +26,10 @@ from dataclasses import dataclass, field
 from math import ceil, log
 from typing import Literal
 
+from synth_scaling.core.records import PrefixValue, Response, ResponseValues
 from synth_scaling.credit.bisection import last_alive, middle, rollouts_of
 from synth_scaling.credit.evidence import Known, right_of
 from synth_scaling.credit.values import Prefix, located_values
-from synth_scaling.records import PrefixValue, Response, ResponseValues
 
 
 @dataclass(frozen=True)

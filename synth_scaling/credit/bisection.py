@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from synth_scaling.core.records import PrefixValue, Response, ResponseValues
 from synth_scaling.credit.evidence import Known
 from synth_scaling.credit.values import Prefix, located_values
-from synth_scaling.records import PrefixValue, Response, ResponseValues
 
 
 @dataclass(frozen=True)

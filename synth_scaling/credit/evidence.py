@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from synth_scaling.core.records import PrefixValue, Response, ResponseValues
 from synth_scaling.credit.values import Prefix
-from synth_scaling.records import PrefixValue, Response, ResponseValues
 
 Known = Mapping[Prefix, PrefixValue]
 Asked = Mapping[str, Mapping[int, frozenset[tuple[int, ...]]]]  # prefixes by problem and length

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from synth_scaling.core.records import PrefixValue, Response, ResponseValues
 from synth_scaling.credit.evidence import Known
 from synth_scaling.credit.values import Prefix, response_values
-from synth_scaling.records import PrefixValue, Response, ResponseValues
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from synth_scaling.bounds import ConfigError, above_zero, at_least, between, one_of
+from synth_scaling.core.hashing import ADDED
+from synth_scaling.core.validation import ConfigError, above_zero, at_least, between, one_of
 from synth_scaling.credit.adaptive import Adaptive
 from synth_scaling.credit.bisection import Bisection
 from synth_scaling.credit.evidence import Search
 from synth_scaling.credit.exhaustive import Exhaustive
-from synth_scaling.store import ADDED
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from synth_scaling.records import PrefixValue, Response, ResponseValues
+from synth_scaling.core.records import PrefixValue, Response, ResponseValues
 
 Prefix = tuple[str, tuple[int, ...]]  # (problem id, tokens of y_1..y_i)
 PitRule = Literal["lowest", "first_zero"]

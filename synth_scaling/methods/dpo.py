@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+from synth_scaling.core.records import PreferenceRow, Response
 from synth_scaling.methods.method import Graded, Method, PreferenceOptions, by_problem
-from synth_scaling.records import PreferenceRow, Response
 
 
 @dataclass

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Response, ResponseValues
 from synth_scaling.credit import Prefix
-from synth_scaling.records import NLLRow, PreferenceRow, PrefixValue, Response, ResponseValues
 
 Start = Literal["base", "pi_sft"]
 
@@ -69,3 +69,14 @@ def by_problem(responses: Sequence[Response]) -> dict[str, list[Response]]:
     for response in responses:
         groups.setdefault(response.problem, []).append(response)
     return groups
+
+
+_METHOD_CHOICES = {
+    "start": ("base", "pi_sft"),
+    "pairing": ("random", "nearest", "farthest"),
+    "pit": ("lowest", "first_zero"),
+    "rejected": ("step", "rest"),
+    "chosen": ("prefix", "response"),
+    "drop": ("responses", "tokens"),
+    "weight": ("exp", "positive"),
+}

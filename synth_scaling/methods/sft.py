@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth_scaling.core.records import NLLRow
 from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
-from synth_scaling.records import NLLRow
 
 
 @dataclass

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth_scaling.core.records import PreferenceRow
 from synth_scaling.credit import first_pit
 from synth_scaling.methods.method import Graded, Method, PreferenceOptions
-from synth_scaling.records import PreferenceRow
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """Sampling: prompts of token ids in, completions of token ids out. Nothing above this package knows of vLLM."""
 
-from synth_scaling.sampling.engine import Completion, Engine, EngineOptions, close_engines, engine_for
+from synth_scaling.sampling.engine import Completion, Engine
+from synth_scaling.sampling.factory import close_engines, engine_for
+from synth_scaling.sampling.options import EngineOptions
 
 __all__ = ["Completion", "Engine", "EngineOptions", "close_engines", "engine_for"]

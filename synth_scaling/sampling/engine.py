@@ -3,33 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-
-from synth_scaling.store import ADDED, UNKEYED
-
-
-@dataclass
-class EngineOptions:
-    """conf/engine/*.yaml. `memory_gib` is the KV cache on CPU; on GPUs `gpu_memory_share` of the device is taken."""
-
-    name: str = "vllm"
-    dtype: str = "float32"  # or "bfloat16", "float16", or "auto": bfloat16 where CUDA has it
-    max_num_seqs: int = 1024
-    max_batched_tokens: int = 8192
-    memory_gib: int = 1
-    gpu_memory_share: float = 0.5
-    tensor_parallel_size: int = 1
-    eager: bool = True
-    max_model_len: int | None = field(
-        default=None, metadata=ADDED
-    )  # tokens of prompt and response; null: as many as the task allows
-    block_size: int | None = field(default=None, metadata=ADDED)  # tokens of a block of the KV cache; null: vLLM's own
-    seeds: str = field(default="call", metadata=ADDED)  # or "request": of each completion, whatever else is sampled
-    shard: int | None = field(metadata=ADDED, default=None)  # prompts sampled together, with a seed of their own
-    replicas: int = field(metadata=UNKEYED, default=1)  # engines, one a device, that share the shards
-    by_turns: bool = field(metadata=UNKEYED, default=False)  # the engine ends before a training that needs its device
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,34 +61,3 @@ def hit_rate(before: tuple[int, int] | None, after: tuple[int, int] | None) -> f
     if before is None or after is None or before[0] == after[0]:
         return None
     return (after[1] - before[1]) / (after[0] - before[0])
-
-
-_living: dict[str, Engine] = {}
-
-
-def engine_for(options: EngineOptions) -> Engine:
-    """The engine of this process for `options`, started on first use and kept for later runs of a sweep."""
-    key = repr(options)
-    if key not in _living:
-        if options.name != "vllm":
-            raise ValueError(f"engine.name={options.name}: allowed is vllm")
-        close_engines()  # one engine at a time: the old one's memory goes first
-        _living[key] = _made(options)
-    return _living[key]
-
-
-def _made(options: EngineOptions) -> Engine:
-    if options.shard is None and not options.by_turns:
-        from synth_scaling.sampling.vllm import VLLMEngine  # slow import, and only needed when sampling
-
-        return VLLMEngine(options)
-    from synth_scaling.sampling.replicas import Replicas
-
-    return Replicas(options)
-
-
-def close_engines() -> None:
-    """End the engine of this process, if there is one."""
-    for engine in _living.values():
-        engine.close()
-    _living.clear()

@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from synth_scaling import interruption
-from synth_scaling.failures import ChildFailed, Reason
-from synth_scaling.sampling.engine import Completion, EngineOptions
+from synth_scaling.sampling.engine import Completion
+from synth_scaling.sampling.options import EngineOptions
+from synth_scaling.system import signals
+from synth_scaling.system.failures import ChildFailed, Reason
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
@@ -62,7 +63,7 @@ class Replicas:
 
         def keep_busy(pool: ProcessPoolExecutor) -> None:
             while (start := shards.get()) is not None:
-                interruption.check()
+                signals.check()
                 part = slice(start, start + size)
                 one_seed = self.options.shard is None or self.options.seeds == "request"
                 own = seed if one_seed else shard_seed(seed, start // size)
@@ -82,7 +83,7 @@ class Replicas:
                     self._kill()  # the other engines need not finish what nobody waits for
                     raise
         except BrokenProcessPool:
-            interruption.check()
+            signals.check()
             line = "a process of the engine ended by itself: is there enough memory?"
             raise ChildFailed(Reason("engine_died", line), "the next call starts a new one") from None
         return [completions for start in starts for completions in found[start]]
@@ -135,7 +136,7 @@ _engine: Any = None
 def _begin(options: EngineOptions, devices: str) -> None:
     global _engine
     os.environ[VISIBLE] = devices  # before torch looks
-    for number in interruption.SIGNALS:  # who is told to stop is the parent, which ends this process
+    for number in signals.SIGNALS:  # who is told to stop is the parent, which ends this process
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.disable(logging.WARNING)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from synth_scaling.codec import Codec
-from synth_scaling.costs import sampling_flops
+from synth_scaling.core.flops import sampling_flops
+from synth_scaling.core.records import PrefixValue, Problem, Response
+from synth_scaling.core.stage import Cost
 from synth_scaling.credit import Draw, Prefix, Search, asked_prefixes, from_rollouts, learned
-from synth_scaling.records import PrefixValue, Problem, Response
+from synth_scaling.models.codec import Codec
 from synth_scaling.sampling.engine import Completion, Engine
-from synth_scaling.store import Cost
 from synth_scaling.tasks.task import Task, grade_all
 
 log = logging.getLogger("synth_scaling")

@@ -21,9 +21,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from synth_scaling import interruption
-from synth_scaling.pretrained import end_tokens, tensor_names
-from synth_scaling.sampling.engine import Completion, EngineOptions
+from synth_scaling.models.pretrained import end_tokens, tensor_names
+from synth_scaling.sampling.engine import Completion
+from synth_scaling.sampling.options import EngineOptions
+from synth_scaling.system import signals
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,7 @@ class VLLMEngine:
         import torch
         from vllm import SamplingParams
 
-        interruption.check()
+        signals.check()
         self._llm.reset_prefix_cache()  # what earlier calls left behind must not change how this one is computed
         torch.manual_seed(seed)
         common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=self._ends, detokenize=False)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from synth_scaling.records import Problem
+from synth_scaling.core.records import Problem
 from synth_scaling.tasks.task import Split
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

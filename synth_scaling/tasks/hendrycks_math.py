@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass, field
 from functools import partial
 
+from synth_scaling.core.hashing import UNKEYED
 from synth_scaling.grading.answers import boxes
-from synth_scaling.jsonl import text_at
-from synth_scaling.store import UNKEYED
+from synth_scaling.system.jsonl import text_at
 from synth_scaling.tasks.files import FileTask
 from synth_scaling.tasks.questions import Question, Wording
 from synth_scaling.tasks.sources import Row

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synth_scaling.records import Problem
+from synth_scaling.core.records import Problem
 from synth_scaling.tasks.task import Split
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth_scaling.core.records import Problem
 from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.numbers import rational
 from synth_scaling.grading.rewards import Grades, Kind, grade
-from synth_scaling.records import Problem
 from synth_scaling.tasks.task import Split
 
 _STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")

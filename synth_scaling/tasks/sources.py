@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synth_scaling.jsonl import SUFFIXES, content_digest, read_rows
+from synth_scaling.system.jsonl import SUFFIXES, content_digest, read_rows
 
 Row = tuple[Path, int, dict[str, Any]]  # where it is from: file and line (or hub part and row); and what it says
 

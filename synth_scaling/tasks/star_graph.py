@@ -18,7 +18,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from synth_scaling.records import Problem
+from synth_scaling.core.records import Problem
 from synth_scaling.tasks.task import Split
 
 NODE = r"(?:0|[1-9][0-9]{0,8})"  # no leading zeros, so that every graph has one spelling

@@ -11,8 +11,8 @@ from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from synth_scaling.core.records import Problem
 from synth_scaling.grading.rewards import Grades
-from synth_scaling.records import Problem
 
 Split = Literal["train", "validation", "test"]
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from synth_scaling.contamination import TestSet
+from synth_scaling.data.contamination import TestSet
 from synth_scaling.tasks.questions import QuestionTask, normalised
 from synth_scaling.teaching.client import Client, OpenAIOptions, RequestFailed, Stopped
 from synth_scaling.teaching.journal import Answer

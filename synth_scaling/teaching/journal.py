@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from synth_scaling.store import content_hash
+from synth_scaling.core.hashing import content_hash
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from synth_scaling.config import ConfigError
+from synth_scaling.core.validation import ConfigError
 from synth_scaling.tasks import TASKS
 from synth_scaling.teaching.budget import BudgetOptions
 from synth_scaling.teaching.client import OpenAIOptions
@@ -45,7 +45,7 @@ class TeachConfig:
 
 
 def register_teach_schemas() -> None:
-    """Tell Hydra the types; those of the tasks come from :func:`synth_scaling.config.register_schemas`."""
+    """Tell Hydra the types; those of the tasks come from :func:`synth_scaling.config.schema.register_schemas`."""
     store = ConfigStore.instance()
     store.store(name="teach_schema", node=TeachConfig)
     store.store(group="teacher", name="schema", node=TeacherOptions)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import SandboxedEnvironment
 
-from synth_scaling.grade import gold_answer
+from synth_scaling.core.records import Problem
 from synth_scaling.grading.answers import final_answer
-from synth_scaling.records import Problem
+from synth_scaling.grading.gold import gold_answer
 from synth_scaling.tasks.questions import QuestionTask
 from synth_scaling.teaching.client import OpenAIOptions, body_of
 from synth_scaling.teaching.journal import Answer, Request

@@ -20,8 +20,8 @@ import torch
 import torch.distributed as dist
 from transformers import Trainer, TrainerCallback
 
-from synth_scaling.atomic import sync
-from synth_scaling.interruption import Interrupted, requested
+from synth_scaling.system.files import sync
+from synth_scaling.system.signals import Interrupted, requested
 
 log = logging.getLogger("synth_scaling")
 

@@ -24,13 +24,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synth_scaling import interruption
-from synth_scaling.failures import ChildFailed, Reason, reason
-from synth_scaling.records import NLLRow, PreferenceRow, read_table, write_table
-from synth_scaling.store import Cost
+from synth_scaling.core.records import NLLRow, PreferenceRow, read_table, write_table
+from synth_scaling.core.stage import Cost
+from synth_scaling.system import signals
+from synth_scaling.system.failures import ChildFailed, Reason, reason
+from synth_scaling.system.usage import peak_device_memory
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 from synth_scaling.training.trainer import Curve, Training
-from synth_scaling.usage import peak_device_memory
 
 ROWS, JOB, COST = "rows.parquet", "job.json", "cost.json"
 
@@ -75,7 +75,7 @@ def train(
 def run_processes(folder: Path, training: Training) -> None:
     """Run the job in `folder` to its end in as many processes as it asks for."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += ["--signals-to-handle=" + ",".join(number.name for number in interruption.SIGNALS)]
+    command += ["--signals-to-handle=" + ",".join(number.name for number in signals.SIGNALS)]
     command += [f"--nproc-per-node={training.options.num_processes}", "-m", __spec__.name, str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(training.threads)}
     for path in folder.glob("error-*.json"):  # of an earlier attempt
@@ -92,8 +92,8 @@ def run_processes(folder: Path, training: Training) -> None:
     told = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
     failures = [json.loads(path.read_text()) for path in told]  # the first failed; the others lost it
     stopped = any(failure["kind"] == "interrupted" for failure in failures)
-    if (by := interruption.requested()) or stopped:
-        raise interruption.Interrupted(by or "a signal to a process of the training")
+    if (by := signals.requested()) or stopped:
+        raise signals.Interrupted(by or "a signal to a process of the training")
     count = training.options.num_processes
     if "SIGKILL" in words or processes.returncode == -signal.SIGKILL:  # who was killed could not say it
         line = f"one of the {count} processes of a training was killed (SIGKILL): is there enough memory?"
@@ -111,7 +111,7 @@ def _wait(processes: subprocess.Popen) -> None:
             processes.wait(timeout=0.5)
             return
         except subprocess.TimeoutExpired:
-            if not told and interruption.requested():
+            if not told and signals.requested():
                 processes.send_signal(signal.SIGTERM)  # torchrun hands it on, and waits 30 seconds
                 told = True
 
@@ -128,7 +128,7 @@ def _train(rows: Any, training: Training, folder: Path, preference: Preference |
 
 def main(folder: Path) -> None:
     """One of the processes. What goes wrong is written beside the job: torchrun says little of it."""
-    interruption.install(insist=False)
+    signals.install(insist=False)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _work(folder)

@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from peft import get_peft_model
 from transformers import TrainingArguments
 
-from synth_scaling.costs import matmul_parameters, training_flops
-from synth_scaling.models import load_tokenizer
-from synth_scaling.records import NLLRow
-from synth_scaling.store import Cost
+from synth_scaling.core.flops import matmul_parameters, training_flops
+from synth_scaling.core.records import NLLRow
+from synth_scaling.core.stage import Cost
+from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.training.batches import IGNORED, Pack, PadRight
 from synth_scaling.training.lora import adapter
 from synth_scaling.training.sharded import ShardedTrainer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from synth_scaling.store import ADDED, UNKEYED
+from synth_scaling.core.hashing import ADDED, UNKEYED
 
 
 @dataclass

@@ -16,10 +16,10 @@ from typing import Any
 from datasets import Dataset, disable_progress_bars
 from trl import DPOConfig, DPOTrainer
 
-from synth_scaling.costs import matmul_parameters, training_flops
-from synth_scaling.models import load_tokenizer
-from synth_scaling.records import PreferenceRow
-from synth_scaling.store import Cost
+from synth_scaling.core.flops import matmul_parameters, training_flops
+from synth_scaling.core.records import PreferenceRow
+from synth_scaling.core.stage import Cost
+from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.training.lora import adapter
 from synth_scaling.training.sharded import ShardedTrainer
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run

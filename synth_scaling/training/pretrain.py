@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from synth_scaling.codec import Codec
-from synth_scaling.models import TinyLlama, create_tiny_llama
-from synth_scaling.records import NLLRow
-from synth_scaling.store import Cost
+from synth_scaling.core.records import NLLRow
+from synth_scaling.core.stage import Cost
+from synth_scaling.models.codec import Codec
+from synth_scaling.models.tiny_llama import TinyLlama, create_tiny_llama
 from synth_scaling.tasks.task import EmbeddedTask
 from synth_scaling.training.nll import train_nll
 from synth_scaling.training.options import LoRAOptions, TrainerOptions

@@ -19,7 +19,7 @@ import transformers
 from peft import get_peft_model
 from transformers import AutoModelForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
-from synth_scaling.models import load_tokenizer
+from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.training.checkpoints import Checkpoints
 from synth_scaling.training.lora import adapter, merged
 from synth_scaling.training.options import TrainerOptions

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.one_node import OneNode
+from tests.support.one_node import OneNode
 from tests.survival.conftest import Small
 
 

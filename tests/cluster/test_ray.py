@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.cluster.processes import of_ray, until
 from tests.cluster.test_slurm import FEW, check, check_order
+from tests.support.processes import of_ray, until
 from tests.survival.conftest import Small
 
 pytestmark = pytest.mark.cluster

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pytest
 
 from synth_scaling import status
-from synth_scaling.launchers import squeue
-from tests.cluster.one_node import OneNode
-from tests.cluster.processes import of_slurm, until
+from synth_scaling.sweep.launchers import squeue
+from tests.support.one_node import OneNode
+from tests.support.processes import of_slurm, until
 from tests.survival.conftest import Small
 
 pytestmark = pytest.mark.cluster

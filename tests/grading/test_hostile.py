@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from hostile import HEAVY, light, whole
 
 from synth_scaling.grading.rewards import grade
+from tests.support.hostile import HEAVY, light, whole
 
 GOLD = {"number": "18", "latex": r"\frac{18}{35}"}
 

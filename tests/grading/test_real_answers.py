@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from shared_data import DATA, needs_shared, rows
 
-from synth_scaling.grade import gold_answer, main
+from synth_scaling.grade import main
+from synth_scaling.grading.gold import gold_answer
 from synth_scaling.grading.numbers import canonical, rational
 from synth_scaling.grading.rewards import grade
+from tests.support.shared_data import DATA, needs_shared, rows
 
 pytestmark = needs_shared
 SYSTEMS = ("6b_finetuning", "175b_verification")

@@ -7,10 +7,10 @@ import os
 import signal
 
 import pytest
-from killers import even, hard
 
 from synth_scaling.grading import workers
 from synth_scaling.grading.rewards import SHORT, grade
+from tests.support.killers import even, hard
 
 KILLED = (13, 29, 31)
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_scaling.core.records import NLLRow, Response, ResponseValues
 from synth_scaling.methods import Graded
 from synth_scaling.methods.advantage_weighted import AdvantageWeightedOptions, advantage_weighted, weights_of
-from synth_scaling.records import NLLRow, Response, ResponseValues
 
 PROMPTS = {"p": (90,)}
 TAUGHT = [Response("p", -1, (1, 2), True, 1)]

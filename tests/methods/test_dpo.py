@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from synth_scaling.core.records import PreferenceRow, Response
 from synth_scaling.methods import METHODS, Graded
 from synth_scaling.methods.dpo import DPOEditDistanceOptions, DPOOptions, dpo
-from synth_scaling.records import PreferenceRow, Response
 
 PROMPTS = {"p": (90,), "q": (91,)}
 TAUGHT = [Response("p", -1, (1, 1, 1), True, 1), Response("q", -1, (2, 2), True, 1)]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from synth_scaling.core.records import NLLRow, Response
 from synth_scaling.methods import METHODS, Graded
 from synth_scaling.methods.rft import RFTOptions, rft
-from synth_scaling.records import NLLRow, Response
-from synth_scaling.selection import positives
+from synth_scaling.sampling.selection import positives
 
 PROMPTS = {"p": (90,), "q": (91, 92)}
 TAUGHT = [Response("p", -1, (1, 2, 3), True, 1), Response("q", -1, (4,), True, 1)]

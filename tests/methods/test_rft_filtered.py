@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from synth_scaling.core.records import NLLRow, Response, ResponseValues
 from synth_scaling.methods import Graded
 from synth_scaling.methods.rft import RFTOptions, rft
 from synth_scaling.methods.rft_filtered import RFTFilteredOptions, rft_filtered
-from synth_scaling.records import NLLRow, Response, ResponseValues
 
 PROMPTS = {"p": (90,)}
 TAUGHT = [Response("p", -1, (1, 2), True, 1)]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from synth_scaling.core.records import NLLRow, Response
 from synth_scaling.methods import METHODS, Graded
 from synth_scaling.methods.sft import SFTOptions, sft
-from synth_scaling.records import NLLRow, Response
 
 PROMPTS = {"p": (90, 91), "q": (92,)}
 TAUGHT = [Response("p", -1, (1, 2, 3), True, 1), Response("q", -1, (4,), True, 1)]

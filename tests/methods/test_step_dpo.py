@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from synth_scaling.core.records import PreferenceRow, PrefixValue, Response, ResponseValues
 from synth_scaling.methods import Graded
 from synth_scaling.methods.dpo import DPOOptions, dpo
 from synth_scaling.methods.step_dpo import StepDPOOptions, step_dpo
-from synth_scaling.records import PreferenceRow, PrefixValue, Response, ResponseValues
 
 PROMPTS = {"p": (90, 91)}
 TAUGHT = [Response("p", -1, (1, 2), True, 1)]

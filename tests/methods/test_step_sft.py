@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synth_scaling.core.records import NLLRow, PrefixValue, Response, ResponseValues
 from synth_scaling.methods import Graded
 from synth_scaling.methods.step_dpo import StepDPOOptions, step_dpo
 from synth_scaling.methods.step_sft import StepSFTOptions, step_sft
-from synth_scaling.records import NLLRow, PrefixValue, Response, ResponseValues
 
 PROMPTS = {"p": (90,), "q": (91, 92)}
 TAUGHT = [Response("p", -1, (1, 2), True, 1), Response("q", -1, (3,), True, 1)]

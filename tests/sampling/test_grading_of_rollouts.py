@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from synth_scaling.codec import Codec
 from synth_scaling.credit import learned
-from synth_scaling.jsonl import write_rows
-from synth_scaling.models import word_tokenizer
+from synth_scaling.models.codec import Codec
+from synth_scaling.models.tokenizer import word_tokenizer
 from synth_scaling.sampling.engine import Completion
 from synth_scaling.sampling.rollouts import sample_completions, sample_responses
+from synth_scaling.system.jsonl import write_rows
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 
 

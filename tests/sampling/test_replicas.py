@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from synth_scaling.codec import Codec
-from synth_scaling.failures import reason
-from synth_scaling.interruption import SIGNALS
-from synth_scaling.sampling import Completion, Engine, EngineOptions
+from synth_scaling.models.codec import Codec
+from synth_scaling.sampling.engine import Completion, Engine
+from synth_scaling.sampling.options import EngineOptions
 from synth_scaling.sampling.replicas import Replicas, devices_of, shard_seed
+from synth_scaling.system.failures import reason
+from synth_scaling.system.signals import SIGNALS
 from synth_scaling.tasks.maze import Maze
 
 pytestmark = pytest.mark.slow

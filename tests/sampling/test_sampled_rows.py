@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from synth_scaling.codec import Codec
+from synth_scaling.core.records import Response
 from synth_scaling.credit import learned
-from synth_scaling.records import Response
-from synth_scaling.sampling import Engine
+from synth_scaling.models.codec import Codec
+from synth_scaling.sampling.engine import Engine
 from synth_scaling.sampling.rollouts import sample_completions, sample_responses
 from synth_scaling.tasks.maze import Maze
 

@@ -15,12 +15,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 from vllm import SamplingParams
 
-from synth_scaling.codec import Codec
+from synth_scaling.core.records import NLLRow, Problem, Response, ResponseValues
 from synth_scaling.credit import learned
 from synth_scaling.methods import METHODS, Graded
-from synth_scaling.prompts import PromptFormat
-from synth_scaling.records import NLLRow, Problem, Response, ResponseValues
-from synth_scaling.sampling import Completion, Engine
+from synth_scaling.models.codec import Codec
+from synth_scaling.models.prompts import PromptFormat
+from synth_scaling.sampling.engine import Completion, Engine
 from synth_scaling.sampling.rollouts import sample_completions
 from synth_scaling.training import nll, preference
 from synth_scaling.training.batches import IGNORED, Pack, PadRight
@@ -28,7 +28,7 @@ from synth_scaling.training.nll import token_nll, train_nll
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 from synth_scaling.training.preference import train_preference
 from synth_scaling.training.trainer import Training, load_model
-from tests.additions import AdditionOptions, Additions
+from tests.support.additions import AdditionOptions, Additions
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ import torch
 from scipy.stats import chisquare
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from synth_scaling.codec import Codec
-from synth_scaling.models import TinyLlama, create_tiny_llama
-from synth_scaling.sampling import Completion, Engine
+from synth_scaling.models.codec import Codec
+from synth_scaling.models.tiny_llama import TinyLlama, create_tiny_llama
+from synth_scaling.sampling.engine import Completion, Engine
 from synth_scaling.tasks.chain import Chain, ChainOptions
 from synth_scaling.tasks.maze import Maze
 

@@ -12,8 +12,9 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from synth_scaling import interruption, status
-from synth_scaling.sweeper import SweepFailed, report
+from synth_scaling import status
+from synth_scaling.sweep.sweeper import SweepFailed, report
+from synth_scaling.system import signals
 from tests.survival.conftest import Small
 
 pytestmark = pytest.mark.slow
@@ -42,7 +43,7 @@ def test_a_finished_sweep_launched_again_computes_nothing(undisturbed: Small) ->
 def test_workers_stop_with_their_launch(undisturbed: Small, small: Callable[..., Small]) -> None:
     """Told to stop, a launch passes it on and says so; killed, it cannot, and its workers see that it is gone."""
     stopped = small("stopped")
-    for number, code in ((signal.SIGTERM, interruption.EXIT_CODE), (signal.SIGKILL, -signal.SIGKILL)):
+    for number, code in ((signal.SIGTERM, signals.EXIT_CODE), (signal.SIGKILL, -signal.SIGKILL)):
         begun, process = stopped.files(), stopped.begin()
         while stopped.files() < begun + 8 and process.poll() is None:
             with suppress(subprocess.TimeoutExpired):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
-from synth_scaling.records import Problem
+from synth_scaling.core.records import Problem
 from synth_scaling.tasks.chain import Chain, ChainOptions
 
 CHAIN = Chain(ChainOptions())

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shared_data import DATA, needs_shared
 
-from synth_scaling.jsonl import write_rows
-from synth_scaling.records import Problem
+from synth_scaling.core.records import Problem
+from synth_scaling.system.jsonl import write_rows
 from synth_scaling.tasks.gsm8k import GSM8K, GSM8KOptions
 from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
@@ -20,6 +19,7 @@ from synth_scaling.tasks.questions import QuestionTask, normalised
 from synth_scaling.tasks.streams import BARREN, Streams
 from synth_scaling.tasks.task import EmbeddedTask, embedded, grade_all
 from synth_scaling.tasks.word_sums import PAIRS, TEMPLATES, WordSums, WordSumsOptions
+from tests.support.shared_data import DATA, needs_shared
 
 RNG = np.random.default_rng(0)
 

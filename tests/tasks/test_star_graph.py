@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
-from synth_scaling.records import Problem
+from synth_scaling.core.records import Problem
 from synth_scaling.tasks.star_graph import Star, StarGraph, StarGraphOptions, read_line, write_line
 
 STAR = StarGraph(StarGraphOptions())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from stand_in import Serve, endpoints
+
+from tests.support.stand_in import Serve, endpoints
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stand_in import Body, Endpoint, Reply, Serve, completion, error
 
 from synth_scaling.teaching.budget import Budget, BudgetOptions, Prices
 from synth_scaling.teaching.client import Client, OpenAIOptions, RequestFailed, Stopped, body_of
 from synth_scaling.teaching.journal import Answer, Journal, Request, Usage
+from tests.support.stand_in import Body, Endpoint, Reply, Serve, completion, error
 
 Outcome = Answer | BaseException
 

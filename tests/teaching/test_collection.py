@@ -7,9 +7,8 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from stand_in import Body, Endpoint, Reply, Serve, completion, error
 
-from synth_scaling.contamination import TestSet
+from synth_scaling.data.contamination import TestSet
 from synth_scaling.tasks.questions import normalised
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 from synth_scaling.teaching.budget import Budget, BudgetOptions, Prices
@@ -17,6 +16,7 @@ from synth_scaling.teaching.client import Client, OpenAIOptions
 from synth_scaling.teaching.collection import Collection, Recipe, collect
 from synth_scaling.teaching.journal import Journal
 from synth_scaling.teaching.recipe import Row, Seed, TeacherOptions
+from tests.support.stand_in import Body, Endpoint, Reply, Serve, completion, error
 
 SEEDS = [Seed(f"train/{i}", f"Seed {i}?", "#### 1", "1") for i in range(40)]
 HELD_OUT = "What is problem 3 of those that nobody may ever train on?"

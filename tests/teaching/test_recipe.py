@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from synth_scaling.records import Problem
+from synth_scaling.core.records import Problem
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 from synth_scaling.teaching.client import OpenAIOptions
 from synth_scaling.teaching.journal import Answer, Usage

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from stand_in import Body, Endpoint, Reply, Serve, completion, error
 
 from synth_scaling import teach
+from synth_scaling.data.teacher_file import Fields, read_teacher_data
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
-from synth_scaling.teacher_data import Fields, read_teacher_data
+from tests.support.stand_in import Body, Endpoint, Reply, Serve, completion, error
 
 KEY = "sk-of-the-test"
 

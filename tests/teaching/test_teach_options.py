@@ -10,8 +10,9 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from synth_scaling.config import ConfigError, register_schemas
-from synth_scaling.config_errors import one_line
+from synth_scaling.config.hydra_errors import one_line
+from synth_scaling.config.schema import register_schemas
+from synth_scaling.core.validation import ConfigError
 from synth_scaling.teach import recipe_of
 from synth_scaling.teaching.options import TeachConfig, register_teach_schemas, typed_teach
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from synth_scaling.codec import Codec
-from synth_scaling.records import NLLRow, PreferenceRow, Response
+from synth_scaling.core.records import NLLRow, PreferenceRow, Response
+from synth_scaling.models.codec import Codec
 from synth_scaling.tasks.maze import Maze
 from synth_scaling.training.options import TrainerOptions
 from synth_scaling.training.trainer import Training

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from synth_scaling.records import NLLRow, PreferenceRow
+from synth_scaling.core.records import NLLRow, PreferenceRow
 from synth_scaling.training.launch import Preference, train
 from synth_scaling.training.options import LoRAOptions
 from synth_scaling.training.trainer import Training, arguments

@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from synth_scaling.costs import matmul_parameters
-from synth_scaling.records import NLLRow, PreferenceRow
+from synth_scaling.core.flops import matmul_parameters
+from synth_scaling.core.records import NLLRow, PreferenceRow
 from synth_scaling.training.nll import train_nll
 from synth_scaling.training.options import LoRAOptions
 from synth_scaling.training.preference import train_preference

@@ -11,9 +11,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from synth_scaling.costs import matmul_parameters
+from synth_scaling.core.flops import matmul_parameters
+from synth_scaling.core.records import NLLRow, Response, ResponseValues
 from synth_scaling.methods import METHODS, Graded
-from synth_scaling.records import NLLRow, Response, ResponseValues
 from synth_scaling.training import nll
 from synth_scaling.training.batches import IGNORED, PadRight
 from synth_scaling.training.nll import example, train_nll, weighted_nll

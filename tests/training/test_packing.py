@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
-from synth_scaling.records import NLLRow
+from synth_scaling.core.records import NLLRow
 from synth_scaling.training import nll
 from synth_scaling.training.batches import IGNORED, Pack, PadRight, first_fit
 from synth_scaling.training.nll import NLLTrainer, example, train_nll, weighted_nll

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForCausalLM
 
-from synth_scaling.costs import matmul_parameters
+from synth_scaling.core.flops import matmul_parameters
+from synth_scaling.core.records import PreferenceRow, Response, ResponseValues
 from synth_scaling.methods import METHODS, Graded
-from synth_scaling.records import PreferenceRow, Response, ResponseValues
 from synth_scaling.training import preference
 from synth_scaling.training.preference import TokenDPOTrainer, train_preference
 from synth_scaling.training.trainer import Training

@@ -10,11 +10,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from synth_scaling.codec import Codec
-from synth_scaling.models import TinyLlama
-from synth_scaling.records import NLLRow, PreferenceRow
-from synth_scaling.sampling import Engine
-from synth_scaling.store import Cost
+from synth_scaling.core.records import NLLRow, PreferenceRow
+from synth_scaling.core.stage import Cost
+from synth_scaling.models.codec import Codec
+from synth_scaling.models.tiny_llama import TinyLlama
+from synth_scaling.sampling.engine import Engine
 from synth_scaling.tasks.maze import Maze
 from synth_scaling.training import pretrain as module
 from synth_scaling.training.options import TrainerOptions

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from synth_scaling.records import NLLRow, PreferenceRow
+from synth_scaling.core.records import NLLRow, PreferenceRow
 from synth_scaling.training.launch import Preference, train
 from synth_scaling.training.options import LoRAOptions
 from synth_scaling.training.trainer import Training

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from synth_scaling.models import TinyLlama
-from synth_scaling.records import NLLRow, PreferenceRow
-from synth_scaling.store import key_of
+from synth_scaling.core.hashing import key_of
+from synth_scaling.core.records import NLLRow, PreferenceRow
+from synth_scaling.models.tiny_llama import TinyLlama
 from synth_scaling.tasks.maze import Maze
 from synth_scaling.training.checkpoints import latest
 from synth_scaling.training.launch import Preference, train

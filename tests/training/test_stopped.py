@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from synth_scaling.failures import ChildFailed, Reason, reason
-from synth_scaling.interruption import EXIT_CODE
-from synth_scaling.records import NLLRow, PreferenceRow, write_table
+from synth_scaling.core.records import NLLRow, PreferenceRow, write_table
+from synth_scaling.system.failures import ChildFailed, Reason, reason
+from synth_scaling.system.signals import EXIT_CODE
 from synth_scaling.training.checkpoints import latest
 from synth_scaling.training.launch import Preference, train
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
@@ -42,7 +42,7 @@ class Apart:
         folder.mkdir(exist_ok=True)
         (folder / "apart.json").write_text(json.dumps(self.told))
         write_table(folder / "given.parquet", self.rows, NLLRow)
-        command = [sys.executable, str(Path(__file__).with_name("apart.py")), str(folder), what]
+        command = [sys.executable, str(Path(__file__).parents[1] / "support" / "apart.py"), str(folder), what]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     def finish(self, name: str) -> bytes:

@@ -1,0 +1,1 @@
+"""Result rows, cells and scans: everything that reads files."""

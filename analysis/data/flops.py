@@ -1,0 +1,33 @@
+"""What the runs of a study spent, in FLOPs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from analysis.data.cells import SizeKey
+from analysis.data.results import Results
+
+SPENT = ("flops_training", "flops_sampling")
+
+
+def flops_by_cell(results: Results) -> dict[SizeKey, float]:
+    """Mean FLOPs of a run, training and sampling together, by (label, N), over the rows of figure "size".
+
+    Pretraining and evaluation are not in them. Cells with a run that does not tell its FLOPs, or spent none, are left
+    out.
+    """
+    rows = results.rows[results.rows["figure"] == "size"]
+    if not set(SPENT) <= set(rows):
+        return {}
+    total = rows[list(SPENT)].astype(float).sum(axis=1, skipna=False)
+    spent: dict[SizeKey, list[float]] = {}
+    for label, size, flops in zip(rows["label"], rows["problems"], total, strict=True):
+        spent.setdefault((str(label), int(size)), []).append(float(flops))
+    return {key: sum(every) / len(every) for key, every in spent.items() if sum(every) > 0}  # NaN is not above 0
+
+
+def flops(rows: pd.DataFrame) -> pd.Series[float]:
+    """Training and sampling FLOPs of each row together; NaN where a row does not tell."""
+    parts = [rows[name] if name in rows else pd.Series(np.nan, index=rows.index) for name in SPENT]
+    return pd.Series(sum(part.astype(float) for part in parts), index=rows.index)

@@ -1,0 +1,106 @@
+"""The rows of a study as one table, with what every run got right."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.data.files import InputError, Run, read, write_collected
+
+
+@dataclass(frozen=True)
+class Results:
+    """The rows of a study and what every run got right.
+
+    Attributes:
+        rows: one row a run, in the order of `layouts.ORDER`, columns by name; nested fields stay Python objects.
+        correct: run -> bool array (P,), aligned on the sorted test problems of the run's task.
+        problems: task -> its P sorted test problem ids.
+        pass_rate: run -> float array (P,), aligned as `correct`: the share right among the samples of the policy before
+            the method; only runs that measured it.
+    """
+
+    rows: pd.DataFrame
+    correct: Mapping[str, npt.NDArray[np.bool_]]
+    problems: Mapping[str, tuple[str, ...]]
+    pass_rate: Mapping[str, npt.NDArray[np.float64]]
+
+    def select(self, task: str | None = None, sweep: str | None = None) -> Results:
+        """The same results with only the rows of one task and sweep. Raises InputError if none are left."""
+        rows = self.rows
+        for field, wanted in (("sweep", sweep), ("task", task)):
+            if wanted is not None:
+                known = sorted(set(rows[field]))
+                rows = rows[rows[field] == wanted]
+                if rows.empty:
+                    raise InputError(f"no rows of {field} {wanted!r}; there are: {', '.join(known)}")
+        return Results(rows.reset_index(drop=True), self.correct, self.problems, self.pass_rate)
+
+
+def load(results: Path) -> Results:
+    """Read a results folder of either layout (see `analysis.data.files`).
+
+    Raises:
+        InputError: a missing folder, no rows, malformed input or a missing field (naming file and line),
+            a run that appears twice, or runs of one task that were tested on different problems.
+    """
+    return _results(read(results))
+
+
+def collect(sources: Sequence[Path], destination: Path) -> int:
+    """Write the rows of all `sources` to `destination` in the collected layout, the same bytes for the same rows.
+
+    Returns the number of rows. Raises InputError as `load` does.
+    """
+    runs = [run for source in sources for run in read(source)]
+    _results(runs)  # for its checks across runs: nothing unsound is ever written
+    write_collected(runs, destination)
+    return len(runs)
+
+
+def _results(runs: Sequence[Run]) -> Results:
+    """Runs as a table; raises InputError as `load` does."""
+    problems: dict[str, tuple[str, ...]] = {}
+    first: dict[str, str] = {}
+    correct: dict[str, npt.NDArray[np.bool_]] = {}
+    pass_rate: dict[str, npt.NDArray[np.float64]] = {}
+    for row, ids, right, rates, where in runs:
+        task, run = row["task"], row["run"]
+        if run in correct:
+            raise InputError(f"{where}: run {run} appears twice")
+        first.setdefault(task, run)
+        if problems.setdefault(task, ids) != ids:
+            apart = len(set(ids) ^ set(problems[task]))
+            raise InputError(
+                f"{where}: run {run} was tested on other problems than run {first[task]} of the same task, "
+                f"{task} ({apart} are in one of the two only)"
+            )
+        correct[run] = right
+        if rates is not None:
+            pass_rate[run] = rates
+    return Results(pd.DataFrame([run.row for run in runs]).sort_index(axis=1), correct, problems, pass_rate)
+
+
+def joined(parts: Sequence[Results]) -> Results:
+    """Several folders as one. Raises InputError where a run, or a task with other test problems, is in two of them."""
+    first, *rest = parts
+    for other in rest:
+        twice = sorted(set(first.correct) & set(other.correct))
+        if twice:
+            raise InputError(f"run {twice[0]} is in two of the folders")
+        for task in sorted(set(first.problems) & set(other.problems)):
+            if first.problems[task] != other.problems[task]:
+                raise InputError(f"the folders hold different test problems of task {task}: give one of them only")
+        first = replace(
+            first,
+            rows=pd.concat([first.rows, other.rows], ignore_index=True),
+            correct={**first.correct, **other.correct},
+            problems={**first.problems, **other.problems},
+            pass_rate={**first.pass_rate, **other.pass_rate},
+        )
+    return first

@@ -1,0 +1,51 @@
+"""Joint laws of error over P positives and M negatives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.arrays import Floats
+
+
+@dataclass(frozen=True)
+class EffectiveLaw:
+    """error(P, M) = floor + amplitude * (P + kappa * M) ** -exponent: a negative is worth kappa positives.
+
+    A negative kappa says that negatives hurt.
+    """
+
+    floor: float
+    amplitude: float
+    exponent: float
+    kappa: float
+
+    def predict(self, positives: npt.ArrayLike, negatives: npt.ArrayLike) -> Floats:
+        """Error at P and M, of any shapes that broadcast; NaN where P + kappa M is not positive."""
+        data = np.asarray(positives, dtype=float) + self.kappa * np.asarray(negatives, dtype=float)
+        logs = np.log(np.where(data > 0, data, np.nan))
+        return np.asarray(self.floor + self.amplitude * np.exp(-self.exponent * logs))
+
+
+@dataclass(frozen=True)
+class AdditiveLaw:
+    """error(P, M) = floor + amplitude * P ** -exponent + negative_amplitude * M ** -negative_exponent.
+
+    It has no value where there are no negatives.
+    """
+
+    floor: float
+    amplitude: float
+    exponent: float
+    negative_amplitude: float
+    negative_exponent: float
+
+    def predict(self, positives: npt.ArrayLike, negatives: npt.ArrayLike) -> Floats:
+        """Error at P and M, of any shapes that broadcast; infinite at M = 0."""
+        p, m = np.asarray(positives, dtype=float), np.asarray(negatives, dtype=float)
+        with np.errstate(divide="ignore"):
+            on_p = np.exp(np.log(self.amplitude) - self.exponent * np.log(p))
+            on_m = np.exp(np.log(self.negative_amplitude) - self.negative_exponent * np.log(m))
+        return np.asarray(self.floor + on_p + on_m)

@@ -1,0 +1,182 @@
+"""Laws of test error or loss against training problems. All arithmetic is in logs: N may reach 10^12 and beyond."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.arrays import Floats
+
+
+class Law(Protocol):
+    """A law of one size: what a fit returns, whichever law it fitted."""
+
+    def predict(self, size: npt.ArrayLike) -> Floats:
+        """Error at sizes N, of any shape."""
+
+    def invert(self, error: npt.ArrayLike) -> Floats:
+        """The size N at which the law reaches an error, of any shape; infinite below what it ever reaches.
+
+        Raises:
+            ValueError: the law does not fall with N.
+        """
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """error(N) = amplitude * N ** -exponent, with N in problems and error as a fraction (or a loss in its own units).
+
+    A negative exponent, error that rises with N, is allowed: positive-only data may do that.
+    """
+
+    amplitude: float
+    exponent: float
+
+    def predict(self, size: npt.ArrayLike) -> Floats:
+        """Error at sizes N, of any shape; a fraction may pass 1 outside the range that was fitted."""
+        log_error = np.log(self.amplitude) - self.exponent * np.log(np.asarray(size, dtype=float))
+        return np.asarray(np.exp(log_error))
+
+    def invert(self, error: npt.ArrayLike) -> Floats:
+        """The size N at which the law reaches an error, of any shape; infinite for an error of 0.
+
+        Raises:
+            ValueError: the exponent is not positive, so that no size stands for an error.
+        """
+        _must_fall(self.exponent)
+        with np.errstate(divide="ignore", over="ignore"):
+            log_error = np.log(np.asarray(error, dtype=float))
+            return np.asarray(np.exp((np.log(self.amplitude) - log_error) / self.exponent))
+
+
+@dataclass(frozen=True)
+class FloorLaw:
+    """error(N) = floor + amplitude * N ** -exponent. With an amplitude of 0 it is flat and the exponent means nothing.
+
+    A negative exponent makes it rise, from the floor at small N.
+    """
+
+    floor: float
+    amplitude: float
+    exponent: float
+
+    def predict(self, size: npt.ArrayLike) -> Floats:
+        """Error at sizes N, of any shape."""
+        return np.asarray(self.floor + _power(self.amplitude, self.exponent, size))
+
+    def invert(self, error: npt.ArrayLike) -> Floats:
+        """The size N at which the law reaches an error, of any shape; infinite at the floor and below it.
+
+        Raises:
+            ValueError: the law does not fall with N.
+        """
+        _must_fall(self.exponent if self.amplitude > 0 else 0.0)
+        above = np.maximum(np.asarray(error, dtype=float) - self.floor, 0.0)
+        return PowerLaw(self.amplitude, self.exponent).invert(above)
+
+
+@dataclass(frozen=True)
+class RectifiedLaw:
+    """error(N) = floor + amplitude / (prelearned + N ** exponent), of Lin et al. 2024 (arXiv 2402.02314).
+
+    Pre-training is worth `prelearned` (their D_l) units of N ** exponent, so that the curve is nearly flat before it
+    turns into a power law. With 0 it is the law with a floor.
+    """
+
+    floor: float
+    amplitude: float
+    prelearned: float
+    exponent: float
+
+    def predict(self, size: npt.ArrayLike) -> Floats:
+        """Error at sizes N, of any shape."""
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.amplitude) - np.logaddexp(
+                np.log(self.prelearned), self.exponent * np.log(np.asarray(size, dtype=float))
+            )
+        return np.asarray(self.floor + np.exp(logs))
+
+    def invert(self, error: npt.ArrayLike) -> Floats:
+        """The size N at which the law reaches an error; infinite at the floor, 0 for an error above that of no data.
+
+        Raises:
+            ValueError: the law does not fall with N.
+        """
+        _must_fall(self.exponent if self.amplitude > 0 else 0.0)
+        with np.errstate(divide="ignore"):
+            above = np.maximum(np.asarray(error, dtype=float) - self.floor, 0.0)
+            worth = np.maximum(self.amplitude / above - self.prelearned, 0.0)  # N ** exponent
+            return np.asarray(np.exp(np.log(worth) / self.exponent))
+
+
+@dataclass(frozen=True)
+class TurningLaw:
+    """error(N) = amplitude * N ** -exponent + rise * N ** rise_exponent: falls, then may turn upward.
+
+    A broken neural scaling law with one break and no floor (Caballero et al. 2023, arXiv 2210.14891), its sharpness
+    tied to its two exponents: their a + b N^-c0 (1 + (N / d)^(1 / f))^(-c1 f) with a = 0, c0 = `exponent`,
+    1 / f = -c1 = `exponent` + `rise_exponent`, and d where both terms are equal. Sharpness and floor of their own would
+    take two parameters more than the handful of sizes of a sweep can pay for. The form asks the question that too many
+    positives pose: with a rise_exponent of 0 `rise` is a floor, so a curve turns up, and does not just flatten, if
+    its rise_exponent is above 0. It turns at most once, and two of its parameters are linear.
+    """
+
+    amplitude: float
+    exponent: float
+    rise: float
+    rise_exponent: float
+
+    def predict(self, size: npt.ArrayLike) -> Floats:
+        """Error at sizes N, of any shape."""
+        return np.asarray(_power(self.amplitude, self.exponent, size) + _power(self.rise, -self.rise_exponent, size))
+
+    @property
+    def turning_point(self) -> float:
+        """The N of least error; infinite where the law only falls, 0 where it only rises."""
+        falls, rises = self.amplitude * self.exponent, self.rise * self.rise_exponent
+        if rises == 0:
+            return np.inf
+        if falls == 0:
+            return 0.0
+        return float(np.exp(np.log(falls / rises) / (self.exponent + self.rise_exponent)))
+
+    def invert(self, error: npt.ArrayLike) -> Floats:
+        """The smallest N at which the law reaches an error, of any shape; infinite below its least error.
+
+        Raises:
+            ValueError: the law does not fall with N anywhere.
+        """
+        from scipy.optimize import brentq  # a slow import, needed nowhere else here
+
+        _must_fall(self.exponent if self.amplitude > 0 else 0.0)
+        if self.rise == 0:
+            return PowerLaw(self.amplitude, self.exponent).invert(error)
+        if self.rise_exponent == 0:
+            return FloorLaw(self.rise, self.amplitude, self.exponent).invert(error)
+        turn = self.turning_point
+        least = float(self.predict(turn))
+
+        def reach(target: float) -> float:
+            if target < least:
+                return np.inf
+            first = PowerLaw(self.amplitude, self.exponent).invert(target)  # still above: the rise is left out
+            ends = np.log(min(float(first), turn)), np.log(turn)
+            if float(self.predict(np.exp(ends[0]))) <= target:
+                return float(np.exp(ends[0]))
+            return float(np.exp(brentq(lambda log_size: float(self.predict(np.exp(log_size))) - target, *ends)))
+
+        targets = np.asarray(error, dtype=float)
+        return np.array([reach(target) for target in targets.ravel()]).reshape(targets.shape)
+
+
+def _power(amplitude: float, exponent: float, size: npt.ArrayLike) -> Floats:
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.exp(np.log(amplitude) - exponent * np.log(np.asarray(size, dtype=float))))
+
+
+def _must_fall(exponent: float) -> None:
+    if exponent <= 0:
+        raise ValueError(f"a law with exponent {exponent:.3g} does not fall with N and cannot be inverted")

@@ -1,0 +1,1 @@
+"""Tables, the HTML page and the Weights & Biases run."""

@@ -1,0 +1,242 @@
+"""What `fit` and `fit-joint` say of one group of points: parameters with intervals, and how the laws compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from rich.markup import escape
+from rich.table import Table
+
+from analysis.arrays import Floats
+from analysis.fits.choice import LEFT_OUT, Choice, choose_for_counts, choose_for_values, quasi_aicc
+from analysis.fits.counts import count_draws, fit_counts
+from analysis.fits.fit import Fit, over_dispersion
+from analysis.fits.joint import JointFit, fit_joint, fit_joint_values, joint_count_draws, joint_value_draws
+from analysis.fits.values import fit_values, value_draws
+from analysis.stats.bootstrap import percentile_interval
+
+EQUATIONS = {
+    "power": "amplitude N^-exponent",
+    "floor": "floor + amplitude N^-exponent",
+    "rectified": "floor + amplitude / (prelearned + N^exponent)",
+    "turning": "amplitude N^-exponent + rise N^rise_exponent",
+    "effective": "floor + amplitude (P + kappa M)^-exponent",
+    "additive": "floor + amplitude P^-exponent + negative_amplitude M^-negative_exponent",
+}
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A line of the comparison of laws.
+
+    Attributes:
+        free: parameters fitted, a scale of the values among them.
+        left_out: root mean square of log errors at the largest sizes when left out, for each of LEFT_OUT; empty where
+            that was not asked.
+    """
+
+    law: str
+    free: int | None
+    aicc: float | None
+    left_out: tuple[float | None, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One group's fit.
+
+    Attributes:
+        group: its value of the grouping column, if any.
+        ranges: what was fitted of each size, (smallest, largest).
+        intervals: 95 %, of every parameter that was fitted; none where nothing tells them.
+        kind: how the intervals were made.
+        ranking: the laws compared, best first; empty where one was asked for.
+    """
+
+    group: str | None
+    law: str
+    fit: Fit[Any] | JointFit
+    binomial: bool
+    ranges: Mapping[str, tuple[float, float]]
+    intervals: Mapping[str, tuple[float, float]]
+    kind: str
+    ranking: tuple[Rank, ...] = ()
+
+    @property
+    def scatter(self) -> dict[str, float]:
+        """How far the points lie from the law."""
+        residuals = np.array(self.fit.residuals)
+        if self.binomial:
+            return {"over_dispersion": over_dispersion(residuals, self.fit.free)}
+        return {"log_rmsd": float(np.sqrt(np.mean(residuals**2)))}
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain objects; numbers that are not finite as null."""
+        ends = {name: [_finite(end) for end in interval] for name, interval in self.intervals.items()}
+        named = {
+            name: {"estimate": _finite(value), "interval": ends.get(name)}
+            for name, value in self.fit.parameters.items()
+        }
+        return {
+            "group": self.group,
+            "law": self.law,
+            "equation": EQUATIONS[self.law],
+            "parameters": named,
+            "intervals": self.kind,
+            "points": len(self.fit.residuals),
+            "ranges": {name: list(ends) for name, ends in self.ranges.items()},
+            "bounded": self.fit.bounded,
+            "log_likelihood": _finite(self.fit.log_likelihood),
+            "aicc": _finite(self.fit.aicc),
+            **{name: _finite(value) for name, value in self.scatter.items()},
+            "compared": [
+                {"law": rank.law, "free": rank.free, "aicc": _finite(rank.aicc), "note": rank.note}
+                | {f"left_out_{count}": _finite(value) for count, value in zip(LEFT_OUT, rank.left_out, strict=False)}
+                for rank in self.ranking
+            ],
+            "residuals": [_finite(residual) for residual in self.fit.residuals],
+        }
+
+    def tables(self) -> list[Table]:
+        """The parameters, and the comparison of laws if there is one."""
+        name = "" if self.group is None else f"{self.group}: "
+        scatter = ", ".join(f"{what.replace('_', ' ')} {value:.3g}" for what, value in self.scatter.items())
+        ranges = ", ".join(f"{what} {low:g} to {high:g}" for what, (low, high) in self.ranges.items())
+        caption = f"{len(self.fit.residuals)} points, {ranges}; {scatter}. Intervals: {self.kind}."
+        if self.fit.bounded:
+            caption += " On a bound: an exponent is a limit here, no estimate."
+        made = Table(title=escape(f"{name}{self.law}: {EQUATIONS[self.law]}"), caption=escape(caption), min_width=90)
+        for column in ("parameter", "estimate", "95 % interval"):
+            made.add_column(column)
+        for parameter, value in self.fit.parameters.items():
+            ends = "{:.4g} to {:.4g}".format(*self.intervals[parameter]) if parameter in self.intervals else "-"
+            made.add_row(parameter, f"{value:.5g}", ends)
+        return [made, *([self._comparison(name)] if self.ranking else [])]
+
+    def _comparison(self, name: str) -> Table:
+        made = Table(title=escape(f"{name}laws compared"), min_width=90)
+        counts = [f"log error, largest {count} left out" for count in LEFT_OUT if self.ranking[0].left_out]
+        for column in ("law", "free", "AICc", *counts, "note"):
+            made.add_column(column)
+        for rank in self.ranking:
+            numbers = [_shown(rank.aicc, 2), *(_shown(value, 4) for value in rank.left_out)]
+            made.add_row(rank.law, "-" if rank.free is None else str(rank.free), *numbers, escape(rank.note))
+        return made
+
+
+def fit_report(
+    group: str | None, law: Any, sizes: Floats, outcome: Floats, tested: Floats | None, delta: float, draws: int
+) -> Report:
+    """Fit a law, or with "auto" the best of all, to values (K,) or to counts wrong of tested. Raises ValueError."""
+    _must_vary(outcome, tested)
+    ranking: tuple[Rank, ...] = ()
+    if law == "auto":
+        if tested is None:
+            choice = choose_for_values(sizes, outcome, delta=delta)
+        else:
+            choice = choose_for_counts(sizes, outcome, tested)
+        law, ranking = choice.best.law, _ranking(choice)
+    if tested is None:
+        fit = fit_values(law, sizes, outcome, delta)
+        drawn = _draws(lambda: value_draws(law, sizes, outcome, delta, draws))
+    else:
+        fit = fit_counts(law, sizes, outcome, tested)
+        drawn = count_draws(law, sizes, outcome, tested, draws)
+    ranges, binomial = {"N": (fit.smallest, fit.largest)}, tested is not None
+    return Report(group, law, fit, binomial, ranges, _intervals(fit.parameters, drawn), _kind(binomial, drawn), ranking)
+
+
+def joint_report(
+    law: Any, positives: Floats, negatives: Floats, outcome: Floats, tested: Floats | None, delta: float, draws: int
+) -> Report:
+    """Fit a joint law with a floor of 0 and with a fitted one, and report the one of less AICc. Raises ValueError."""
+    _must_vary(outcome, tested)
+    fits: dict[bool, JointFit] = {}
+    unfitted: list[Rank] = []
+    for floor in (False, True):
+        try:
+            if tested is None:
+                fits[floor] = fit_joint_values(law, positives, negatives, outcome, floor, delta)
+            else:
+                fits[floor] = fit_joint(law, positives, negatives, outcome, tested, floor)
+        except ValueError as error:
+            if not fits:
+                raise
+            unfitted.append(Rank(_floor_name(law, floor), None, None, note=str(error)))
+    binomial = tested is not None
+    ratios = [over_dispersion(np.array(fit.residuals), fit.free) for fit in fits.values()]
+    dispersion = min(ratios) if binomial else 1.0
+    scores = {floor: quasi_aicc(fit, dispersion) for floor, fit in fits.items()}
+    order = sorted(fits, key=lambda floor: (scores[floor], floor))
+    best, fit = order[0], fits[order[0]]
+    if tested is None:
+        drawn = _draws(lambda: joint_value_draws(law, positives, negatives, outcome, best, delta, draws))
+    else:
+        drawn = joint_count_draws(law, positives, negatives, outcome, tested, best, draws)
+    ranks = [
+        Rank(_floor_name(law, floor), fits[floor].free, scores[floor], note="least AICc" if floor == best else "")
+        for floor in order
+    ]
+    intervals = _intervals(fit.parameters, drawn)
+    if not best:
+        intervals.pop("floor", None)  # held at 0
+    ranges = {"P": fit.positives, "M": fit.negatives}
+    return Report(None, law, fit, binomial, ranges, intervals, _kind(binomial, drawn), (*ranks, *unfitted))
+
+
+def _must_vary(outcome: Floats, tested: Floats | None) -> None:
+    shares = outcome if tested is None else outcome / tested
+    if np.ptp(shares) == 0:
+        raise ValueError(f"y is {shares[0]:g} everywhere: there is nothing to fit")
+
+
+def _ranking(choice: Choice) -> tuple[Rank, ...]:
+    """The candidates, then the baseline, then what could not be fitted."""
+    best = [choice.best_left_out(index) for index in range(len(LEFT_OUT))]
+    ranks = []
+    for one in choice.candidates:
+        notes = ["least AICc"] if one is choice.best else []
+        notes += [f"best with {count} left out" for count, winner in zip(LEFT_OUT, best, strict=True) if winner is one]
+        ranks.append(Rank(one.law, one.fit.free, one.aicc, one.left_out, ", ".join(notes)))
+    ranks.append(Rank("last value", None, None, choice.baseline, "baseline of the sizes left out"))
+    empty = (None,) * len(LEFT_OUT)
+    return (*ranks, *(Rank(law, None, None, empty, reason) for law, reason in choice.unfitted.items()))
+
+
+def _draws(make: Callable[[], Floats]) -> Floats | None:
+    """Draws, or None where there are as many parameters as points."""
+    try:
+        return make()
+    except ValueError:
+        return None
+
+
+def _intervals(names: Iterable[str], drawn: Floats | None) -> dict[str, tuple[float, float]]:
+    """95 % intervals by name of the columns of draws (B, P); none without draws."""
+    columns = () if drawn is None else drawn.T
+    return {name: percentile_interval(column) for name, column in zip(names, columns, strict=drawn is not None)}
+
+
+def _kind(binomial: bool, drawn: Floats | None) -> str:
+    if drawn is None:
+        return "none, for as many parameters as points leave no residuals"
+    if binomial:
+        return f"percentiles of {len(drawn)} binomial samples from the law, spread by the over-dispersion"
+    return f"percentiles of {len(drawn)} bootstrap samples of the residuals"
+
+
+def _floor_name(law: str, floor: bool) -> str:
+    return f"{law}, floor {'fitted' if floor else '0'}"
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _shown(value: float | None, digits: int) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"

@@ -1,0 +1,207 @@
+"""One HTML page of a study, self-contained: figures, fits, multipliers, claims and every run."""
+
+from __future__ import annotations
+
+import math
+import re
+from base64 import b64encode
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import pandas as pd
+
+from analysis.data.files import InputError
+from analysis.data.results import Results
+from analysis.figures import Drawing, drawings
+from analysis.figures.inputs import material
+from analysis.stats.binomial import wilson
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+TEMPLATE = Path(__file__).with_name("page.html")
+NUMBER = re.compile(r"^[<>=\s\[]*([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.IGNORECASE)
+RUN_COLUMNS = {
+    "task": "task",
+    "sweep": "sweep",
+    "figure": "figure",
+    "label": "label",
+    "N": "problems",
+    "positives used": "positives_used",
+    "negatives used": "negatives_used",
+    "seed": "seed",
+    "tested": "tested",
+    "wrong": "wrong",
+}
+
+
+Kind = Literal["number", "words", "name"]  # words wrap, and want room
+
+
+class Cell(NamedTuple):
+    """What a cell shows, and the number that it is sorted by, if its column is one of numbers."""
+
+    text: str
+    number: float | None = None
+    link: str = ""
+
+    @property
+    def key(self) -> str:
+        """The number as the page's script reads it; empty for none, which is sorted last."""
+        return "" if self.number is None or not math.isfinite(self.number) else repr(float(self.number))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the page.
+
+    Attributes:
+        name: its id.
+        columns: (name, kind); those of numbers are sorted by number.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[tuple[str, Kind]]
+    rows: Sequence[Sequence[Cell]]
+    note: str = ""
+
+
+class Image(NamedTuple):
+    """A figure of the page, its files as data URIs."""
+
+    name: str
+    svg: str
+    csv: str
+    caption: str
+
+
+def page(results: Results, task: str | None = None) -> str:
+    """The page: figures and tables of one task (as `figures.drawings` chooses it), claims and runs of all.
+
+    The same rows give the same page.
+
+    Raises:
+        InputError: no rows of that task, or rows that cannot be shown together.
+    """
+    import jinja2
+
+    images, skipped = [], []
+    for name, drawn in drawings(results, task):
+        if isinstance(drawn, Drawing):
+            svg, csv = drawn.image("svg"), drawn.csv().encode()
+            images.append(Image(name, _uri("image/svg+xml", svg), _uri("text/csv", csv), drawn.caption))
+        else:
+            skipped.append(f"{name}: {drawn}")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        task=material(results, task).results.rows["task"].iloc[0],
+        counts=_counts(results.rows),
+        images=images,
+        skipped=skipped,
+        parts={
+            "Claims": claims_tables(results, {image.name for image in images}),
+            "Fits": study_tables(results, task),
+            "Runs": [run_table(results.rows)],
+        },
+    )
+
+
+def study_tables(results: Results, task: str | None = None) -> list[Table]:
+    """The tables that `python -m analysis table` prints, of one task; none without rows of figure "size" and of sft."""
+    from analysis.report.tables import tables
+    from analysis.study.study import examine
+
+    try:
+        study = examine(material(results, task).results)
+    except InputError:
+        return []
+    return [_from_rich(table, str(place)) for place, table in enumerate(tables(study), start=1)]
+
+
+def claims_tables(results: Results, drawn: Container[str]) -> list[Table]:
+    """The claims ledger of every task, each claim with a link to the figure that it is seen in, if that is drawn."""
+    from analysis.claims import claims
+
+    columns: list[tuple[str, Kind]] = [("claim", "words"), ("verdict", "name"), ("estimate [95 % interval]", "number")]
+    columns += [("figure", "name"), ("rule", "words"), ("seen on", "words"), ("to resolve it", "words")]
+    rows: dict[str, list[list[Cell]]] = {}
+    for one in claims(results):
+        figure = Cell(one.figure, link=f"#figure-{one.figure}" if one.figure in drawn else "")
+        rows.setdefault(one.task, []).append(
+            [
+                *(Cell(one.claim), Cell(one.verdict), Cell(one.estimate_text(), one.estimate), figure),
+                *(Cell(text) for text in (one.rule, one.note, one.needed)),
+            ]
+        )
+    return [Table(f"claims-{task}", f"Claims on {task}", columns, own) for task, own in rows.items()]
+
+
+def run_table(rows: pd.DataFrame) -> Table:
+    """Every run: what it was, its test error with Wilson's 95 % interval, and what it cost where the rows tell."""
+    costs = {f"{kind} FLOPs": f"flops_{kind}" for kind in ("training", "sampling") if f"flops_{kind}" in rows}
+    given = {name: field for name, field in RUN_COLUMNS.items() if field in rows}
+    text = ("task", "sweep", "figure", "label", "run")
+    names = [*given, "error in %", "95 % interval", *costs, "run"]
+    columns: list[tuple[str, Kind]] = [(name, "name" if name in text else "number") for name in names]
+    lines = []
+    for row in rows.to_dict("records"):
+        error, (low, high) = row["wrong"] / row["tested"], wilson(row["wrong"], row["tested"])
+        lines.append(
+            [
+                *(_cell(row[field], name not in text) for name, field in given.items()),
+                Cell(f"{100 * error:.2f}", error),
+                Cell(f"{100 * low:.2f} to {100 * high:.2f}", low),
+                *(_cell(row[field], True, 3) for field in costs.values()),
+                Cell(row["run"]),
+            ]
+        )
+    note = "Intervals are of one run's test problems alone (Wilson); those of the other tables resample seeds as well."
+    return Table("runs", "Every run", columns, lines, note)
+
+
+def _cell(value: Any, number: bool, digits: int = 12) -> Cell:
+    """A value of a row; "-" where it has none."""
+    if not number:
+        return Cell(str(value))
+    return Cell("-") if pd.isna(value) else Cell(f"{value:.{digits}g}", value)
+
+
+def _from_rich(table: RichTable, name: str) -> Table:
+    """A table made for the terminal: its texts without markup; a column whose texts all start with numbers is one."""
+    from rich.text import Text
+
+    texts = [[Text.from_markup(str(cell)).plain for cell in column.cells] for column in table.columns]
+    numbers = [[NUMBER.match(text) for text in column] for column in texts]
+    numeric = [
+        any(found) and all(match or text in ("", "-") for match, text in zip(found, column, strict=True))
+        for found, column in zip(numbers, texts, strict=True)
+    ]
+    columns = [
+        [
+            Cell(text, float(match[1]) if match and is_number else None)
+            for text, match in zip(column, found, strict=True)
+        ]
+        for column, found, is_number in zip(texts, numbers, numeric, strict=True)
+    ]
+    heads: list[tuple[str, Kind]] = [
+        (str(column.header), "number" if is_number else "name")
+        for column, is_number in zip(table.columns, numeric, strict=True)
+    ]
+    note = Text.from_markup(str(table.caption or "")).plain
+    return Table(name, str(table.title), heads, list(zip(*columns, strict=True)), note)
+
+
+def _counts(rows: pd.DataFrame) -> str:
+    """E.g. "575 runs of 2 tasks: maze 485, star_graph 90"."""
+    by_task = rows["task"].value_counts().sort_index()
+    tasks = ", ".join(f"{name} {count}" for name, count in by_task.items())
+    return f"{len(rows)} runs of {len(by_task)} task{'s' if len(by_task) > 1 else ''}: {tasks}"
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(content).decode()}"

@@ -1,0 +1,250 @@
+"""The tables of a study, for the terminal (rich) and for machines (plain objects for JSON)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from analysis.fits.fit import parameters
+from analysis.fits.laws import FloorLaw, RectifiedLaw
+from analysis.stats.overdispersion import Dispersion
+from analysis.study.curves import Curve
+from analysis.study.differences import Difference
+from analysis.study.mean_multipliers import Summary
+from analysis.study.study import Study, Worth
+
+COLOURS = {"below": "green", "above": "red", "not resolved": "dim"}
+
+
+def tables(study: Study) -> list[Table]:
+    """Errors, laws, multipliers (where the baseline's law can be inverted) and differences, in that order."""
+    made = [error_table(study), law_table(study), size_step_table(study)]
+    if study.data.multipliers or study.cost.multipliers:
+        made += [multiplier_table(study), summary_table(study)]
+    return [*made, difference_table(study)]
+
+
+def error_table(study: Study) -> Table:
+    """Test error by label (rows) and N (columns), with interval and number of seeds."""
+    sizes = sorted({size for _, size in study.cells})
+    table = Table(title="Test error in % [95 % interval], seeds", show_lines=True)
+    table.add_column("label")
+    for size in sizes:
+        table.add_column(f"N = {size}", justify="center")
+    for label in _labels(study):
+        cells = []
+        for size in sizes:
+            if (label, size) not in study.cells:
+                cells.append("-")
+                continue
+            low, high = study.draws.interval((label, size))
+            seeds = len(study.cells[label, size].seeds)
+            cells.append(f"{100 * study.draws.error[label, size]:.1f}, {seeds}\n{_range(100 * low, 100 * high, 1)}")
+        table.add_row(escape(label), *cells)
+    return table
+
+
+def law_table(study: Study) -> Table:
+    """The power law of every label, and how far its seeds lie apart."""
+    table = Table(title="Power law: error = A N^-alpha, error as a fraction")
+    for column in ("label", "alpha [95 % interval]", "A [95 % interval]", "N fitted", "variance of seeds", "note"):
+        table.add_column(column)
+    table.caption = (
+        "variance of seeds: between runs that differ in the seed alone, over that of chance (1: chance alone), with "
+        "the p of so much by chance; sd: of a run's error beyond chance, relative to its mean. misses: the law is off "
+        "there by more than noise"
+    )
+    for label in _labels(study):
+        spread = _spread(study.spreads[label])
+        if label not in study.curves:
+            table.add_row(escape(label), "-", "-", "-", spread, study.unfitted[label])
+            continue
+        curve = study.curves[label]
+        alpha, amplitude = curve.exponent_interval(), curve.amplitude_interval()
+        table.add_row(
+            escape(label),
+            f"{curve.fit.law.exponent:.3f} {_range(*alpha, 3)}",
+            f"{curve.fit.law.amplitude:.3g} [{amplitude[0]:.3g}, {amplitude[1]:.3g}]".replace("[", r"\["),
+            f"{curve.fit.smallest} to {curve.fit.largest}",
+            spread,
+            "; ".join(_notes(curve)),
+        )
+    return table
+
+
+def size_step_table(study: Study) -> Table:
+    """Whether the study tells the baseline's sizes apart when they lie two steps from each other."""
+    table = _difference_table(f"{study.baseline}: error at N minus error two sizes below")
+    for step in study.size_steps:
+        seen = "not distinguishable" if step.verdict == "not resolved" else f"distinguishable ({step.verdict})"
+        _add(table, step, f"{step.other_size} to {step.size}", seen)
+    return table
+
+
+def multiplier_table(study: Study) -> Table:
+    """M(N) of every label, in data and in cost."""
+    base = study.baseline
+    table = Table(title=f"What {base} would need for the same error, as a multiple: M(N) = N_{base}(error) / N")
+    for column in ("label", "N", "in problems", "95 % interval", "in FLOPs", "95 % interval"):
+        table.add_column(column, justify="right" if column == "N" else "left")
+    table.caption = (
+        f">=: beyond {base}'s largest run, <=: short of its smallest; < and >: the interval is open where {base}'s "
+        f"runs stop. FLOPs: training and sampling together. {_laws(study)}"
+    )
+    units = [{(found.label, found.size): found for found in worth.multipliers} for worth in (study.data, study.cost)]
+    keys = sorted(set().union(*units))
+    for place, key in enumerate(keys, start=1):
+        texts = [(one[key].short(), one[key].interval_text()) if key in one else ("-", "-") for one in units]
+        last = place == len(keys) or keys[place][0] != key[0]
+        table.add_row(escape(key[0]), str(key[1]), *texts[0], *texts[1], end_section=last)
+    return table
+
+
+def summary_table(study: Study) -> Table:
+    """One number a label and unit, and whether it holds over N."""
+    table = Table(title="One number a label: geometric mean of M(N), over the N whose intervals are closed if any are")
+    for column in ("label", "in", "mean", "95 % interval", "N", "as N doubles [95 % interval]", "so M(N)"):
+        table.add_column(column)
+    table.caption = (
+        "as N doubles: the factor by which M changes, over all N; where it does the mean is that of no N in particular"
+    )
+    units = {unit: worth for unit, worth in (("problems", study.data), ("FLOPs", study.cost)) if worth.multipliers}
+    found = {(one.label, unit): one for unit, worth in units.items() for one in worth.summaries}
+    labels = sorted({one.label for worth in units.values() for one in worth.multipliers})
+    for label in labels:
+        for unit in units:
+            one = found.get((label, unit))
+            texts = _summary(one) if one else ("bounds only", "-", "-", "-", "-")
+            table.add_row(escape(label), unit, *texts, end_section=unit == list(units)[-1])
+    return table
+
+
+def difference_table(study: Study) -> Table:
+    """Every label's error minus the baseline's."""
+    table = _difference_table(f"Paired difference of test error: label minus {study.baseline}")
+    for found in study.differences:
+        _add(table, found, str(found.size), found.verdict)
+    return table
+
+
+def as_json(study: Study) -> dict[str, Any]:
+    """The numbers of all tables; errors as fractions, intervals as [low, high]."""
+    return {
+        "baseline": study.baseline,
+        "errors": [
+            {"label": label, "size": size, "seeds": list(cell.seeds), "error": cell.error}
+            | {"interval": list(study.draws.interval((label, size)))}
+            for (label, size), cell in study.cells.items()
+        ],
+        "laws": [
+            {"label": label, **asdict(curve.fit)}
+            | {"exponent_interval": list(curve.exponent_interval())}
+            | {"amplitude_interval": list(curve.amplitude_interval())}
+            | {"preferred_law": parameters(curve.yardstick.law)}
+            | {"misses": list(curve.misses())}
+            | {"seeds": _spread_as_json(study.spreads[label])}
+            for label, curve in study.curves.items()
+        ],
+        "unfitted": dict(study.unfitted),
+        "multipliers": [asdict(found) for found in study.multipliers],
+        "no_multipliers": study.no_multipliers,
+        "multiplier_law": parameters(study.data.law) if study.data.law else None,
+        "multiplier_law_misses": list(study.data.misses),
+        "multiplier_summaries": _summaries_as_json(study.data),
+        "cost_multipliers": [asdict(found) for found in study.cost.multipliers],
+        "cost_multiplier_law": parameters(study.cost.law) if study.cost.law else None,
+        "cost_multiplier_law_misses": list(study.cost.misses),
+        "no_cost_multipliers": study.cost.reason,
+        "cost_multiplier_summaries": _summaries_as_json(study.cost),
+        "size_steps": [_as_json(found) for found in study.size_steps],
+        "differences": differences_as_json(study),
+    }
+
+
+def differences_as_json(study: Study) -> list[dict[str, Any]]:
+    """The paired differences alone."""
+    return [_as_json(found) for found in study.differences]
+
+
+def _labels(study: Study) -> list[str]:
+    """The baseline first, then by name."""
+    return sorted({label for label, _ in study.cells}, key=lambda label: (label != study.baseline, label))
+
+
+def _range(low: float, high: float, digits: int) -> str:
+    return rf"\[{low:.{digits}f}, {high:.{digits}f}]"  # escaped: rich reads brackets as markup
+
+
+def _notes(curve: Curve) -> list[str]:
+    """What there is to know before a law is believed."""
+    missed = ", ".join(map(str, curve.misses()))
+    notes = {"on a bound: alpha is a limit": curve.fit.bounded, f"misses N = {missed}": bool(missed)}
+    better = curve.yardstick.law
+    bent = [f"AICc prefers {_law(better)}"] if isinstance(better, FloorLaw | RectifiedLaw) else []
+    return [note for note, holds in notes.items() if holds] + bent
+
+
+def _spread(found: Dispersion) -> str:
+    """E.g. "2.3 (p 0.02), sd 6 %"."""
+    if not found.df:
+        return "-"
+    p_value = f"p {found.p_value:.2f}" if found.p_value >= 0.005 else "p < 0.005"
+    return f"{found.ratio:.1f} ({p_value}), sd {100 * found.relative_sd:.0f} %"
+
+
+def _laws(study: Study) -> str:
+    """Which laws of the baseline the multipliers are read off, and why a unit has none."""
+    units = {"problems": study.data, "FLOPs": study.cost}
+    missing = [f"None in {unit}: {worth.reason}." for unit, worth in units.items() if worth.reason]
+    bent = [
+        f"{_law(worth.law)} in {unit}"
+        for unit, worth in units.items()
+        if isinstance(worth.law, FloorLaw | RectifiedLaw)
+    ]
+    law = f"{' and '.join(bent)}, which AICc prefers" if bent else "power law"
+    missed = sorted({size for worth in units.values() for size in worth.misses})
+    off = [f"It misses {study.baseline}'s own error at N = {', '.join(map(str, missed))}, and M there by as much."]
+    return " ".join([f"Read off {study.baseline}'s {law}.", *(off if missed else []), *missing])
+
+
+def _law(law: FloorLaw | RectifiedLaw) -> str:
+    """E.g. "1.2 % + A / N^0.90", "A / (D + N^1.27)"."""
+    floor = f"{100 * law.floor:.2g} % + " if law.floor > 0 else ""
+    return floor + (f"A / N^{law.exponent:.2f}" if isinstance(law, FloorLaw) else f"A / (D + N^{law.exponent:.2f})")
+
+
+def _summary(found: Summary) -> tuple[str, ...]:
+    """Mean, interval, range, trend and verdict."""
+    trend = "-"
+    if found.trend is not None and found.trend_low is not None and found.trend_high is not None:
+        trend = f"{found.trend:.2f}x {_range(found.trend_low, found.trend_high, 2)}"
+    return (f"{found.value:#.3g}x", found.interval_text(), found.range_text(), trend, found.verdict)
+
+
+def _spread_as_json(found: Dispersion) -> dict[str, Any]:
+    known = {"ratio": found.ratio, "p_value": found.p_value} if found.df else {"ratio": None, "p_value": None}
+    return asdict(found) | known
+
+
+def _summaries_as_json(worth: Worth) -> list[dict[str, Any]]:
+    return [{**asdict(found), "verdict": found.verdict} for found in worth.summaries]
+
+
+def _as_json(found: Difference) -> dict[str, Any]:
+    return {**asdict(found), "verdict": found.verdict}
+
+
+def _difference_table(title: str) -> Table:
+    table = Table(title=title)
+    for column in ("label", "N", "difference, points", "95 % interval", "verdict"):
+        table.add_column(column, justify="right" if column in ("N", "difference, points") else "left")
+    return table
+
+
+def _add(table: Table, found: Difference, size: str, verdict: str) -> None:
+    points = f"{100 * found.difference:+.1f}"
+    interval = _range(100 * found.low, 100 * found.high, 1)
+    table.add_row(escape(found.label), size, points, interval, verdict, style=COLOURS[found.verdict])

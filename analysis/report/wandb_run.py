@@ -1,0 +1,157 @@
+"""The analysis of a study as one W&B run, beside the runs it speaks of: `python -m analysis log RESULTS`.
+
+Job type "analysis", in the group of the sweep: error against N as a chart, tables of points, fits and multipliers, and
+the figures. Without a key, or without a network, the run is recorded offline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from analysis.data.files import InputError
+from analysis.data.results import Results
+from analysis.figures import draw_all
+from analysis.study.study import Study
+
+MODES = ("online", "offline", "disabled")  # of WANDB_MODE
+PATIENCE = 20  # seconds that W&B may take to answer before the run is recorded offline
+
+Lines = list[Any]  # each a list of one value a column
+
+
+def run_id(results: Results) -> str:
+    """The name of the analysis of these rows: the same rows are the same W&B run."""
+    text = json.dumps(results.rows.to_dict("records"), sort_keys=True)
+    return f"analysis-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def log(results: Results, study: Study, folder: Path, project: str, group: str) -> str:
+    """Log one run into `folder`/wandb, to W&B where there is a key; returns one line that says where it is.
+
+    Raises:
+        InputError: a WANDB_MODE that is none, or a run that cannot be started even offline.
+    """
+    config = {"baseline": study.baseline, "rows": len(results.rows)}
+    config |= {field: sorted(set(results.rows[field])) for field in ("task", "sweep")}
+    run, code = _start(id=run_id(results), project=project, group=group, dir=str(folder), config=config), 1
+    try:
+        _log_points(run, study)
+        tables = {"points": point_table(study), "fits": fit_table(study), "multipliers": multiplier_table(study)}
+        _log_tables(run, {name: table for name, table in tables.items() if table[1]})
+        _log_figures(run, results)
+        run.summary.update(summary(study))
+        code = 0
+    finally:
+        run.finish(exit_code=code)
+    return _where(run)
+
+
+def point_table(study: Study) -> tuple[list[str], Lines]:
+    """Columns and lines of error by label and N, as fractions with their 95 % interval."""
+    columns = ["label", "N", "seeds", "error", "low", "high"]
+    return columns, [
+        [label, size, len(cell.seeds), cell.error, *study.draws.interval((label, size))]
+        for (label, size), cell in study.cells.items()
+    ]
+
+
+def fit_table(study: Study) -> tuple[list[str], Lines]:
+    """Columns and lines of every label's power law; a label without one has the reason in the last column."""
+    columns = ["label", "alpha", "alpha_low", "alpha_high", "A", "A_low", "A_high", "smallest_N", "largest_N", "note"]
+    lines: Lines = []
+    for label, curve in study.curves.items():
+        fit, note = curve.fit, "on a bound: alpha is a limit" if curve.fit.bounded else ""
+        alpha, amplitude = curve.exponent_interval(), curve.amplitude_interval()
+        law = [fit.law.exponent, *alpha, fit.law.amplitude, *amplitude]
+        lines.append([label, *law, fit.smallest, fit.largest, note])
+    return columns, lines + [[label, *[None] * 8, reason] for label, reason in study.unfitted.items()]
+
+
+def multiplier_table(study: Study) -> tuple[list[str], Lines]:
+    """Columns and lines of M(N) by label and N; no lines where the baseline's law cannot be inverted."""
+    lines = [asdict(found) | {"text": str(found)} for found in study.multipliers]
+    return list(lines[0]) if lines else [], [list(line.values()) for line in lines]
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """The fits as flat keys, such as alpha/sft, by which W&B can sort and plot analyses."""
+    found: dict[str, Any] = {"baseline": study.baseline, "no_multipliers": study.no_multipliers}
+    for label, curve in study.curves.items():
+        low, high = curve.exponent_interval()
+        found |= {f"alpha/{label}": curve.fit.law.exponent, f"A/{label}": curve.fit.law.amplitude}
+        found |= {f"alpha_low/{label}": low, f"alpha_high/{label}": high}
+    return found
+
+
+def _start(**of_the_run: Any) -> Any:
+    """A started run: online with a key and a network, else offline, unless WANDB_MODE says otherwise."""
+    import wandb
+
+    from synth_scaling.tracking.wandb_service import close_service, close_service_at_exit
+
+    mode = os.environ.get("WANDB_MODE") or ("online" if os.environ.get("WANDB_API_KEY") else "offline")
+    if mode not in MODES:
+        raise InputError(f"WANDB_MODE={mode}: allowed are {', '.join(MODES)}")
+
+    def start(mode: Any) -> Any:
+        patience = float(os.environ.get("WANDB_INIT_TIMEOUT", PATIENCE))
+        quiet: Any = {"silent": True, "console": "off", "x_disable_stats": True, "x_disable_meta": True}
+        settings = wandb.Settings(init_timeout=patience, **quiet)
+        name = f"analysis of {of_the_run['group']}"
+        run = wandb.init(name=name, job_type="analysis", mode=mode, resume="allow", settings=settings, **of_the_run)
+        close_service_at_exit()
+        return run
+
+    try:
+        return start(mode)
+    except wandb.Error as error:
+        if mode != "online":
+            raise InputError(f"W&B: {_first_line(error)}") from error
+        print(f"W&B takes no run now ({_first_line(error)})", file=sys.stderr)
+    close_service()  # it keeps hold of the id of the run that did not start
+    return start("offline")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _log_points(run: Any, study: Study) -> None:
+    """A point of history for each N. Its step is given: in a run that is logged again W&B drops the points it has."""
+    for label in sorted({label for label, _ in study.cells}):
+        run.define_metric(f"error/{label}", step_metric="problems")
+    for step, size in enumerate(sorted({size for _, size in study.cells})):
+        errors = {f"error/{label}": cell.error for (label, own), cell in study.cells.items() if own == size}
+        run.log({"problems": size} | errors, step=step)
+
+
+def _log_tables(run: Any, tables: dict[str, tuple[Sequence[str], Lines]]) -> None:
+    import wandb
+
+    run.log({name: wandb.Table(columns=list(columns), data=lines) for name, (columns, lines) in tables.items()})
+
+
+def _log_figures(run: Any, results: Results) -> None:
+    import wandb
+
+    with TemporaryDirectory() as folder:
+        for _ in draw_all(results, Path(folder)):
+            pass
+        run.log({f"figures/{file.stem}": wandb.Image(str(file)) for file in sorted(Path(folder).glob("*.png"))})
+
+
+def _where(run: Any) -> str:
+    folder = run.settings.sync_dir
+    if run.settings.mode == "disabled":
+        return "WANDB_MODE=disabled: nothing is recorded"
+    if run.settings.mode == "online":
+        return f"logged to {run.url}"
+    return f"recorded offline in {folder}, to upload it: wandb sync {folder}"

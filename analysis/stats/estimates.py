@@ -1,0 +1,147 @@
+"""An estimate with its 95 % interval from the paired bootstrap, and what would narrow it.
+
+A statistic is a function of test errors: a mapping key -> errors (B,) to values (B,). Evaluated on the measured errors
+it is the estimate, on the resampled ones the interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from analysis.data.cells import Cell
+from analysis.stats.bootstrap import LEVEL, Draws, percentile_interval, resample
+from analysis.stats.variance import Statistic, components
+
+Points = Mapping[Any, Cell]  # what one claim looks at, by any key
+
+MOST_SEEDS, MOST_PROBLEMS = 100, 100_000  # beyond these the advice is "more than"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Cells with their bootstrap, made when first asked for and shared by all that look at the cells.
+
+    Attributes:
+        points: the cells, by any key.
+        draws: B of the bootstrap.
+    """
+
+    points: Points
+    draws: int
+
+    @cached_property
+    def drawn(self) -> Draws[Any]:
+        """Over seeds and test problems: what intervals are made of."""
+        return resample(self.points, self.draws)
+
+    def fewest_seeds(self, keys: Collection[Any]) -> int:
+        """Seeds of that cell among `keys` which has the fewest."""
+        return min(len(self.points[key].seeds) for key in keys)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its interval; an end is infinite where nothing measured bounds it."""
+
+    value: float
+    low: float
+    high: float
+
+
+def estimate(statistic: Statistic, draws: Draws[Any], level: float = LEVEL) -> Estimate:
+    """The statistic of the measured errors, with the percentile interval of its draws.
+
+    A draw in which the statistic is undefined (NaN) widens the interval on both sides: it stands for any value.
+    """
+    measured = statistic({key: np.array([error]) for key, error in draws.error.items()})
+    values = statistic(draws.resampled)
+    missing = np.isnan(values)
+    if not missing.any():
+        low, high = percentile_interval(values, level)
+    else:
+        # Quantiles of infinite values must not be interpolated: inf - inf is NaN.
+        tail = (1 - level) / 2
+        low = float(np.quantile(np.where(missing, -np.inf, values), tail, method="lower"))
+        high = float(np.quantile(np.where(missing, np.inf, values), 1 - tail, method="higher"))
+    return Estimate(float(measured[0]), low, high)
+
+
+def narrowing(found: Estimate, cuts: Sequence[float]) -> float:
+    """By what factor (below 1) the interval must narrow about its value to lie between two cuts; 0 where none does."""
+    needed = 1.0
+    for cut in cuts:
+        if found.low <= cut <= found.high:
+            side = found.value - found.low if cut < found.value else found.high - found.value
+            needed = min(needed, abs(found.value - cut) / side if side > 0 else 0.0)
+    return needed
+
+
+def more_data(factor: float, sample: Sample, keys: Collection[Any], statistic: Statistic) -> str:
+    """How many more seeds, or else test problems, narrow the interval to `factor` of its width, as a phrase.
+
+    `keys` are the cells that the statistic looks at. What the width is made of comes from `components`; its part
+    between seeds goes with Student's quantile, as in the bootstrap.
+    """
+    seeds, problems = sample.fewest_seeds(keys), next(iter(sample.points.values())).wrong.shape[1]
+    if seeds < 2:
+        return "a second seed: one does not tell how far seeds lie apart"
+    if factor <= 0:
+        return "no amount: the estimate lies on the line between two verdicts"
+    made_of = components({key: sample.points[key] for key in keys})
+    parts = made_of.parts(made_of.gradient(statistic))
+    if not 0 < parts.total < math.inf:
+        return "cannot be told: the estimate is undefined near by, or moves with none of its cells"
+
+    def enough(more_seeds: float, times_problems: float) -> bool:
+        """With so many seeds more, and times the test problems."""
+        now = parts.seeds * _tail(seeds) + parts.problems + parts.chance
+        share = seeds / (seeds + more_seeds)
+        then = parts.seeds * _tail(seeds + more_seeds) * share
+        then += (parts.problems + parts.chance * share) / times_problems
+        return then <= factor**2 * now * (1 + 1e-9)
+
+    ways = []
+    if enough(math.inf, 1):
+        more = _least(lambda count: enough(count, 1), MOST_SEEDS)
+        ways.append(phrase(more, MOST_SEEDS, "seeds"))
+    if enough(0, math.inf):
+        more = _least(lambda count: enough(0, 1 + count / problems), MOST_PROBLEMS)
+        ways.append(phrase(more, MOST_PROBLEMS, "test problems"))
+    if ways:
+        return " or ".join(ways)
+    more = _least(lambda count: enough(count, 1 + count / seeds), MOST_SEEDS)
+    both = (phrase(more, MOST_SEEDS, "seeds"), phrase(more * problems / seeds, MOST_PROBLEMS, "test problems"))
+    return " together with ".join(both)
+
+
+def _tail(seeds: float) -> float:
+    """Square of Student's 95 % quantile for that many seeds over the normal one's."""
+    from scipy.special import stdtrit  # imported late: scipy loads slowly
+
+    at = (1 + LEVEL) / 2
+    return float((stdtrit(seeds - 1, at) / stdtrit(np.inf, at)) ** 2) if math.isfinite(seeds) else 1.0
+
+
+def _least(enough: Callable[[int], bool], most: int) -> float:
+    """The least count that is enough, by bisection; infinite where `most` is not."""
+    if not enough(most):
+        return math.inf
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def phrase(more: float, most: int, name: str) -> str:
+    """E.g. "4 more seeds", "1,900 more test problems", "> 100 more seeds"."""
+    rounded = max(1, math.ceil(more - 1e-9)) if more <= most else most
+    if rounded >= 1000:
+        rounded = math.ceil(rounded / 100) * 100  # a power calculation has two digits at most
+    return f"{'> ' if more > most else ''}{rounded:,} more {name if rounded > 1 else name[:-1]}"

@@ -1,0 +1,60 @@
+"""Do runs of one setting that differ in the seed alone differ by more than chance?
+
+Within a cell every seed answers the same test problems. If a problem is got wrong with the same probability under every
+seed, Cochran's Q (1950, Biometrika 37) is chi-squared with S - 1 degrees of freedom, however hard the problems are; for
+two seeds it is McNemar's test. Summed over a curve's cells and divided by its degrees of freedom it is the ratio by
+which the variance between seeds exceeds that of chance: 1 for chance alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from scipy.special import chdtrc
+
+from analysis.data.cells import Cell
+
+
+@dataclass(frozen=True)
+class Dispersion:
+    """The spread between seeds, over some cells.
+
+    Attributes:
+        statistic: Cochran's Q, summed over the cells whose seeds disagree on any problem.
+        df: its degrees of freedom; 0 where no cell has two seeds that disagree, and nothing is known.
+        relative_sd: standard deviation between seeds of a run's error rate over its mean, beyond chance; negative
+            variance counts as 0. Cells with many errors, where it is seen best, weigh most.
+    """
+
+    statistic: float
+    df: int
+    relative_sd: float
+
+    @property
+    def ratio(self) -> float:
+        """Variance between seeds over that of chance; NaN without degrees of freedom."""
+        return self.statistic / self.df if self.df else math.nan
+
+    @property
+    def p_value(self) -> float:
+        """Of a spread this large by chance alone; NaN without degrees of freedom."""
+        return float(chdtrc(self.df, self.statistic)) if self.df else math.nan
+
+
+def dispersion(cells: Iterable[Cell]) -> Dispersion:
+    """The spread between seeds, taken over all of `cells` together."""
+    statistic, df, between, weight = 0.0, 0, 0.0, 0.0
+    for cell in cells:
+        seeds, problems = cell.wrong.shape
+        by_seed, by_problem = cell.wrong.mean(axis=1), cell.wrong.mean(axis=0)
+        chance = float((by_problem * (1 - by_problem)).sum()) * seeds / (seeds - 1) if seeds > 1 else 0.0
+        if chance == 0:
+            continue
+        squares = problems**2 * float(((by_seed - by_seed.mean()) ** 2).sum())
+        statistic += squares / chance
+        df += seeds - 1
+        between += (squares - (seeds - 1) * chance) / problems**2
+        weight += (seeds - 1) * cell.error**2
+    return Dispersion(statistic, df, math.sqrt(max(between, 0.0) / weight) if weight else 0.0)

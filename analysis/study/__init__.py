@@ -1,0 +1,1 @@
+"""The analysis of one study: curves, the baseline law, multipliers and differences."""

@@ -1,0 +1,126 @@
+"""How many times what it spent the baseline would need to reach a method's error, in data or in FLOPs.
+
+In data M(N) = N_baseline(error(N)) / N; in cost the same with FLOPs in place of N. Both are read off the baseline's
+law within the range that was measured of it, and never beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from analysis.data.cells import Cell, SizeKey, sizes_of
+from analysis.data.files import InputError
+from analysis.fits.laws import FloorLaw, RectifiedLaw
+from analysis.stats.bootstrap import Draws, percentile_interval
+from analysis.study.baseline_law import Yardstick
+from analysis.study.curves import Curve
+
+Bound = Literal["exact", "at least", "at most"]
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """M(N) of a label at one size, read within what was measured of the baseline and never beyond.
+
+    Attributes:
+        value: the multiplier, or its bound where `bound` is not "exact".
+        bound: "at least" where the error lies below all that the baseline reached, "at most" where above.
+        low, high: 95 % interval. Draws that leave the baseline's range are held at its ends, so:
+        low_open, high_open: that end of the interval is where the baseline's runs stop; the truth may lie beyond.
+        infinite: the error lies below the floor of the baseline's law, by which no amount of data gets there.
+    """
+
+    label: str
+    size: int
+    value: float
+    bound: Bound
+    low: float
+    high: float
+    low_open: bool
+    high_open: bool
+    infinite: bool = False
+
+    def __str__(self) -> str:
+        """E.g. "1.93x", or ">= 2.00x (beyond the baseline's largest run)"."""
+        if self.infinite:
+            return f"{self.short()} (below the floor of the baseline's law)"
+        if self.bound == "at least":
+            return f"{self.short()} (beyond the baseline's largest run)"
+        if self.bound == "at most":
+            return f"{self.short()} (short of the baseline's smallest run)"
+        return self.short()
+
+    def short(self) -> str:
+        """E.g. "1.93x", ">= 2.00x", or ">= 2.00x, infinite"."""
+        sign = {"exact": "", "at least": ">= ", "at most": "<= "}[self.bound]
+        return f"{sign}{self.value:#.3g}x{', infinite' if self.infinite else ''}"
+
+    def interval_text(self) -> str:
+        """As `interval_text` writes it."""
+        return interval_text(self.low, self.high, self.low_open, self.high_open)
+
+
+def interval_text(low: float, high: float, low_open: bool, high_open: bool) -> str:
+    """E.g. "1.50 to 2.40", "1.50 to > 4.00" where the upper end is open, "> 4.00" where all of it lies beyond."""
+    low_text, high_text = f"{low:#.3g}", f"{high:#.3g}"
+    if low_text == high_text and (low_open or high_open):
+        return f"< {low_text}" if low_open else f"> {high_text}"
+    return f"{'< ' if low_open else ''}{low_text} to {'> ' if high_open else ''}{high_text}"
+
+
+def multiplier(
+    cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: Curve, label: str, size: int
+) -> Multiplier:
+    """M(N) of `label` at N = `size`, in data. Each draw inverts its own fit of the baseline.
+
+    Raises:
+        ValueError: the baseline's law does not fall with N.
+        InputError: no such runs.
+    """
+    if size not in sizes_of(cells, label):
+        raise InputError(f"{label} was not run at N = {size}; its sizes: {', '.join(map(str, sizes_of(cells, label)))}")
+    return _multiplier(draws, baseline.yardstick, label, size, size)
+
+
+def multipliers(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: Curve) -> list[Multiplier]:
+    """M(N) in data of every other label at each of its sizes. Raises ValueError as `multiplier` does."""
+    return read(draws, baseline.yardstick, {(label, size): float(size) for label, size in cells})
+
+
+def read(draws: Draws[SizeKey], yardstick: Yardstick, spent: Mapping[SizeKey, float]) -> list[Multiplier]:
+    """The multiplier of every cell in `spent` that is not the baseline's, by label and size.
+
+    Raises:
+        ValueError: the baseline's law does not fall.
+    """
+    others = sorted(key for key in spent if key[0] != yardstick.label)
+    return [_multiplier(draws, yardstick, *key, spent[key]) for key in others]
+
+
+def _multiplier(draws: Draws[SizeKey], yardstick: Yardstick, label: str, size: int, spent: float) -> Multiplier:
+    error = draws.error[label, size]
+    smallest, largest = yardstick.smallest, yardstick.largest
+    reached = float(yardstick.law.invert(error))
+    infinite = isinstance(yardstick.law, FloorLaw | RectifiedLaw) and error <= yardstick.law.floor
+    bound: Bound = "exact"
+    if error < min(yardstick.errors) or reached > largest:
+        bound, reached = "at least", min(reached, largest)
+    elif error > max(yardstick.errors) or reached < smallest:
+        bound, reached = "at most", max(reached, smallest)
+    logs = yardstick.log_reached(draws.resampled[label, size])
+    low, high = percentile_interval(np.clip(np.exp(logs), smallest, largest))
+    return Multiplier(
+        label,
+        size,
+        reached / spent,
+        bound,
+        low / spent,
+        high / spent,
+        bool(low <= smallest),
+        bool(high >= largest),
+        infinite,
+    )

@@ -1,0 +1,82 @@
+"""Loading: from Hydra's composed configuration to checked dataclasses, and back from stored plain data.
+
+The choices (`task=maze method=step_dpo`) are files in conf/; the allowed keys are the fields of the dataclasses in
+:mod:`synth_scaling.config.schema` and beside each component. A wrong value is refused before anything is computed, in
+one line with the key, the value and what is allowed (:mod:`synth_scaling.config.checks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+
+from synth_scaling.config.checks import check, known
+from synth_scaling.config.schema import Config
+from synth_scaling.config.task_checks import check_task
+from synth_scaling.core.validation import ConfigError
+from synth_scaling.credit.options import CREDIT
+from synth_scaling.data.options import DataOptions, JSONLDataOptions
+from synth_scaling.methods import METHODS
+from synth_scaling.models.options import MODELS
+from synth_scaling.tasks import TASKS
+from synth_scaling.training.options import TrainerOptions
+
+T = TypeVar("T")
+
+
+def typed(config: DictConfig) -> Config:
+    """The composed configuration as dataclasses, checked. Raises ConfigError."""
+    plain = as_options(config)
+    for options in (plain.trainer, plain.engine):
+        if options.dtype == "auto":  # settled here, so that a run is named by what it was computed in
+            options.dtype = device_dtype()
+    check_task(plain)
+    return plain
+
+
+def as_options(config: DictConfig) -> Config:
+    """The same where neither model nor data need to be here: checked is what the configuration alone tells."""
+    if OmegaConf.get_type(config) is not Config:
+        raise ConfigError("defaults: allowed is a list that begins with config")
+    for group in ("task", "model", "method", "trainer"):
+        if config[group] is None:
+            raise ConfigError(f"{group}=null: allowed is one of the choices of {group}")
+    plain = OmegaConf.to_object(config)
+    assert isinstance(plain, Config), type(plain)
+    known(plain)
+    check(plain)
+    return plain
+
+
+def device_dtype() -> str:
+    """bfloat16 where CUDA has it, else float32."""
+    import torch  # slow, and only needed for dtype=auto
+
+    return "bfloat16" if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else "float32"
+
+
+def restored(plain: Mapping[str, Any]) -> Config:
+    """The configuration that :func:`resolved` gave as plain data, and that was checked then."""
+    kinds = {
+        "task": TASKS[plain["task"]["name"]][1],
+        "model": MODELS[plain["model"]["name"]],
+        "method": METHODS[plain["method"]["name"]].options,
+        "data": JSONLDataOptions if "path" in plain["data"] else DataOptions,
+        "credit": CREDIT[plain["credit"].get("name", "exhaustive")],
+        "trainer": TrainerOptions,
+    }
+    return _built(Config, {key: _built(kinds[key], value) if key in kinds else value for key, value in plain.items()})
+
+
+def _built(kind: type[T], plain: Mapping[str, Any]) -> T:
+    """A dataclass, and those within it, from plain data of the right types."""
+    within = {key: hint for key, hint in get_type_hints(kind).items() if is_dataclass(hint)}
+    return kind(
+        **{
+            key: _built(within[key], value) if key in within and isinstance(value, Mapping) else value  # type: ignore[arg-type]
+            for key, value in plain.items()
+        }
+    )

@@ -1,0 +1,56 @@
+"""What only the task, the model's files and the teacher's can tell: that a run has what it asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from synth_scaling.core.validation import ConfigError
+from synth_scaling.data.options import teacher_of
+from synth_scaling.data.teacher_file import Teacher
+from synth_scaling.models.options import check_context, check_model_files, check_model_for
+from synth_scaling.tasks import EMBEDDED, Split, make_task
+
+if TYPE_CHECKING:
+    from synth_scaling.config.schema import Config
+
+
+def check_task(config: Config) -> None:
+    """Refuse options that the task refuses, more problems than it has, a model it does not fit. Raises ConfigError."""
+    if config.model.name == "tiny" and config.task.name not in EMBEDDED:
+        raise ConfigError(
+            f"model=tiny: a base model is pretrained for task={', '.join(EMBEDDED)} only; "
+            f"task={config.task.name} has no corpus for it and takes a pretrained model"
+        )
+    check_model_files(config.model)
+    try:
+        task = make_task(config.task)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    check_model_for(task, config.model)
+    if (most := config.engine.max_model_len) is not None:
+        check_context(task, most, 0, f"engine.max_model_len={most}")
+    try:
+        teacher = teacher_of(config.data, task)
+    except ValueError as error:
+        raise ConfigError(f"data.path={error}") from None
+    check_amount("data.problems", teacher, "train", config.data.problems, config.seed)
+    check_amount("evaluation.problems", task, config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
+
+
+# The most problems of a split and a seed that have been made: smaller amounts are the first of them.
+_made: WeakKeyDictionary[Teacher, dict[tuple[Split, int], int]] = WeakKeyDictionary()
+
+
+def check_amount(key: str, source: Teacher, split: Split, n: int | None, seed: int) -> None:
+    """Refuse more problems than there are. Raises ConfigError."""
+    made = _made.setdefault(source, {})
+    most = made.get((split, seed), 0)
+    if most and (n is None or n <= most):
+        return
+    try:
+        made[split, seed] = found = len(source.problems(split, n, seed))
+    except ValueError as error:
+        raise ConfigError(f"{key}={n}: {error}") from None
+    if not found:
+        raise ConfigError(f"evaluation.split={split}: allowed is a split that has problems; the task has none in it")

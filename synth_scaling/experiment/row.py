@@ -1,0 +1,130 @@
+"""The result row of a finished run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from synth_scaling import credit
+from synth_scaling.config.naming import resolved, run_hash
+from synth_scaling.config.schema import Config
+from synth_scaling.core.metrics import counts, pass_at_k, shares, wilson_interval
+from synth_scaling.core.stage import MEASURED, Cost
+from synth_scaling.experiment.pipeline import Outcome
+from synth_scaling.experiment.stages import sampling_versions
+
+# Stages that make or measure, and are not part of a method's price.
+NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_policy", "initial_responses")
+
+
+def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
+    """Everything a figure may want of a run, flat but for what is named.
+
+    Tokens and FLOPs are those of the stages between the base model and the policy, as if made for this run alone:
+    pretraining and measuring are left out. `cost_total` and `usage_total` are of every stage, each once: what the run
+    would take with an empty store. What a stage costs each of the runs that share it is known when all of them are:
+    `python -m analysis costs` tells it by `hashes`. Whoever made a stage, `seconds` and `usage` are of that making.
+    """
+    tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
+    base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
+    low, high = wilson_interval(wrong, tested)
+    done, task = outcome.stages.done, outcome.stages.task
+    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT]
+    distinct = list({stage.hash: stage for stage in done.values()}.values())
+    problems = {p.id: p for p in outcome.problems}
+    kinds = [
+        task.error_kind(problems[r.problem], outcome.stages.codec.decode(r.tokens), r.finished)
+        for r in outcome.responses
+        if not r.reward
+    ]
+    data = config.data
+    return {
+        "run": run_hash(config),
+        "sweep": config.sweep,
+        "figure": config.figure,
+        "task": config.task.name,
+        "method": config.method.name,
+        "label": config.label,
+        "seed": config.seed,
+        "problems": data.problems,
+        "traces": data.traces,
+        "demonstrations": len(outcome.graded.demonstrations),
+        "positives": data.positives,
+        "negatives": data.negatives,
+        "rollouts": data.rollouts,
+        "positives_used": len(outcome.graded.positives),
+        "negatives_used": len(outcome.graded.negatives),
+        "training_rows": len(outcome.rows),
+        "tested": tested,
+        "wrong": wrong,
+        "error": wrong / tested,
+        "error_low": low,
+        "error_high": high,
+        "base_wrong": base_wrong,
+        "base_error": None if base_wrong is None else base_wrong / tested,
+        "error_kinds": shares(kinds),
+        "spurious_share": spurious_share(outcome),
+        "credit": credit_summary(outcome),
+        "pass_at_k": {str(k): pass_at_k(outcome.sampled, k) for k in config.evaluation.pass_at_k},
+        "tokens_trained": sum(cost.tokens_trained for cost in spent),
+        "tokens_sampled": sum(cost.tokens_sampled for cost in spent),
+        "flops_training": sum(cost.flops_training for cost in spent),
+        "flops_sampling": sum(cost.flops_sampling for cost in spent),
+        "seconds": {name: stage.seconds for name, stage in done.items()},
+        "facts": {name: dict(stage.facts) for name, stage in done.items()},
+        "costs": {name: counted(stage.cost) for name, stage in done.items()},
+        "cost_total": counted(sum((stage.cost for stage in distinct), Cost())),
+        "usage": {name: measured(stage.cost) for name, stage in done.items()},
+        "usage_total": {
+            "seconds": sum(stage.seconds for stage in distinct),
+            **measured(sum((stage.cost for stage in distinct), Cost())),
+        },
+        "hashes": {name: stage.hash for name, stage in done.items()},
+        "versions": sampling_versions(),
+        "config": {key: value for key, value in resolved(config).items() if key not in ("output", "store")},
+    }
+
+
+def counted(cost: Cost) -> dict[str, float]:
+    """Tokens and FLOPs, which are the same however often a stage is made."""
+    return {key: value for key, value in asdict(cost).items() if key not in MEASURED}
+
+
+def measured(cost: Cost) -> dict[str, float]:
+    """Device seconds and peak memory, which are not."""
+    return {key: getattr(cost, key) for key in MEASURED}
+
+
+def spurious_share(outcome: Outcome) -> float | None:
+    """Share of spurious steps in the right test responses; None if there are none or the task cannot tell."""
+    task, codec, problems = outcome.stages.task, outcome.stages.codec, {p.id: p for p in outcome.problems}
+    right = [(problems[r.problem], codec.decode(r.tokens)) for r in outcome.responses if r.reward]
+    spurious = [task.spurious_steps(problem, text) for problem, text in right]
+    if not right or None in spurious:
+        return None
+    return sum(filter(None, spurious)) / sum(len(task.steps(text)) for _, text in right)
+
+
+def credit_summary(outcome: Outcome) -> dict[str, Any] | None:
+    """What the step values look like around the first pits, where these fall, and the share of spurious steps.
+
+    Profiles are lists of [offset from the first pit or step, mean Q, count], pits of [step, count], over the incorrect
+    responses used; None for a method that has no values of them.
+    """
+    graded, task, codec = outcome.graded, outcome.stages.task, outcome.stages.codec
+    if not graded.negative_values:
+        return None
+    problems = {p.id: p for p in outcome.trained_on}
+    values = [row.values for row in graded.negative_values]
+    pits = [credit.first_pit(row) or len(row) - 1 for row in values]
+    true = [task.true_pit(problems[r.problem], codec.decode(r.tokens)) for r in graded.negatives]
+    positive = [row.values for row in graded.positive_values]
+    spurious = sum(len(credit.spurious_steps(row)) for row in positive)
+    return {
+        "negative_profile": credit.mean_values(values, pits),
+        "positive_profile": credit.mean_values(positive, [0] * len(positive)),
+        "pits": counts(pits),
+        "true_pits": counts([pit for pit in true if pit is not None]),
+        "pit_errors": counts([pit - known for pit, known in zip(pits, true, strict=True) if known is not None]),
+        "positive_spurious_share": spurious / sum(len(row) - 1 for row in positive) if positive else None,
+    }

@@ -1,0 +1,1 @@
+"""Expected costs and duration of runs, computed before any of them starts."""

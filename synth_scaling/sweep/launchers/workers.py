@@ -1,0 +1,65 @@
+"""What the launchers have in common: the call that is a worker, and what is reported of one."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from synth_scaling.core.validation import ConfigError, at_least
+
+
+class WorkerDied(RuntimeError):
+    """A worker ended without a word; the message says where its log is."""
+
+
+@dataclass
+class Workers:
+    """How many. joblib's words for it are taken, too, so that a sweep that names its launcher runs on any."""
+
+    workers: int | None = None
+    n_jobs: int | None = None
+    batch_size: str | None = None  # of no meaning here
+
+    def check(self) -> None:
+        for key in ("workers", "n_jobs"):
+            if getattr(self, key) is not None:
+                at_least(f"hydra.launcher.{key}", getattr(self, key), 1)
+
+
+class WorkersLauncher(Launcher):
+    """A launcher whose jobs are the workers of a sweep, each a call that is pickled and made in another process."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra. Raises ConfigError for options that cannot be."""
+        self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
+        self.check()
+
+    def check(self) -> None:
+        raise NotImplementedError
+
+    def calls(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[tuple[Any, ...]]:
+        """Of each worker a function and its arguments."""
+        from hydra_plugins.hydra_joblib_launcher._core import execute_job  # imports joblib
+
+        run: Callable[..., JobReturn] = execute_job  # sets up Hydra in a bare process, and runs the job there
+        given = (self.hydra_context, self.config, self.task_function, Singleton.get_state())
+        return [(run, first + worker, list(overrides), *given) for worker, overrides in enumerate(job_overrides)]
+
+
+def died(message: str) -> JobReturn:
+    """The return of a worker that did not live to return one."""
+    return JobReturn(status=JobStatus.FAILED, _return_value=WorkerDied(message))
+
+
+def needs(extra: str, module: str) -> None:
+    """Raises ConfigError naming the pip extra if the module that a launcher stands on is not there."""
+    if importlib.util.find_spec(module) is None:  # not imported: that takes seconds, and there may be nothing to launch
+        raise ConfigError(f"hydra/launcher={extra}: needs {module}; pip install 'synth-scaling[{extra}]'")

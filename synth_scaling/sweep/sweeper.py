@@ -1,0 +1,166 @@
+"""The Hydra sweeper of this project: a grid, and further grids beside it; every run is checked before the first begins.
+
+`hydra.sweeper.params` is the grid as Hydra's own sweeper has it; `hydra.sweeper.also` is a list of further ones, for
+what a product cannot say (more sizes for the baseline, say). The launcher, any of Hydra's, starts workers that share
+the runs (:mod:`synth_scaling.sweep.worker`); what became of these is read in their folders.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from synth_scaling.config.checks import check_folders
+from synth_scaling.config.naming import run_hash
+from synth_scaling.config.schema import Config
+from synth_scaling.core.validation import ConfigError
+from synth_scaling.experiment.store import tidy
+from synth_scaling.forecast.duration import forecast
+from synth_scaling.sweep.grid import expand, grids_of
+from synth_scaling.sweep.plan import Plan, is_over, planned
+from synth_scaling.system import signals
+from synth_scaling.system.failures import Failure
+from synth_scaling.system.leases import is_held
+from synth_scaling.system.pinning import check_pins
+
+log = logging.getLogger("synth_scaling")
+
+ROUNDS = 3  # times that workers are started in one launch, if they die
+
+
+class SweepFailed(RuntimeError):
+    """Some runs of a sweep failed; the message names them."""
+
+
+@dataclass
+class GridSweeperConf:
+    _target_: str = "hydra_plugins.synth_scaling.GridSweeper"
+    params: Any = None  # a grid: {key: values as Hydra writes them}
+    also: Any = None  # a list of further grids
+    dry_run: bool = False  # or --dry-run: say what there is to do, and stop
+    pin: str = "none"  # or "cores", "gpus": each worker's own, where workers share a machine
+    devices_per_worker: int = 1
+
+
+class GridSweeper(Sweeper):
+    def __init__(
+        self,
+        params: Any = None,
+        also: Any = None,
+        dry_run: bool = False,
+        pin: str = "none",
+        devices_per_worker: int = 1,
+    ) -> None:
+        self.params, self.also, self.dry_run = params, also, dry_run
+        self.pin, self.devices_per_worker = pin, devices_per_worker
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.hydra_context, self.config = hydra_context, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Make every run that is not done yet. Raises ConfigError before any begins, SweepFailed after the last."""
+        assert self.config is not None, "set up by Hydra"
+        jobs, most = self._jobs(arguments), self._workers()
+        check_pins(self.pin, self.devices_per_worker, most, self.config.hydra.runtime.choices["hydra/launcher"])
+        configs = {run_hash(config): config for _, config in jobs}  # jobs with one result are one run
+        output, store = Path(jobs[0][1].output), Path(jobs[0][1].store)
+        missing = {name: config for name, config in configs.items() if not (output / "runs" / name / "DONE").exists()}
+        done = [config for name, config in configs.items() if name not in missing]
+        failed = sum(Failure.read(output / "runs" / name) is not None for name in missing)
+        print(f"{output}: {len(configs)} runs, {len(done)} done, {failed} failed, {len(missing)} to run", flush=True)
+        workers = min(most, len(missing))
+        if missing:
+            print(forecast(list(missing.values()), done, store, workers), flush=True)
+        if self.dry_run:
+            return
+        plan = Plan(secrets.token_hex(4), time.time(), len(done), tuple(map(planned, configs.values())))
+        plan.write(output)
+        if missing:
+            self._launch(jobs[0][0], workers, output, plan)
+            if self._detached():
+                return
+            tidy(store)
+            for marker in (output / "runs").glob("*.lock"):
+                is_held(marker)  # a dead worker's is removed
+        report(output, plan)
+
+    def _launch(self, overrides: list[str], workers: int, output: Path, plan: Plan) -> None:
+        """Start workers until the plan is over. One that dies leaves its runs to those that are started after it."""
+        assert self.launcher is not None, "set up by Hydra"
+        for _ in range(ROUNDS):
+            try:
+                with signals.passed_on():
+                    results = self.launcher.launch([overrides] * workers, initial_job_idx=0)
+                if self._detached():
+                    return
+                for result in results:
+                    _ = result.return_value  # raises what the worker raised
+            except ConfigError:
+                raise  # the launcher refused
+            except Exception as error:
+                signals.check()  # who is told to stop before it listens, dies
+                log.warning("a worker ended with %s: %s", type(error).__name__, error)
+            if all(is_over(output / "runs" / run.name, plan) for run in plan.runs):
+                return
+
+    def _workers(self) -> int:
+        """joblib's launcher calls them jobs, ours workers; Hydra's own runs one in this process."""
+        assert self.config is not None, "set up by Hydra"
+        launcher = self.config.hydra.launcher
+        for key in ("workers", "n_jobs"):
+            if launcher.get(key) == 0:
+                raise ConfigError(f"hydra.launcher.{key}=0: allowed are values of at least 1, and -1: one a core")
+        workers = launcher.get("workers") or launcher.get("n_jobs") or 1
+        return workers if workers > 0 else max(1, (os.cpu_count() or 1) + 1 + workers)  # as joblib counts
+
+    def _detached(self) -> bool:
+        assert self.config is not None, "set up by Hydra"
+        return self.config.hydra.launcher.get("wait", True) is False
+
+    def _jobs(self, arguments: list[str]) -> list[tuple[list[str], Config]]:
+        assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
+        params, also = map(_plain, (self.params, self.also))
+        jobs = expand(grids_of(params, also), arguments, self.hydra_context.config_loader, self.config)
+        check_folders(jobs[0][1])
+        return jobs
+
+
+def _plain(grid: Any) -> Any:
+    return OmegaConf.to_container(grid, resolve=True) if OmegaConf.is_config(grid) else grid
+
+
+def report(output: Path, plan: Plan) -> None:
+    """Raises SweepFailed naming the runs that are not done."""
+    lines = []
+    for run in plan.runs:
+        folder = output / "runs" / run.name
+        if not (folder / "DONE").exists():
+            failure = Failure.read(folder)
+            why = f"{failure.kind}: {failure.line}" if failure else "not finished: its worker ended"
+            lines.append(f"  {run.title}: {why.splitlines()[0]} ({folder})")
+    if lines:
+        raise SweepFailed("\n".join([f"{len(lines)} of {len(plan.runs)} runs failed:", *lines]))
+
+
+def register_sweeper() -> None:
+    """Make `hydra/sweeper=grid` known to Hydra."""
+    # Hydra takes plugins from its own namespace only, also those that are registered by hand: this module is put there.
+    sys.modules["hydra_plugins.synth_scaling"] = sys.modules[__name__]
+    GridSweeper.__module__ = "hydra_plugins.synth_scaling"
+    Plugins.instance().register(GridSweeper)
+    ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridSweeperConf, provider="synth_scaling")

@@ -1,0 +1,1 @@
+"""Files, leases, signals, processes: everything that talks to the operating system."""

@@ -1,0 +1,64 @@
+"""Which cores or GPUs of one machine each of its workers has to itself: `hydra.sweeper.pin=cores` or `gpus`.
+
+For `hydra/launcher=joblib`, whose workers share a machine and its devices; Slurm and Ray allot them on their own.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+
+from synth_scaling.core.validation import ConfigError, at_least, one_of
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+KINDS = ("none", "cores", "gpus")
+
+
+def share(devices: tuple[str, ...], each: int, worker: int) -> tuple[str, ...]:
+    """The `each` devices of worker 0, 1, ...: blocks in their order, no device twice. Raises ValueError if too few."""
+    block = devices[worker * each : (worker + 1) * each]
+    if len(block) < each:
+        raise ValueError(f"{each} of {len(devices)} devices for each of {worker + 1} workers")
+    return block
+
+
+def check_pins(pin: str, each: int, workers: int, launcher: str) -> None:
+    """Refuse more than there is, and launchers that allot devices themselves. Raises ConfigError."""
+    one_of("hydra.sweeper.pin", pin, KINDS)
+    at_least("hydra.sweeper.devices_per_worker", each, 1)
+    if pin == "none":
+        return
+    if launcher in ("slurm", "ray"):
+        raise ConfigError(f"hydra.sweeper.pin={pin}: allowed is none; hydra/launcher={launcher} allots devices itself")
+    available = len(devices(pin))
+    if workers * each > available:
+        raise ConfigError(
+            f"hydra.sweeper.devices_per_worker={each}: {workers} workers need {workers * each} {pin}; "
+            f"there are {available}"
+        )
+
+
+def pin_worker(pin: str, each: int, worker: int) -> None:
+    """Keep this process, and those that it starts, to its share; before torch looks at the devices."""
+    if pin == "none":
+        return
+    mine = share(devices(pin), each, worker)
+    if pin == "cores":
+        os.sched_setaffinity(0, {int(core) for core in mine})
+    else:
+        os.environ[VISIBLE] = ",".join(mine)
+
+
+@functools.cache  # as they were before anything was pinned
+def devices(kind: str) -> tuple[str, ...]:
+    """The cores that this process may use, or the GPUs: those that CUDA_VISIBLE_DEVICES names, or all."""
+    if kind == "cores":
+        return tuple(str(core) for core in sorted(os.sched_getaffinity(0)))
+    if VISIBLE in os.environ:
+        return tuple(name.strip() for name in os.environ[VISIBLE].split(",") if name.strip())
+    if shutil.which("nvidia-smi") is None:
+        return ()
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False).stdout
+    return tuple(str(i) for i in range(sum(line.startswith("GPU ") for line in listed.splitlines())))

@@ -1,0 +1,40 @@
+"""Process-wide settings: environment variables, start method, logging."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import sys
+
+from synth_scaling.system import signals
+
+log = logging.getLogger("synth_scaling")
+
+
+def set_up_process(threads: int = 1) -> None:
+    """What the packages read when they are imported, and that joblib keeps this process."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    _keep_worker()
+
+
+def _keep_worker() -> None:
+    """joblib ends a worker that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
+    process_executor = sys.modules.get("joblib.externals.loky.process_executor")
+    if process_executor is not None:
+        process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")  # type: ignore[attr-defined]
+        # A process that is started from here would be told of joblib's own way to start processes, and not know it.
+        multiprocessing.set_start_method("spawn", force=True)
+    if multiprocessing.current_process().name.startswith("Loky"):
+        signals.end_with_parent()
+
+
+def set_up_logging() -> None:
+    """Our own lines go to standard error with the time; other packages speak up from warnings on."""
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        log.addHandler(handler)
+        log.propagate = False

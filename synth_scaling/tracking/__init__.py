@@ -1,0 +1,1 @@
+"""Weights & Biases, or no tracking at all."""

@@ -1,0 +1,1 @@
+"""The tests; each folder tests the package of the same name."""

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.claims import claims
+from analysis.data.results import Results, load
+from analysis.figures import FIGURES
+from analysis.report.page import page, run_table
+from analysis.report.tables import tables
+from analysis.study.study import examine
+from benchmarks.synthetic_study import write_study
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+SIZE = (1300, 2400)
+
+
+class Page(HTMLParser):
+    """What a reader sees: tables by id as rows of texts, images, links, ids."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.images: list[dict[str, str | None]] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.table: list[list[str]] = []
+        self.cell = False
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.ids += [found["id"]] if "id" in found else []
+        self.links += [found["href"]] if tag == "a" else []
+        if tag == "img":
+            self.images.append(found)
+        elif tag == "table":
+            self.table = self.tables[found["id"]] = []
+        elif tag == "tr":
+            self.table.append([])
+        elif tag in ("th", "td"):
+            self.table[-1].append("")
+            self.cell = True
+
+    def handle_endtag(self, tag):
+        self.cell = self.cell and tag not in ("th", "td")
+
+    def handle_data(self, data):
+        if self.cell:
+            self.table[-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    write_study(folder, seeds=2, problems=100, sizes=(100, 200, 400, 800))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(study: Path) -> Results:
+    return load(study)
+
+
+@pytest.fixture(scope="module")
+def text(results: Results) -> str:
+    return page(results)
+
+
+def test_the_page_needs_no_network(text):
+    outside = re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
+    assert not re.search(r"https?:|//|@import|url\(", re.sub(r"(?m)^// .*$", "", outside))
+    assert not re.search(r"<(link|script|iframe|object|embed)[^>]*(src|href)=(?!\"data:)", outside)
+    assert all(image["src"].startswith("data:image/svg+xml;base64,") for image in Page(text).images)
+
+
+def test_every_figure_is_there_with_its_caption_and_points(text):
+    found = Page(text)
+    assert [name for name in found.ids if name.startswith("figure-")] == [f"figure-{name}" for name in FIGURES]
+    assert all(image["alt"] for image in found.images)
+    assert sum(link.startswith("data:text/csv;base64,") for link in found.links) == len(FIGURES)
+    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+
+
+def test_every_table_is_there_with_all_its_rows(text, results):
+    found = Page(text).tables
+    study = examine(results.select(task="maze"))
+    assert len(found["table-runs"]) == 1 + len(results.rows)
+    ledger = claims(results)
+    for task in ("maze", "star_graph"):
+        assert len(found[f"table-claims-{task}"]) == 1 + sum(claim.task == task for claim in ledger)
+    made = tables(study)
+    others = {"table-runs", "table-claims-maze", "table-claims-star_graph"}
+    assert set(found) == others | {f"table-{place + 1}" for place in range(len(made))}
+    for place, table in enumerate(made):
+        head, *rows = found[f"table-{place + 1}"]
+        assert head == [str(column.header) for column in table.columns] and len(rows) == table.row_count
+    (line,) = (row for row in found["table-1"] if row[0] == "rft")
+    error = 100 * study.draws.error["rft", 100]
+    assert line[1].startswith(f"{error:.1f}, 2\n[") and "\\" not in line[1]
+
+
+def test_the_run_table_says_what_the_rows_say(results):
+    table = run_table(results.rows)
+    names = [name for name, _ in table.columns]
+    row, line = results.rows.iloc[3], dict(zip(names, table.rows[3], strict=True))
+    assert (line["label"].text, line["N"].text, line["run"].text) == (row["label"], str(row["problems"]), row["run"])
+    assert line["error in %"].number == row["wrong"] / row["tested"]
+    assert line["training FLOPs"].number == row["flops_training"]
+    bare = run_table(results.rows.drop(columns=["flops_training", "flops_sampling"]))
+    assert not any("FLOPs" in name for name, _ in bare.columns) and len(bare.rows) == len(results.rows)
+
+
+def test_the_same_rows_give_the_same_page(results, text):
+    assert page(results) == text
+
+
+def test_text_from_rows_is_escaped(tmp_path, write_run):
+    write_run(tmp_path, 0.3, label="<b>&", sweep='"<script>')
+    found = page(load(tmp_path))
+    assert "<b>&" not in found and "&lt;b&gt;&amp;" in found and '"<script>' not in found
+
+
+def test_what_has_no_runs_is_named_with_its_sweep(tmp_path, write_run):
+    write_run(tmp_path, 0.3, method="rft")
+    found = page(load(tmp_path))
+    assert "pairing: no rows with figure &#34;pairing&#34;: run sweeps/maze_ablations.yaml" in found
+    tables = {"table-runs", "table-claims-maze", "table-claims-star_graph"}
+    assert set(Page(found).tables) == tables  # without sft there is nothing to fit against
+    assert not [link for link in Page(found).links if link.startswith("#figure-") and link != "#figure-error_against_n"]
+
+
+def test_the_commands_take_several_folders_and_write_into_the_first(study, tmp_path, write_run, capsys):
+    maze, star = tmp_path / "maze", tmp_path / "star"
+    for size in (100, 200):
+        write_run(maze, 40 / size, problems=size)
+    rows = load(study).select(task="star_graph").rows
+    star.mkdir()
+    rows.to_json(star / "rows.jsonl", orient="records", lines=True)
+    shutil.copy(study / "correct.parquet", star)
+    assert main(["report", str(maze), str(star)]) == 0
+    assert capsys.readouterr().out == f"{maze / 'report.html'}\n"
+    found = Page((maze / "report.html").read_text(encoding="utf-8"))
+    assert "figure-star_graph" in found.ids and len(found.tables["table-runs"]) == 1 + 2 + len(rows)
+    assert main(["figures", str(maze), str(star), "--task", "star_graph", "--out", str(tmp_path / "figures")]) == 0
+    assert f"star_graph: {tmp_path / 'figures' / 'star_graph'}.png, .svg, .csv" in capsys.readouterr().out
+    assert main(["figures", str(maze), str(star), "--task", "chain"]) == 2
+    assert "no rows of task 'chain'; there are: maze, star_graph" in capsys.readouterr().err
+    assert main(["report", str(star), str(star)]) == 2
+    assert "is in two of the folders" in capsys.readouterr().err
+
+
+# -- in a browser --------------------------------------------------------------------------------------------------
+
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH (apt-get install chromium)")
+
+
+def browse(folder: Path, text: str, *arguments: str) -> str:
+    """Open a page in headless Chromium; returns what it prints."""
+    file = folder / "page.html"
+    file.write_text(text, encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile"]
+    done = subprocess.run(
+        [str(CHROMIUM), *options, *arguments, file.as_uri()], capture_output=True, text=True, timeout=300, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@needs_chromium
+@pytest.mark.parametrize(("column", "clicks"), [("error in %", 1), ("error in %", 2), ("label", 1), ("label", 2)])
+def test_a_click_on_a_head_sorts_the_runs(tmp_path, text, column, clicks):
+    before = Page(text).tables["table-runs"]
+    place = before[0].index(column)
+    click = f'document.querySelectorAll("#table-runs th button")[{place}].click();'
+    clicked = text.replace("</body>", f"<script>{click * clicks}</script></body>")
+    after = Page(browse(tmp_path, clicked, "--dump-dom")).tables["table-runs"]
+
+    def key(row):
+        return float(row[place]) if column == "error in %" else row[place]
+
+    shown = [key(row) for row in after[1:]]
+    assert shown == sorted(shown, reverse=clicks == 2) and shown != [key(row) for row in before[1:]]
+    assert sorted(map(tuple, after)) == sorted(map(tuple, before))
+
+
+@needs_chromium
+def test_the_page_is_drawn(tmp_path, text):
+    drawn = "[...document.images].every(image => image.complete && image.naturalWidth > 300)"
+    wide = "document.documentElement.scrollWidth <= innerWidth"
+    told = f"onload = () => {{ document.title = `${{{drawn}}} ${{{wide}}}`; }};"
+    probe = text.replace("</body>", f"<script>{told}</script></body>")
+    size = f"--window-size={SIZE[0]},{SIZE[1]}"
+    assert "<title>true true</title>" in browse(tmp_path, probe, "--dump-dom", size)
+    browse(tmp_path, text, f"--screenshot={tmp_path / 'page.png'}", size)
+    picture = (tmp_path / "page.png").read_bytes()
+    assert struct.unpack(">II", picture[16:24]) == SIZE and len(picture) > 100_000  # a blank page has 20 kB

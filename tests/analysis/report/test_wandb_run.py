@@ -1,0 +1,172 @@
+"""The W&B run of an analysis of the committed maze study, read back from the file of an offline one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import main
+from analysis.data.files import InputError
+from analysis.data.results import collect, load
+from analysis.report.wandb_run import log, run_id
+from analysis.study.study import examine
+from tests.support.wandb_runs import MAZE, offline
+
+LABELS = ("sft", "rft", "step_dpo, no NLL")
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch):
+    for name in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def results():
+    """Three labels of the study."""
+    stored = load(MAZE)
+    return replace(stored, rows=stored.rows[stored.rows["label"].isin(LABELS)].reset_index(drop=True))
+
+
+@pytest.fixture(scope="module")
+def study(results):
+    return examine(results, draws=100)
+
+
+@pytest.fixture(scope="module")
+def logged(results, study, tmp_path_factory):
+    """The line that was printed, and what the run's file holds."""
+    folder = tmp_path_factory.mktemp("logged")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WANDB_MODE", "offline")
+        return log(results, study, folder, "my-project", "maze"), offline(folder)
+
+
+def test_the_run_lies_in_the_sweeps_group_under_the_name_of_its_rows(logged, results):
+    line, found = logged
+    run = found.run
+    assert (run.project, run.run_group, run.job_type) == ("my-project", "maze", "analysis")
+    assert run.run_id == run_id(results) and found.exit_codes == [0]
+    assert {key: found.config[key] for key in ("baseline", "task", "sweep", "rows")} == {
+        "baseline": "sft",
+        "task": ["maze"],
+        "sweep": ["maze"],
+        "rows": len(results.rows),
+    }
+    folder = found.files.parent
+    assert line == f"recorded offline in {folder}, to upload it: wandb sync {folder}"
+
+
+def test_error_is_charted_against_n(logged, study):
+    _, found = logged
+    assert found.axes == {f"error/{label}": "problems" for label in LABELS}
+    points = {
+        (key.removeprefix("error/"), point["problems"]): value
+        for point in found.history
+        for key, value in point.items()
+        if key.startswith("error/")
+    }
+    assert points == {key: cell.error for key, cell in study.cells.items()}
+    sizes = [point["problems"] for point in found.history if "problems" in point]
+    assert sizes == sorted({size for _, size in study.cells})
+
+
+def test_the_tables_are_those_of_the_study(logged, study):
+    _, found = logged
+    points, fits, multipliers = (found.table(name) for name in ("points", "fits", "multipliers"))
+    assert points["columns"] == ["label", "N", "seeds", "error", "low", "high"]
+    assert points["data"] == [
+        [*key, len(cell.seeds), cell.error, *study.draws.interval(key)] for key, cell in study.cells.items()
+    ]
+    laws = {line[0]: dict(zip(fits["columns"], line, strict=True)) for line in fits["data"]}
+    assert set(laws) == set(LABELS)
+    for label, curve in study.curves.items():
+        assert laws[label]["alpha"] == curve.fit.law.exponent and laws[label]["A"] == curve.fit.law.amplitude
+        assert (laws[label]["alpha_low"], laws[label]["alpha_high"]) == curve.exponent_interval()
+        assert (laws[label]["smallest_N"], laws[label]["largest_N"]) == (curve.fit.smallest, curve.fit.largest)
+    lines = [dict(zip(multipliers["columns"], line, strict=True)) for line in multipliers["data"]]
+    assert lines == [asdict(one) | {"text": str(one)} for one in study.multipliers] and len(lines) == 8
+
+
+def test_the_fits_are_in_the_summary(logged, study):
+    _, found = logged
+    for label, curve in study.curves.items():
+        assert found.summary[f"alpha/{label}"] == curve.fit.law.exponent
+        assert found.summary[f"alpha_low/{label}"] < found.summary[f"alpha/{label}"]
+        assert found.summary[f"alpha/{label}"] < found.summary[f"alpha_high/{label}"]
+
+
+def test_the_figures_are_images(logged):
+    _, found = logged
+    images = {key: value for key, value in found.summary.items() if key.startswith("figures/")}
+    assert {"figures/error_against_n", "figures/error_against_positives"} <= set(images)
+    for image in images.values():
+        assert image["_type"] == "image-file" and image["width"] > 500
+        assert (found.files / image["path"]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_label_without_a_law_says_why(write_run, tmp_path):
+    write_run(tmp_path, 0.3)
+    results = load(tmp_path)
+    log(results, examine(results, draws=20), tmp_path, "p", "grid")
+    found = offline(tmp_path)
+    (line,) = found.table("fits")["data"]
+    assert line[0] == "sft" and line[1] is None and "two sizes or more" in line[-1]
+    assert "multipliers" not in found.summary and "two sizes or more" in found.summary["no_multipliers"]
+
+
+def test_the_same_rows_have_the_same_id_in_either_layout(simulated, tmp_path):
+    collect([simulated], tmp_path)
+    live = load(simulated)
+    assert run_id(live) == run_id(load(tmp_path)) == run_id(load(simulated))
+    assert run_id(live.select(sweep="grid")) != run_id(live) != run_id(load(MAZE))
+
+
+def test_a_run_that_fails_is_finished_with_exit_code_1(write_run, tmp_path):
+    write_run(tmp_path, 0.3, run="a")
+    results = load(tmp_path)
+    study = examine(results, draws=20)
+    write_run(tmp_path, 0.3, run="b")  # the same point again: no figure can be drawn
+    with pytest.raises(InputError, match="runs a and b are both"):
+        log(load(tmp_path), study, tmp_path, "p", "g")
+    assert offline(tmp_path).exit_codes == [1]
+
+
+def test_without_a_network_the_run_is_recorded_offline(write_run, tmp_path, monkeypatch, capsys):
+    write_run(tmp_path, 0.3)
+    monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nothing listens
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
+    assert main(["log", str(tmp_path), "--group", "mine"]) == 0
+    output = capsys.readouterr()
+    assert output.err.startswith("W&B takes no run now (") and output.err.count("\n") == 1
+    found = offline(tmp_path)
+    assert output.out == f"recorded offline in {found.files.parent}, to upload it: wandb sync {found.files.parent}\n"
+    assert found.run.run_group == "mine" and found.run.project == "synth-scaling" and found.exit_codes == [0]
+
+
+def test_wandb_can_be_turned_off(write_run, tmp_path, monkeypatch, capsys):
+    write_run(tmp_path, 0.3)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    assert main(["log", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "WANDB_MODE=disabled: nothing is recorded\n"
+    assert not (tmp_path / "wandb").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "arguments", "message"),
+    [
+        ("offlin", ["--sweep", "grid"], "WANDB_MODE=offlin: allowed are online, offline, disabled"),
+        ("offline", [], "the rows are of several sweeps (grid, scan): name the W&B group with --group"),
+        ("offline", ["--sweep", "grid", "--baseline", "nope"], "no runs with label 'nope'"),
+        ("offline", ["--sweep", "none"], "no rows of sweep 'none'"),
+    ],
+)
+def test_mistakes_end_with_one_line_and_code_2(simulated, monkeypatch, capsys, mode, arguments, message):
+    monkeypatch.setenv("WANDB_MODE", mode)
+    assert main(["log", str(simulated), *arguments]) == 2
+    output = capsys.readouterr()
+    assert output.err.startswith("analysis: ") and message in output.err and output.err.count("\n") == 1
+    assert output.out == "" and not (Path(simulated) / "wandb").exists()

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.__main__ import main
+from analysis.data.cells import Cell, SizeKey
+from analysis.data.flops import flops_by_cell
+from analysis.data.results import load
+from analysis.fits.laws import FloorLaw
+from analysis.stats.bootstrap import resample
+from analysis.study.curves import fit_curve
+from analysis.study.mean_multipliers import Summary, summarise
+from analysis.study.multipliers import Multiplier, multiplier, multipliers, read
+from analysis.study.study import Worth, examine
+
+SIZES = (100, 200, 400, 800, 1600)
+
+
+def _exact(error: float, problems: int = 4000) -> Cell:
+    """Three seeds with the same share of errors, on the same problems."""
+    return Cell((0, 1, 2), np.tile(np.arange(problems) < round(error * problems), (3, 1)))
+
+
+@pytest.fixture
+def cells() -> dict[SizeKey, Cell]:
+    """A baseline that follows 5 N^-0.5."""
+    return {("sft", n): _exact(5 * n**-0.5) for n in SIZES}
+
+
+def _of(cells: dict[SizeKey, Cell], size: int, error: float) -> Multiplier:
+    cells = cells | {("m", size): _exact(error)}
+    draws = resample(cells)
+    return multiplier(cells, draws, fit_curve(cells, draws, "sft"), "m", size)
+
+
+def test_four_times_the_data(cells):
+    found = _of(cells, 200, 5 * 800**-0.5)
+    assert found.bound == "exact"
+    assert found.value == pytest.approx(4.0, rel=0.01)
+    assert found.low <= 4.0 <= found.high and not (found.low_open or found.high_open)
+    assert str(found) == "4.00x"
+    assert found.interval_text() == f"{found.low:.2f} to {found.high:.2f}"
+
+
+def test_beyond_the_largest_run_is_a_bound(cells):
+    found = _of(cells, 800, 0.05)
+    assert (found.bound, found.value) == ("at least", 2.0)
+    assert found.low_open is False and found.high_open  # even the low end lies at the baseline's last run
+    assert (found.low, found.high, found.interval_text()) == (2.0, 2.0, "> 2.00")
+    assert str(found) == ">= 2.00x (beyond the baseline's largest run)"
+
+
+def test_short_of_the_smallest_run_is_a_bound(cells):
+    found = _of(cells, 400, 0.7)
+    assert (found.bound, found.value, found.low_open) == ("at most", 0.25, True)
+    assert str(found) == "<= 0.250x (short of the baseline's smallest run)"
+
+
+def test_an_error_near_the_end_has_an_open_interval(cells):
+    found = _of(cells, 800, 5 * 1550**-0.5)
+    assert found.bound == "exact" and found.high_open and found.high == 2.0 and found.low < 1.9
+    assert found.interval_text().endswith("to > 2.00")
+
+
+def test_below_all_measured_errors_is_a_bound_even_where_the_law_would_reach(cells):
+    del cells["sft", 100]  # four sizes: too few for a law with a floor
+    cells["sft", 1600] = _exact(0.16)  # worse than the law of the rest
+    fitted = resample(cells)
+    law = fit_curve(cells, fitted, "sft").fit.law
+    error = float(law.predict(1500))
+    assert error < 0.16
+    found = _of(cells, 400, error)
+    assert found.bound == "at least" and found.value == pytest.approx(1500 / 400, rel=0.02)
+
+
+def test_a_baseline_that_does_not_fall_has_no_multiplier(cells):
+    flat = {("sft", n): _exact(0.3 + n / 10_000) for n in SIZES} | {("m", 200): _exact(0.2)}
+    draws = resample(flat)
+    with pytest.raises(ValueError, match="does not fall"):
+        multipliers(flat, draws, fit_curve(flat, draws, "sft"))
+
+
+def test_below_the_floor_of_the_baselines_law_is_infinite():
+    law = FloorLaw(0.1, 40.0, 1.0)
+    cells = {("sft", n): _exact(float(law.predict(n))) for n in (100, 200, 400, 800, 1600, 3200, 6400)}
+    found = _of(cells, 800, 0.09)
+    assert found.infinite and found.bound == "at least" and found.value == pytest.approx(8.0)
+    assert str(found) == ">= 8.00x, infinite (below the floor of the baseline's law)"
+    assert (found.low, found.low_open, found.high_open) == (8.0, False, True)
+    # Above the floor the law with the floor is what is inverted: 0.1 + 40 / 1600 = 0.125.
+    found = _of(cells, 800, 0.125)
+    assert not found.infinite and found.value == pytest.approx(2.0, rel=0.02)
+
+
+def _summaries(cells: dict[SizeKey, Cell], spent: dict[SizeKey, float] | None = None) -> list[Summary]:
+    draws = resample(cells, draws=400)
+    yardstick = fit_curve(cells, draws, "sft", spent).yardstick
+    spent = spent or {key: float(key[1]) for key in cells}
+    return summarise(draws, yardstick, spent, read(draws, yardstick, spent))
+
+
+def test_one_number_where_the_multiplier_is_the_same_at_every_size(cells):
+    cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in (100, 200, 400)}
+    (found,) = _summaries(cells)
+    assert found.sizes == (100, 200, 400) and found.range_text() == "100 to 400"
+    assert found.value == pytest.approx(2.0, rel=0.01) and found.low < 2.0 < found.high
+    assert found.trend == pytest.approx(1.0, abs=0.01) and found.verdict == "no trend seen"
+    assert found.interval_text() == f"{found.low:.2f} to {found.high:.2f}"
+
+
+def test_a_multiplier_that_grows_is_told_to(cells):
+    # M(N) = 1.5 (N / 100)^0.5: the geometric mean over 100, 200, 400 is that at 200, and M grows by 2^0.5 a doubling.
+    cells |= {("m", n): _exact(5 * (1.5 * (n / 100) ** 0.5 * n) ** -0.5) for n in (100, 200, 400)}
+    (found,) = _summaries(cells)
+    assert found.value == pytest.approx(1.5 * 2**0.5, rel=0.01)
+    assert found.trend == pytest.approx(2**0.5, rel=0.01)
+    assert found.trend_low < 2**0.5 < found.trend_high and found.verdict == "grows"
+    cells |= {("m", n): _exact(5 * (8 * (n / 100) ** -1.0 * n) ** -0.5) for n in (100, 200, 400)}
+    (found,) = _summaries(cells)
+    assert found.trend == pytest.approx(0.5, rel=0.01) and found.verdict == "shrinks"
+
+
+def test_the_trend_goes_on_where_the_multiplier_is_a_bound(cells):
+    # Twice the data at every N, which at N = 1600 is twice the baseline's largest run.
+    cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in SIZES}
+    (found,) = _summaries(cells)
+    assert found.sizes == (100, 200, 400) and found.trend == pytest.approx(1.0, abs=0.01)
+    assert found.verdict == "no trend seen"
+
+
+def test_a_summary_speaks_of_the_sizes_whose_intervals_are_closed_if_there_are_any(cells):
+    at = {n: _exact(5 * (2 * n) ** -0.5) for n in (200, 400)}
+    edge = {800: _exact(5 * 1550**-0.5)}  # its interval reaches the baseline's last run
+    (found,) = _summaries(cells | {("m", n): cell for n, cell in (at | edge).items()})
+    assert found.sizes == (200, 400) and not found.high_open
+    (found,) = _summaries(cells | {("m", n): cell for n, cell in edge.items()})
+    assert (found.sizes, found.low_open, found.high_open) == ((800,), False, True)
+    assert (found.trend, found.verdict, found.range_text()) == (None, "one size", "800")
+    assert found.interval_text().endswith("to > 2.00")
+    assert _summaries(cells | {("m", 800): _exact(0.05)}) == []  # a bound alone
+
+
+def test_cost_is_what_the_method_spends_for_the_same_error(cells):
+    # The method needs half the data, and twelve times the FLOPs a problem: 2 / 12 of the baseline's cost.
+    cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in (100, 200, 400)}
+    flops = {(label, n): n * (1e9 if label == "sft" else 12e9) for label, n in cells}
+    draws = resample(cells, draws=400)
+    yardstick = fit_curve(cells, draws, "sft", flops).yardstick
+    for found in read(draws, yardstick, flops):
+        assert found.bound == "exact" and found.value == pytest.approx(2 / 12, rel=0.01)
+        assert found.low < 2 / 12 < found.high
+    (found,) = _summaries(cells, flops)
+    assert found.value == pytest.approx(2 / 12, rel=0.01) and found.verdict == "no trend seen"
+    draws = resample(cells | {("m", 800): _exact(0.05)}, draws=400)
+    (last,) = read(draws, yardstick, {("m", 800): 8e12})
+    assert last.bound == "at least" and last.value == pytest.approx(1600e9 / 8e12)
+
+
+@settings(max_examples=10)
+@given(factor=st.floats(1e-6, 1e12), error=st.floats(0.13, 0.49))
+def test_units_do_not_matter(factor, error):
+    cells = {("sft", n): _exact(5 * n**-0.5) for n in SIZES} | {("m", 200): _exact(error)}
+    draws = resample(cells, draws=50)
+    (data,) = multipliers(cells, draws, fit_curve(cells, draws, "sft"))
+    scaled = {key: factor * key[1] for key in cells}
+    (cost,) = read(draws, fit_curve(cells, draws, "sft", scaled).yardstick, scaled)
+    assert (cost.value, cost.low, cost.high) == pytest.approx((data.value, data.low, data.high), rel=1e-6)
+
+
+def test_a_study_counts_training_and_sampling(tmp_path, write_run, capsys):
+    for n in SIZES:
+        for seed in (0, 1):
+            spent = {"flops_training": n * 1e9, "flops_sampling": seed * n * 2e9, "problems": n, "seed": seed}
+            write_run(tmp_path, 5 * n**-0.5, **spent)
+            write_run(tmp_path, 5 * (2 * n) ** -0.5, method="rft", **spent)
+    write_run(tmp_path, 0.1, method="dpo", problems=100)  # does not tell its FLOPs
+    results = load(tmp_path)
+    flops = flops_by_cell(results)
+    assert flops["rft", 200] == pytest.approx(200 * 2e9) and ("dpo", 100) not in flops
+    study = examine(results, draws=200)
+    assert {found.label for found in study.data.multipliers} == {"dpo", "rft"}
+    # Both labels spend the same a problem: what holds in data holds in cost.
+    assert {found.label for found in study.cost.multipliers} == {"rft"}
+    in_data = [found for found in study.data.multipliers if found.label == "rft"]
+    for cost, data in zip(study.cost.multipliers, in_data, strict=True):
+        assert (cost.value, cost.low, cost.high) == pytest.approx((data.value, data.low, data.high), rel=1e-6)
+    assert main(["table", str(tmp_path), "--draws", "100"]) == 0
+    shown = capsys.readouterr().out
+    assert "in FLOPs" in shown and "One number a label" in shown and max(map(len, shown.splitlines())) <= 140
+    assert main(["table", str(tmp_path), "--draws", "100", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found["cost_multipliers"]) == len(SIZES) and found["no_cost_multipliers"] == ""
+    assert set(found["cost_multiplier_law"]) == {"amplitude", "exponent"}
+    assert {one["label"] for one in found["multiplier_summaries"]} <= {"dpo", "rft"}
+
+
+def test_without_flops_there_is_a_reason(simulated):
+    study = examine(load(simulated), draws=50)
+    assert study.cost == Worth((), (), None, (), "not all of its runs tell their FLOPs")
+    assert study.data.reason == "" and study.spreads["sft"].df == 2 * len(SIZES)
+
+
+def test_runs_that_are_not_there(cells):
+    draws = resample(cells, draws=20)
+    curve = fit_curve(cells, draws, "sft")
+    with pytest.raises(ValueError, match="sft was not run at N = 300; its sizes: 100, 200, 400, 800, 1600"):
+        multiplier(cells, draws, curve, "sft", 300)
+    with pytest.raises(ValueError, match="no runs with label 'm'"):
+        multiplier(cells, draws, curve, "m", 100)
+
+
+def test_planted_multipliers_lie_in_their_intervals(simulated):
+    study = examine(load(simulated))
+    planted = {"rft": 2, "step_dpo": 4, "step_dpo, no NLL": 3}
+    within = [
+        found.low <= planted[found.label] <= found.high
+        for found in study.multipliers
+        if found.label in planted and planted[found.label] * found.size < max(SIZES)
+    ]
+    assert len(within) == 3 + 2 + 3 and sum(within) >= 7  # 95 % intervals: one may miss
+    beyond = [found for found in study.multipliers if found.label == "step_dpo" and found.size == 1600]
+    assert [found.bound for found in beyond] == ["at least"]
+    assert study.curves["sft"].fit.law.exponent == pytest.approx(0.5, abs=0.08)

@@ -1,0 +1,75 @@
+"""How a sweep stands, read off real run folders in every state."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from synth_scaling import status
+from synth_scaling.sweep.plan import Plan, Planned
+from synth_scaling.system.failures import Failure
+from synth_scaling.system.leases import lease
+
+NAMES = ("done", "running", "failed", "waiting", "died")
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """One run in each state; `died` was begun by a process that is no more."""
+    Plan("launch", time.time() - 60, 0, tuple(Planned(name, f"rft {name}", {}) for name in NAMES)).write(tmp_path)
+    made = {"stage": "policy", "at": 100.0, "hash": "00aa", "seconds": 30.0, "flops": 2e9}
+    begun = {"stage": "base", "at": 140.0}
+    for name in set(NAMES) - {"waiting"}:
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "stages.jsonl").write_text(f"{json.dumps(made)}\n{json.dumps(begun)}\n")
+    (tmp_path / "runs" / "done" / "DONE").touch()
+    for name in ("running", "died"):
+        (tmp_path / "runs" / name / "begun.json").touch()
+    curve = [{"stage": "base", "step": 10.0, "loss": 2.0}, {"stage": "base", "step": 20.0, "loss": 1.0}]
+    (tmp_path / "runs" / "running" / "metrics.jsonl").write_text("".join(json.dumps(p) + "\n" for p in curve) + '{"st')
+    Failure("diverged", "the loss is nan", "launch").write(tmp_path / "runs" / "failed")
+    return tmp_path
+
+
+def test_every_state_is_told_apart(output: Path) -> None:
+    with lease(output / "runs" / "running.lock", wait=False):
+        _, runs = status.survey(output)
+    assert {run.name: run.state for run in runs} == {
+        "done": "done",
+        "running": "running",
+        "failed": "failed",
+        "waiting": "waiting",
+        "died": "waiting",  # to be made by whoever comes next
+    }
+    running = runs[1]
+    assert (running.stage, running.since, running.step) == ("base", 140.0, 20)
+    assert (running.seconds, running.flops) == (30.0, 2e9)
+    assert runs[2].error == "diverged: the loss is nan"
+
+
+def test_the_tables_hold_the_counts_the_running_and_the_reasons(output: Path) -> None:
+    with lease(output / "runs" / "running.lock", wait=False):
+        plan, runs = status.survey(output)
+    console = Console(width=200, record=True, quiet=False, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(status.drawn(output, plan, runs, 170.0))
+    text = console.export_text()
+    assert "1 of 5 runs done, about 4 min left" in text
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if "│" in line]
+    assert ["1", "1", "1", "2", "2.0 min", "8.00e+09"] in cells
+    assert ["rft running", "base", "30 s", "20"] in cells
+    assert ["rft failed", "diverged: the loss is nan", str(output / "runs" / "failed")] in cells
+
+
+def test_the_command_says_by_its_exit_code_that_runs_failed(output: Path, capsys: pytest.CaptureFixture) -> None:
+    assert status.main([str(output)]) == 1
+    assert "the loss is nan" in capsys.readouterr().out
+    (output / "runs" / "failed" / "DONE").touch()
+    assert status.main([str(output), "--once"]) == 0
+
+
+def test_a_folder_without_a_plan_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert status.main([str(tmp_path)]) == 2
+    assert capsys.readouterr().err == f"{tmp_path}: no plan.json there; allowed is the output folder of a sweep\n"

@@ -1,0 +1,225 @@
+"""Which runs a sweep plans, through Hydra's own composition and a launcher whose workers only say that they did."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+from typing import Any
+
+import hydra.version
+import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
+
+from synth_scaling.config.schema import register_schemas
+from synth_scaling.config.search_path import configs
+from synth_scaling.core.validation import ConfigError
+from synth_scaling.sweep.plan import Plan
+from synth_scaling.sweep.sweeper import SweepFailed, register_sweeper
+from synth_scaling.system.failures import Failure
+
+NEED_FILES = {"paper_gsm8k", "paper_math", "self_vs_other"}  # of models and data: tests/test_paper_sweeps.py
+SWEEPS = sorted({path.stem for path in configs("sweeps").glob("*.yaml")} - NEED_FILES)
+
+
+class Recorder(Launcher):
+    """Marks every run of the plan as done, but those whose configuration `fails` picks."""
+
+    launched: list[list[str]]  # a job a worker
+    output: Path
+    fails: Callable[[Mapping[str, Any]], bool]
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def setup(self, **_: Any) -> None: ...
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        Recorder.launched += [list(job) for job in job_overrides]
+        plan = Plan.read(Recorder.output)
+        for run in plan.runs:
+            folder = Recorder.output / "runs" / run.name
+            folder.mkdir(parents=True, exist_ok=True)
+            if Recorder.fails(run.config):
+                Failure("diverged", "the loss is nan", plan.launch).write(folder)
+            else:
+                (folder / "DONE").touch()
+        return [JobReturn(status=JobStatus.COMPLETED) for _ in job_overrides]
+
+
+@dataclass
+class RecorderConf:
+    _target_: str = "hydra_plugins.recorder.Recorder"
+    n_jobs: int = 1  # the keys of joblib's launcher that sweeps set
+    batch_size: str = "1"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _plugins() -> None:
+    """What the command registers, and the launcher above, in the one namespace that Hydra takes plugins from."""
+    hydra.version.setbase("1.3")
+    register_schemas()
+    register_sweeper()
+    sys.modules["hydra_plugins.recorder"] = sys.modules[__name__]
+    Recorder.__module__ = "hydra_plugins.recorder"
+    Plugins.instance().register(Recorder)
+    ConfigStore.instance().store(group="hydra/launcher", name="recorder", node=RecorderConf, provider="tests")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_launched_yet() -> Iterator[None]:
+    Recorder.launched, Recorder.fails = [], lambda config: False
+    yield
+
+
+def launch(folder: Path, name: str, *arguments: str) -> list[dict[str, Any]]:
+    """Configurations that `--config-name name` plans; sweeps are the package's and those in `folder`/sweeps."""
+    Recorder.output = folder / "out"
+    search_path = create_config_search_path(str(configs("conf")))
+    for place in (configs("sweeps"), folder / "sweeps"):
+        search_path.prepend("sweeps", f"file://{place}")
+    own = ["hydra/launcher=recorder", f"output={folder}/out", f"store={folder}/store"]
+    app = Hydra(task_name="test", config_loader=ConfigLoaderImpl(config_search_path=search_path))
+    app.multirun(name, lambda config: None, [*own, *arguments], with_log_configuration=False)
+    return [run["config"] for run in plan(folder)["runs"]]
+
+
+def varied(configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
+    return [(config["method"]["name"], config["data"]["problems"], config["seed"]) for config in configs]
+
+
+def write_sweep(folder: Path, sweeper: str) -> None:
+    """A sweep `grid` with this content of `hydra.sweeper`."""
+    defaults = "defaults:\n  - config\n  - _self_\n  - override /hydra/sweeper: grid\n"
+    (folder / "sweeps").mkdir()
+    (folder / "sweeps" / "grid.yaml").write_text(
+        f"{defaults}hydra:\n  mode: MULTIRUN\n  sweeper:\n{indent(sweeper, '    ')}"
+    )
+
+
+def plan(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "out" / "plan.json").read_text())
+
+
+# -- the sweeps of the package ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_sweep_composes_passes_every_check_and_names_its_runs_apart(name: str, tmp_path: Path) -> None:
+    text = (configs("sweeps") / f"{name}.yaml").read_text()
+    short = re.sub(r'seed: "?range\(\d+\)"?', 'seed: "0"', text)  # seeds differ in nothing else
+    if name != "demo":  # nor do sizes, the largest of which the task has to have
+        short = re.sub(r'data\.problems: "?(?:\d+,)*(\d+)"?', r'data.problems: "\1"', short)
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / f"{name}.yaml").write_text(short)
+    launch(tmp_path, name)
+    runs = {run["name"] for run in plan(tmp_path)["runs"]}
+    assert len(runs) == len(plan(tmp_path)["runs"]) > 1
+    if name == "demo":
+        # 4 sizes x 6 methods, the baseline at a fifth size, and 4 numbers of positives: 58 runs with both seeds
+        assert text.count("range(2)") == 3 and 2 * len(runs) == 2 * (4 * 6 + 1 + 4) == 58
+
+
+# -- grids -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_grid_is_a_product_and_further_grids_stand_beside_it(tmp_path: Path) -> None:
+    grids = "params: {data.problems: '10,20', seed: range(2)}\nalso:\n  - {data.problems: '40', method: 'rft,dpo'}"
+    write_sweep(tmp_path, grids)
+    assert varied(launch(tmp_path, "grid")) == [
+        ("sft", 10, 0),
+        ("sft", 10, 1),
+        ("sft", 20, 0),
+        ("sft", 20, 1),
+        ("rft", 40, 0),
+        ("dpo", 40, 0),
+    ]
+
+
+def test_arguments_of_the_command_reach_every_grid(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "params: {data.problems: '10,20'}\nalso:\n  - {method: rft}")
+    runs = launch(tmp_path, "grid", "seed=3,4", "trainer.batch_size=8")
+    grids = (("sft", 10), ("sft", 20), ("rft", 200))
+    assert varied(runs) == [(*job, seed) for job in grids for seed in (3, 4)]
+    assert {run["trainer"]["batch_size"] for run in runs} == {8}
+
+
+def test_the_command_alone_is_a_grid(tmp_path: Path) -> None:
+    runs = launch(tmp_path, "config", "hydra/sweeper=grid", "hydra.mode=MULTIRUN", "seed=0,1")
+    assert varied(runs) == [("sft", 200, 0), ("sft", 200, 1)]
+
+
+def test_jobs_with_one_result_are_one_run(tmp_path: Path) -> None:
+    """Written otherwise, met again in a further grid, or different in what is not hashed: the same run."""
+    write_sweep(tmp_path, 'params: {method.epochs: "10,10.0,1e1"}\nalso:\n  - {method: sft}\n  - {tracking: none}')
+    assert len(launch(tmp_path, "grid")) == 1
+
+
+def test_what_is_done_is_counted_and_a_finished_sweep_starts_no_worker(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    write_sweep(tmp_path, "params: {seed: range(3)}")
+    Recorder.fails = lambda config: config["seed"] == 2
+    with pytest.raises(SweepFailed):
+        launch(tmp_path, "grid")
+    first = plan(tmp_path)
+    Recorder.launched, Recorder.fails = [], lambda config: False
+    launch(tmp_path, "grid")
+    assert len(Recorder.launched) == 1 and plan(tmp_path)["runs"] == first["runs"]
+    assert (first["done_before"], plan(tmp_path)["done_before"]) == (0, 2)
+    assert first["launch"] != plan(tmp_path)["launch"]
+    Recorder.launched = []
+    launch(tmp_path, "grid")
+    assert not Recorder.launched
+    # The seeds share the base; where two runs are done, the third has its policy and its evaluation to make.
+    lines = [line.removeprefix(f"{tmp_path}/out: ") for line in capsys.readouterr().out.splitlines()]
+    assert [line.split(";")[0] for line in lines] == [
+        "3 runs, 0 done, 0 failed, 3 to run",
+        "7 stages to make, shared among 9 uses",
+        "3 runs, 2 done, 1 failed, 1 to run",
+        "2 stages to make, shared among 3 uses",
+        "3 runs, 3 done, 0 failed, 0 to run",
+    ]
+
+
+def test_a_dry_run_says_what_there_is_to_do_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    write_sweep(tmp_path, "params: {seed: range(3)}")
+    with pytest.raises(FileNotFoundError):  # no plan to read
+        launch(tmp_path, "grid", "hydra.sweeper.dry_run=true")
+    assert not Recorder.launched and not list((tmp_path / "out").iterdir())
+    assert capsys.readouterr().out.splitlines()[0].endswith("3 runs, 0 done, 0 failed, 3 to run")
+
+
+@pytest.mark.parametrize(("jobs", "workers"), [(1, 1), (2, 2), (8, 3)])
+def test_no_more_workers_are_started_than_there_are_runs(jobs: int, workers: int, tmp_path: Path) -> None:
+    write_sweep(tmp_path, "params: {seed: range(3)}")
+    launch(tmp_path, "grid", f"hydra.launcher.n_jobs={jobs}")
+    assert len(Recorder.launched) == workers
+
+
+def test_one_wrong_job_anywhere_stops_the_sweep_before_it_starts(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "params: {seed: range(2)}\nalso:\n  - {method: dpo, method.beta: '0.1,0'}")
+    with pytest.raises(ConfigError, match=r"^method\.beta=0\.0: allowed are values above 0$"):
+        launch(tmp_path, "grid")
+    assert not Recorder.launched and not (tmp_path / "out").exists() and not (tmp_path / "store").exists()
+
+
+def test_failed_runs_are_named_after_the_last_whatever_the_launcher_says(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "params: {data.problems: '10,20,40', method: rft}")
+    Recorder.fails = lambda config: config["data"]["problems"] == 20
+    with pytest.raises(SweepFailed) as error:
+        launch(tmp_path, "grid")
+    name = plan(tmp_path)["runs"][1]["name"]
+    assert str(error.value).splitlines() == [
+        "1 of 3 runs failed:",
+        f"  rft N=20 seed=0: diverged: the loss is nan ({tmp_path}/out/runs/{name})",
+    ]

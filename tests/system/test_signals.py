@@ -1,0 +1,109 @@
+"""Told to stop: a real process gets real signals."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from synth_scaling.system.signals import EXIT_CODE, SIGNALS, Interrupted
+
+BEGIN = "from synth_scaling import interruption as i\ni.install()\nready = lambda: print('ready', flush=True)\n"
+LOOP = "\nready()\nwhile True: i.check()\n"
+
+
+@contextmanager
+def process(code: str) -> Iterator[subprocess.Popen]:
+    """A process that listens and then runs `code`, up to where that calls `ready`."""
+    command = [sys.executable, "-c", BEGIN + code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_loop_that_asks_ends_with_the_code_that_queues_again(number: signal.Signals) -> None:
+    code = "try:\n    ready()\n    while True: i.check()\nexcept BaseException as error:\n    print(error)\n    raise\n"
+    with process(code + "finally:\n    print('locks released')\n") as child:
+        child.send_signal(number)
+        out, err = child.communicate()
+        assert (child.returncode, out) == (os.EX_TEMPFAIL, f"stopped by {number.name}\nlocks released\n")
+        assert "Traceback" not in err
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    code = "ready()\nwhile not i.requested(): pass\nprint('told', flush=True)\nwhile True: pass\n"
+    with process(code) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.stdout is not None and child.stdout.readline() == "told\n"
+        child.send_signal(signal.SIGUSR1)
+        assert child.wait() == -signal.SIGUSR1
+
+
+def test_a_child_takes_the_second_signal_for_the_first() -> None:
+    code = "i.install(insist=False)\nready()\nwhile not i.requested(): pass\n"
+    with process(code + "import signal\nsignal.raise_signal(signal.SIGTERM)\ni.check()\n") as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.wait() == EXIT_CODE
+
+
+def test_who_never_asks_is_interrupted_where_it_stands() -> None:
+    code = "try:\n    ready()\n    while True: pass\nfinally:\n    print('locks released')\n"
+    with process("i.PATIENCE = 1e-3\n" + code) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.communicate()[0] == "locks released\n"
+        assert child.returncode == EXIT_CODE
+
+
+def test_who_has_asked_is_not_hurried() -> None:
+    # The timer is off when `requested` has answered: nothing is left of it.
+    code = "import signal\nready()\nwhile not i.requested(): pass\nprint(signal.getitimer(signal.ITIMER_REAL))\n"
+    with process(code) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.communicate()[0] == "(0.0, 0.0)\n"
+        assert child.returncode == 0  # it chose to end by itself
+
+
+def test_who_waits_for_workers_elsewhere_ends_at_once() -> None:
+    with process("with i.passed_on():\n    ready()\n    while True: pass\n") as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.wait() == -signal.SIGTERM
+
+
+def test_who_waits_for_jobs_of_joblib_passes_a_signal_on() -> None:
+    code = f"""
+import subprocess, sys
+with i.passed_on():
+    worker = subprocess.Popen([sys.executable, "-c", {BEGIN + LOOP!r}, "loky"])
+    print("ended with", worker.wait())
+print("told", i.requested())
+"""
+    with process(code) as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.communicate()[0] == f"ended with {EXIT_CODE}\ntold SIGTERM\n"
+
+
+def test_a_process_may_end_with_the_one_that_started_it() -> None:
+    code = f"""
+import subprocess, sys
+subprocess.run([sys.executable, "-c", {BEGIN + "i.end_with_parent()" + LOOP!r}])
+"""
+    with process(code) as child:
+        child.kill()
+        child.communicate()  # until the other process, which holds its output, is gone as well
+        assert child.returncode == -signal.SIGKILL
+
+
+def test_an_interruption_crosses_processes() -> None:
+    again = pickle.loads(pickle.dumps(Interrupted("SIGTERM")))
+    assert (str(again), again.code, again.by) == ("stopped by SIGTERM", EXIT_CODE, "SIGTERM")
+    assert not isinstance(again, Exception)  # the next run of a sweep must not begin
