@@ -90,9 +90,10 @@ smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on
 	$(PY) -m synth_scaling --config-name smollm2_smoke
 	$(PY) -m analysis table outputs/smollm2_smoke
 
-lint: $(STAMP)  ## ruff
+lint: $(STAMP)  ## ruff, and the order in which packages may import each other
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	PYTHONPATH=. .venv/bin/lint-imports --no-cache --no-logo
 
 types: $(STAMP)  ## mypy
 	$(PY) -m mypy synth_scaling analysis
