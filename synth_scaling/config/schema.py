@@ -21,51 +21,53 @@ from synth_scaling.training.options import TrainerOptions
 class RolloutPolicyOptions:
     """pi_sft, which samples and finishes prefixes. More epochs make it memorise its own problems."""
 
-    epochs: float = 5
-    learning_rate: float = 1e-3
+    epochs: float = 5  # [passes over D_syn] of its training; with many it memorises its problems, and negatives run out
+    learning_rate: float = 1e-3  # peak of the schedule
 
 
 @dataclass
 class EvaluationOptions:
-    split: str = "test"
-    problems: int | None = None  # all of the split
-    pass_at_k: list[int] = field(default_factory=list)  # sampled at `temperature`; empty: greedy only
-    temperature: float = 1.0
-    difficulty_rollouts: int = 0  # samples of pi_sft a test problem, for its initial pass rate
-    base: bool = field(default=False, metadata=ADDED)  # the base is tested, too, before any training
+    split: str = "test"  # "test", or "validation" for choosing settings
+    problems: int | None = None  # test problems; null: all of the split
+    # values of k at which pass@k is estimated from samples; empty: greedy error only
+    pass_at_k: list[int] = field(default_factory=list)
+    temperature: float = 1.0  # of the samples for pass@k
+    # [samples per test problem] of pi_sft at temperature 1, for its initial pass rate; 0: none
+    difficulty_rollouts: int = 0
+    base: bool = field(default=False, metadata=ADDED)  # the base model is tested as well, before any training
 
 
 @dataclass
 class TrackingOptions:
     """conf/tracking/*.yaml. `mode` auto: online with a W&B key, else offline."""
 
-    name: str = "wandb"  # or "none"
-    project: str = "synth-scaling"
-    mode: str = "auto"  # or "online", "offline"
-    sampled_rows: int = 50  # responses in the table of rollouts
+    name: str = "wandb"  # "wandb" or "none"
+    project: str = "synth-scaling"  # W&B project that runs are logged to
+    mode: str = "auto"  # "auto" (online if a W&B key is set, else offline), "online" or "offline"
+    sampled_rows: int = 50  # [rows] of each logged table of responses
 
 
 @dataclass
 class Config:
     """One run. `label` names the curve that it is a point of, `figure` what it was run for."""
 
-    task: Any = None
-    model: Any = None
-    method: Any = None
-    data: DataOptions = field(default_factory=DataOptions)
-    rollout_policy: RolloutPolicyOptions = field(default_factory=RolloutPolicyOptions)
-    credit: CreditOptions = field(default_factory=CreditOptions)
-    engine: EngineOptions = field(default_factory=EngineOptions)
-    trainer: Any = None
-    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
-    tracking: TrackingOptions = field(default_factory=TrackingOptions)
-    seed: int = 0
-    threads: int = 1  # of this process; part of what determines the bits of a result
-    label: str = "${method.name}"
-    figure: str = "size"
-    sweep: str = "single"
-    output: str = "outputs/${sweep}"
-    store: str = "outputs/store"
+    task: Any = None  # a group, chosen by task=NAME
+    model: Any = None  # a group, chosen by model=NAME
+    method: Any = None  # a group, chosen by method=NAME
+    data: DataOptions = field(default_factory=DataOptions)  # a group, chosen by data=NAME
+    rollout_policy: RolloutPolicyOptions = field(default_factory=RolloutPolicyOptions)  # how pi_sft is trained
+    credit: CreditOptions = field(default_factory=CreditOptions)  # a group, chosen by credit=NAME
+    engine: EngineOptions = field(default_factory=EngineOptions)  # a group, chosen by engine=NAME
+    trainer: Any = None  # a group, chosen by trainer=NAME
+    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)  # how the policy is tested
+    tracking: TrackingOptions = field(default_factory=TrackingOptions)  # a group, chosen by tracking=NAME
+    seed: int = 0  # of demonstrations, data order and sampling
+    threads: int = 1  # [threads] of the process; part of what determines the bits of a result
+    label: str = "${method.name}"  # the curve that the run is a point of
+    figure: str = "size"  # the figure that the run was made for; `size` is error against N
+    sweep: str = "single"  # name of the sweep, and of its folder and W&B group
+    output: str = "outputs/${sweep}"  # folder of the runs
+    store: str = "outputs/store"  # folder of the stages, which sweeps may share
 
 
 def register_schemas() -> None:

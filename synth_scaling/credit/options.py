@@ -16,11 +16,12 @@ from synth_scaling.credit.exhaustive import Exhaustive
 class CreditOptions:
     """conf/credit/exhaustive.yaml: Monte-Carlo values of the steps one after the other."""
 
-    rollouts: int = 16  # K completions a prefix of an incorrect response: too few, and chance makes pits
-    positive_rollouts: int = 4  # K for prefixes of correct responses, which have no pit to find
-    temperature: float = 1.0
-    stop_at_zero: bool = True  # in a wrong response, nothing is rolled out after a prefix with no right completion
-    as_positives: bool = field(default=False, metadata=ADDED)  # prefixes with their right completions may be positives
+    rollouts: int = 16  # [completions per prefix] K, for incorrect responses; with few, chance places first errors
+    positive_rollouts: int = 4  # [completions per prefix] K, for correct responses, which have no first error
+    temperature: float = 1.0  # of the completions
+    stop_at_zero: bool = True  # in an incorrect response, nothing is sampled after a prefix with no correct completion
+    # prefixes with their correct completions may be chosen among the positives
+    as_positives: bool = field(default=False, metadata=ADDED)
     name: str = field(default="exhaustive", metadata=ADDED)
 
 
@@ -28,7 +29,7 @@ class CreditOptions:
 class BisectOptions(CreditOptions):
     """conf/credit/bisect.yaml: binary search for the first pit; `rollouts` completions a prefix that is looked at."""
 
-    reuse: bool = True  # completions count for every prefix that they pass, the initial rollouts do, too
+    reuse: bool = True  # completions count for every prefix that they pass through, and so do the initial rollouts
     name: str = "bisect"
 
 
@@ -36,13 +37,13 @@ class BisectOptions(CreditOptions):
 class AdaptiveOptions(CreditOptions):
     """conf/credit/adaptive.yaml: completions until it is decided what a prefix is, `rollouts` of them at most."""
 
-    rollouts: int = 32
-    epsilon: float = 0.1  # a prefix counts as hopeless when its value is below this ...
+    rollouts: int = 32  # [completions per prefix] at most
+    epsilon: float = 0.1  # a prefix is called dead if its value is below this ...
     confidence: float = 0.95  # ... at this confidence
-    batch: int = 1  # completions of a prefix at first; then as many again as there are
-    order: str = "halving"  # bisection, with more completions each time; or "forward": step by step
-    reuse: bool = True
-    right: int = 4  # right completions wanted of the prefix before a pit, for pairs
+    batch: int = 1  # [completions per prefix] of the first round; each further round doubles what there is
+    order: str = "halving"  # "halving": bisection, with more completions each time; "forward": step by step
+    reuse: bool = True  # completions count for every prefix that they pass through, and so do the initial rollouts
+    right: int = 4  # [correct completions] wanted of the prefix before the first error, for pairs
     name: str = "adaptive"
 
 
@@ -53,7 +54,7 @@ class ForwardOptions(CreditOptions):
     With `engine.seeds=request` the same pits; and, if `right` is `rollouts`, the same right completions before them.
     """
 
-    right: int = 4  # right completions wanted of the prefix before a pit, for pairs
+    right: int = 4  # [correct completions] wanted of the prefix before the first error, for pairs
     name: str = "forward"
 
 

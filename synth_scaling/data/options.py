@@ -14,15 +14,15 @@ from synth_scaling.tasks import Task
 class DataOptions:
     """D_syn is the task's own."""
 
-    problems: int = 200  # N: the problems of D_syn
-    traces: int = 1  # distinct teacher solutions a problem in D_syn, as far as there are so many
-    rollouts: int = 16  # M responses of pi_sft a problem
-    positives: int = 4  # k: distinct correct ones used a problem
-    negatives: int = 8  # j: distinct incorrect ones used a problem
-    max_negatives: int | None = 4000  # at most this many in all
-    temperature: float = 1.0
-    # Rollouts are drawn so many at a time, each time a stage: runs with fewer are given the first of those of runs with
-    # more, whichever is made first. null: all at once, and another M has other draws.
+    problems: int = 200  # [problems] N, the size of D_syn
+    traces: int = 1  # [solutions per problem] distinct ones of the teacher in D_syn, as far as there are so many
+    rollouts: int = 16  # [responses per problem] M, sampled from pi_sft
+    positives: int = 4  # [responses per problem] k, distinct and correct, at most
+    negatives: int = 8  # [responses per problem] j, distinct and incorrect, at most
+    max_negatives: int | None = 4000  # [responses] incorrect ones in all, at most; null: no limit
+    temperature: float = 1.0  # of the rollouts
+    # [responses per problem] sampled at a time, each block a stage, so that a run with fewer rollouts gets the first
+    # ones of a run with more; null: all at once, and another M has other samples
     rollout_block: int | None = field(default=None, metadata=ADDED)
 
 
@@ -30,10 +30,10 @@ class DataOptions:
 class JSONLDataOptions(DataOptions):
     """conf/data/jsonl.yaml: D_syn from a file of teacher data."""
 
-    path: str = ""
-    question_field: str = "question"
-    solution_field: str = "solution"
-    answer_field: str | None = "answer"  # null: the solution's final answer
+    path: str = ""  # the file, JSON Lines, gzipped or not
+    question_field: str = "question"  # a dot reaches into an object: out.text
+    solution_field: str = "solution"  # a text that ends with the answer
+    answer_field: str | None = "answer"  # the answer, or a text that ends with it; null: the solution's final answer
 
 
 def teacher_of(data: DataOptions, task: Task) -> Teacher:

@@ -21,11 +21,11 @@ class AdvantageWeightedOptions(MethodOptions):
     start: str = "pi_sft"
     epochs: float = 4
     learning_rate: float = 1e-3
-    weight: str = "exp"  # exp(A_i / beta), at most `clip`; or "positive": max(A_i, 0)
-    beta: float = 0.1
-    clip: float = 10.0
-    best_of: int = 1  # values under best-of-k of the roll-out policy
-    demonstrations: bool = True  # D_syn is trained on, too, with weight 1
+    weight: str = "exp"  # of a step with advantage A: "exp" is exp(A / beta), at most `clip`; "positive" is max(A, 0)
+    beta: float = 0.1  # temperature of the weights exp(A / beta)
+    clip: float = 10.0  # largest weight of a step
+    best_of: int = 1  # values are those of the best of so many samples of pi_sft
+    demonstrations: bool = True  # D_syn is trained on as well, with weight 1
 
 
 def advantage_weighted(graded: Graded, options: AdvantageWeightedOptions, rng: np.random.Generator) -> list[NLLRow]:

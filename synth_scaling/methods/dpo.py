@@ -20,7 +20,8 @@ class DPOOptions(PreferenceOptions):
     start: str = "pi_sft"
     epochs: float = 4
     learning_rate: float = 1e-4
-    pairing: str = "random"  # or "nearest", "farthest"
+    # of correct and incorrect responses of a problem: "random", "nearest" or "farthest" in edit distance
+    pairing: str = "random"
 
 
 @dataclass

@@ -22,16 +22,16 @@ class MethodOptions:
     """What every method has: where training starts, and for how long and how fast it goes."""
 
     name: str
-    start: str = "base"  # or "pi_sft"
-    epochs: float = 10
-    learning_rate: float = 5e-4
+    start: str = "base"  # "base" or "pi_sft": the checkpoint that training starts from
+    epochs: float = 10  # [passes over the rows] of the training
+    learning_rate: float = 5e-4  # peak of the schedule
 
 
 @dataclass
 class PreferenceOptions(MethodOptions):
     """What every preference method has. The reference of DPO is the checkpoint that training starts from."""
 
-    beta: float = 0.5
+    beta: float = 0.5  # strength of DPO's implicit KL penalty (arXiv 2305.18290)
     nll: float = 0.0  # weight of an NLL term on the chosen side (RPO, arXiv 2404.19733)
 
 

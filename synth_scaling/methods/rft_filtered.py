@@ -14,8 +14,8 @@ from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
 @dataclass
 class RFTFilteredOptions(MethodOptions):
     name: str = "rft_filtered"
-    drop: str = "responses"  # those with a spurious step; or "tokens": the spurious steps' tokens alone
-    best_of: int = 1  # values under best-of-k of the roll-out policy
+    drop: str = "responses"  # "responses" with a spurious step, or the "tokens" of the spurious steps alone
+    best_of: int = 1  # values are those of the best of so many samples of pi_sft
     spurious_threshold: float = -0.25  # a step is spurious if its advantage is at most this
 
 

@@ -21,10 +21,11 @@ class StepDPOOptions(PreferenceOptions):
     start: str = "pi_sft"
     epochs: float = 4
     learning_rate: float = 1e-3
-    nll: float = 3.0  # of a mean over tokens; the DPO term sums over them
-    pit: str = "lowest"  # or "first_zero"
-    rejected: str = "step"  # the pit alone; or "rest": y_c..y_L
-    chosen: str = "prefix"  # a completion from the shared prefix; or "response": a whole correct response from x
+    nll: float = 3.0  # weight of an NLL term on the chosen side; a mean over tokens, while the DPO term is a sum
+    # the first error: "lowest" (first lowest value) or "first_zero" (first step with no correct completion)
+    pit: str = "lowest"
+    rejected: str = "step"  # "step": the first error alone; "rest": everything from it on
+    chosen: str = "prefix"  # "prefix": a correct completion of the shared prefix; "response": a whole correct response
 
 
 def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) -> list[PreferenceRow]:

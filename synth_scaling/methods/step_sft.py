@@ -20,8 +20,8 @@ class StepSFTOptions(MethodOptions):
     start: str = "pi_sft"
     epochs: float = 4
     learning_rate: float = 1e-3
-    pit: str = "lowest"
-    demonstrations: bool = True  # D_syn is trained on, too
+    pit: str = "lowest"  # the first error: "lowest" or "first_zero", as in step_dpo
+    demonstrations: bool = True  # D_syn is trained on as well
 
 
 def step_sft(graded: Graded, options: StepSFTOptions, rng: np.random.Generator) -> list[NLLRow]:

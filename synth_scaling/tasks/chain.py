@@ -31,16 +31,16 @@ MAX_DRAWS = 10_000  # before giving up on drawing what the options ask for
 
 @dataclass
 class ChainOptions:
-    leaves: int = 3
-    operations: int = 6
+    leaves: int = 3  # definitions that are a digit
+    operations: int = 6  # definitions that add or subtract two others
     letters: int = 12  # names are drawn from the first so many of the alphabet
-    min_needed: int = 4  # operations that the query needs
-    max_needed: int = 5
-    n_test: int = 1000
-    n_validation: int = 300
-    spurious: float = 0.25  # the teacher's chance of a right but unneeded step, while there is one
-    corpus_max_needed: int = 3  # the base model sees problems of 1 to so many operations
-    recitation: float = 0.3  # of the corpus: documents that restate all definitions (our choice)
+    min_needed: int = 4  # [operations] that the query needs at least
+    max_needed: int = 5  # [operations] that the query needs at most
+    n_test: int = 1000  # [problems] held out for testing
+    n_validation: int = 300  # [problems] held out for choosing settings
+    spurious: float = 0.25  # the teacher's chance of a correct but unneeded step, while there is one
+    corpus_max_needed: int = 3  # [operations] that a problem of the pretraining corpus needs at most
+    recitation: float = 0.3  # share of the corpus' documents that restate all definitions (our choice)
     world_seed: int = 0  # draws the held-out problems
     name: str = "chain"
 

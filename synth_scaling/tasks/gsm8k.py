@@ -23,19 +23,19 @@ DOWNLOAD = "https://github.com/openai/grade-school-math/tree/master/grade_school
 
 @dataclass
 class GSM8KOptions:
-    # A folder with train and test as .jsonl, .jsonl.gz or .parquet; what is in the files names a run.
+    # folder with train and test as .jsonl, .jsonl.gz or .parquet; the content of the files names a run
     path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: openai/gsm8k, loaded by `datasets`
-    revision: str | None = "e53f048856ff4f594e959d75785d2c2d37b678ee"  # of openai/gsm8k
+    revision: str | None = "e53f048856ff4f594e959d75785d2c2d37b678ee"  # commit of openai/gsm8k
     subsets: list[str] = field(default_factory=lambda: ["main"])  # the hub's configurations
     train_parts: list[str] = field(default_factory=lambda: ["train"])  # files below path, or the hub's splits
-    test_parts: list[str] = field(default_factory=lambda: ["test"])
-    annotations: bool = False  # keep the calculator's, as in 48/2 = <<48/2=24>>24
-    n_validation: int = 500  # cut from train
+    test_parts: list[str] = field(default_factory=lambda: ["test"])  # files below path, or the hub's splits
+    annotations: bool = False  # keep the calculator's annotations, as in 48/2 = <<48/2=24>>24
+    n_validation: int = 500  # [problems] cut from train for choosing settings
     last_number: bool = False  # a response without a marked answer answers by its last number
-    grading_bound: float = 5.0  # seconds a response may take to grade
-    max_prompt_tokens: int = 512
-    max_response_tokens: int = 320
+    grading_bound: float = 5.0  # [seconds] that grading one response may take; beyond, it counts as incorrect
+    max_prompt_tokens: int = 512  # [tokens] of a prompt at most; longer problems are refused
+    max_response_tokens: int = 320  # [tokens] of a response at most; it is cut there and counts as incorrect
     world_seed: int = 0  # draws the validation problems
     name: str = "gsm8k"
 

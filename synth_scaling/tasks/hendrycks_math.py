@@ -28,19 +28,19 @@ SUBJECTS = (
 
 @dataclass
 class MATHOptions:
-    # A folder with train and test as .jsonl, .jsonl.gz or .parquet; what is in the files names a run.
+    # folder with train and test as .jsonl, .jsonl.gz or .parquet; the content of the files names a run
     path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: EleutherAI/hendrycks_math, loaded by `datasets`
-    revision: str | None = "21a5633873b6a120296cce3e2df9d5550074f4a3"  # of EleutherAI/hendrycks_math
+    revision: str | None = "21a5633873b6a120296cce3e2df9d5550074f4a3"  # commit of EleutherAI/hendrycks_math
     subsets: list[str] = field(default_factory=lambda: list(SUBJECTS))  # the hub's configurations
     train_parts: list[str] = field(default_factory=lambda: ["train"])  # files below path, or the hub's splits
-    test_parts: list[str] = field(default_factory=lambda: ["test"])
-    n_validation: int = 500  # cut from train
-    max_steps: int = 12  # more are merged
+    test_parts: list[str] = field(default_factory=lambda: ["test"])  # files below path, or the hub's splits
+    n_validation: int = 500  # [problems] cut from train for choosing settings
+    max_steps: int = 12  # [steps] of a response at most; more are merged
     last_number: bool = False  # a response without a marked answer answers by its last number
-    grading_bound: float = 5.0  # seconds a response may take to grade
-    max_prompt_tokens: int = 1024
-    max_response_tokens: int = 1024
+    grading_bound: float = 5.0  # [seconds] that grading one response may take; beyond, it counts as incorrect
+    max_prompt_tokens: int = 1024  # [tokens] of a prompt at most; longer problems are refused
+    max_response_tokens: int = 1024  # [tokens] of a response at most; it is cut there and counts as incorrect
     world_seed: int = 0  # draws the validation problems
     name: str = "math"
 

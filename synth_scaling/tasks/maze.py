@@ -19,20 +19,19 @@ from synth_scaling.tasks.task import Split
 
 @dataclass
 class MazeOptions:
-    side: int = 10
-    edge_share: float = 0.75  # of the full grid's edges; a random spanning tree is always there
-    min_distance: int = 3
-    max_distance: int = 10
-    slack: int = 4
-    n_test: int = 1000
-    n_validation: int = 300
-    spurious: float = 0.25  # the teacher's share of right but spurious steps
-    habit_share: float = (
-        0.45  # of (node, goal region) tried for a bad habit of the corpus' walkers; some have no wrong edge
-    )
-    habit_strength: float = 0.75  # how often the habit is followed
-    random_share: float = 0.10  # of moves along a random edge
-    world_seed: int = 0
+    side: int = 10  # [nodes] of each side of the grid
+    edge_share: float = 0.75  # share of the full grid's edges; a random spanning tree is always there
+    min_distance: int = 3  # [moves] between start and goal at least
+    max_distance: int = 10  # [moves] between start and goal at most
+    slack: int = 4  # [moves] that a correct response may take beyond the shortest path
+    n_test: int = 1000  # [problems] held out for testing
+    n_validation: int = 300  # [problems] held out for choosing settings
+    spurious: float = 0.25  # the teacher's share of correct but spurious steps
+    # share of (node, goal region) tried for a bad habit of the corpus' walkers; some have no wrong edge
+    habit_share: float = 0.45
+    habit_strength: float = 0.75  # probability that a habit is followed
+    random_share: float = 0.10  # share of the corpus' moves along a random edge
+    world_seed: int = 0  # draws the maze and the held-out problems
     name: str = "maze"
 
 

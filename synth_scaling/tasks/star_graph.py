@@ -33,10 +33,10 @@ class StarGraphOptions:
     # tokens, among those where a guess is wrong more often than not and a hop is left to copy: 0.2 M parameters on a
     # CPU take a real first edge in two walks of three after 100,000 corpus documents with the loss on the prompt too.
     degree: int = 3
-    path_length: int = 3
-    n_nodes: int = 50
-    n_test: int = 1000
-    n_validation: int = 300
+    path_length: int = 3  # [nodes] of each path, source and goal counted
+    n_nodes: int = 50  # [names] that the nodes' names are drawn from
+    n_test: int = 1000  # [problems] held out for testing
+    n_validation: int = 300  # [problems] held out for choosing settings
     world_seed: int = 0  # draws the held-out problems
     name: str = "star_graph"
 

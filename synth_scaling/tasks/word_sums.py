@@ -54,13 +54,14 @@ TEMPLATES = (
 
 @dataclass
 class WordSumsOptions:
-    n_test: int = 500  # each has a pair of numbers of its own
-    n_validation: int = 200
-    solution: str = "columns"  # the teacher's: tens, units and total a line each; or "direct": the sum in one line
+    n_test: int = 500  # [problems] held out for testing, each with a pair of numbers that occurs nowhere else
+    n_validation: int = 200  # [problems] held out for choosing settings
+    # the teacher's: "columns" (tens, units and total a line each) or "direct" (the sum in one line)
+    solution: str = "columns"
     last_number: bool = False  # a response without a marked answer answers by its last number
-    grading_bound: float = 5.0  # seconds a response may take to grade
-    max_prompt_tokens: int = 128
-    max_response_tokens: int = 96
+    grading_bound: float = 5.0  # [seconds] that grading one response may take; beyond, it counts as incorrect
+    max_prompt_tokens: int = 128  # [tokens] of a prompt at most; longer problems are refused
+    max_response_tokens: int = 96  # [tokens] of a response at most; it is cut there and counts as incorrect
     world_seed: int = 0  # draws the held-out problems
     name: str = "word_sums"
 

@@ -19,8 +19,8 @@ class BudgetSpent(Exception):
 class BudgetOptions:
     """`budget` of the teach command: limits on everything that its journal holds, earlier runs included."""
 
-    tokens: int | None = None  # of prompts and answers together
-    usd: float | None = None  # needs engine.usd_per_million_input and _output
+    tokens: int | None = None  # [tokens] of prompts and answers together; null: no limit
+    usd: float | None = None  # [USD] needs engine.usd_per_million_input and _output; null: no limit
 
 
 @dataclass(frozen=True)

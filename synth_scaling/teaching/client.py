@@ -26,21 +26,21 @@ class RequestFailed(Exception):
 class OpenAIOptions:
     """conf/engine/openai.yaml: an endpoint, and how it is asked. The key itself is in no configuration."""
 
-    model: str = ""  # as the endpoint names it
-    base_url: str = "https://api.openai.com/v1"
+    model: str = ""  # the endpoint's name of it
+    base_url: str = "https://api.openai.com/v1"  # of the endpoint
     api_key_env: str = "OPENAI_API_KEY"  # the environment variable with the key; may be unset for an http:// endpoint
     temperature: float | None = 1.0  # null: not sent, for models that take none
-    top_p: float | None = None
-    max_tokens: int = 1024  # of an answer; what is cut there is dropped
+    top_p: float | None = None  # null: not sent
+    max_tokens: int = 1024  # [tokens] of an answer; one that is cut there is dropped
     max_tokens_key: str = "max_tokens"  # or max_completion_tokens, which newer OpenAI models want
-    seed: int | None = None  # sent plus the sample's index, for endpoints that repeat by seed
-    extra: dict[str, Any] = field(default_factory=dict)  # further fields of the body, as the endpoint has them
-    concurrency: int = 8  # requests at a time
-    retries: int = 6  # of a request, after 408, 409, 429, 5xx and lost connections, each after a longer wait
-    timeout: float = 600.0  # seconds for one try
-    give_up_after: int = 20  # failed requests in a row
-    usd_per_million_input: float | None = None
-    usd_per_million_output: float | None = None
+    seed: int | None = None  # sent plus the sample's index, for endpoints that repeat by seed; null: not sent
+    extra: dict[str, Any] = field(default_factory=dict)  # further fields of the request's body
+    concurrency: int = 8  # [requests] at a time
+    retries: int = 6  # [tries] after 408, 409, 429, 5xx and lost connections, each after a longer wait
+    timeout: float = 600.0  # [seconds] of one try
+    give_up_after: int = 20  # [requests] failed in a row that end the command
+    usd_per_million_input: float | None = None  # [USD per million tokens] of prompts
+    usd_per_million_output: float | None = None  # [USD per million tokens] of answers
     name: str = "openai"
 
 

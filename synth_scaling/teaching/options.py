@@ -23,17 +23,17 @@ from synth_scaling.teaching.recipe import Seed, TeacherOptions, rendered
 class TeachConfig:
     """conf/teach.yaml."""
 
-    task: Any = None
-    teacher: TeacherOptions = field(default_factory=TeacherOptions)
-    engine: OpenAIOptions = field(default_factory=OpenAIOptions)
-    budget: BudgetOptions = field(default_factory=BudgetOptions)
-    problems: int = 1000  # rows wanted
-    attempts: int | None = None  # new problems asked for at most; null: four times `problems`
-    seed_problems: int = 1000  # of the task's train split, each used as often as the others
-    samples: int = 1  # solutions a new problem
-    agree: int = 1  # of them that have to give the same answer
-    seed: int = 0  # the order of the seed problems
-    output: str = "outputs/teacher.jsonl"
+    task: Any = None  # a group, chosen by task=NAME; gives the seed problems and the grader
+    teacher: TeacherOptions = field(default_factory=TeacherOptions)  # a group, chosen by teacher=NAME: the prompts
+    engine: OpenAIOptions = field(default_factory=OpenAIOptions)  # the endpoint
+    budget: BudgetOptions = field(default_factory=BudgetOptions)  # limits on tokens and money
+    problems: int = 1000  # [rows] wanted
+    attempts: int | None = None  # [problems] new ones requested at most; null: four times `problems`
+    seed_problems: int = 1000  # [problems] of the task's train split, each used equally often
+    samples: int = 1  # [solutions per problem] requested
+    agree: int = 1  # [solutions per problem] that must have the same answer
+    seed: int = 0  # of the order of the seed problems
+    output: str = "outputs/teacher.jsonl"  # the file; its journal is written beside it
 
     @property
     def most_attempts(self) -> int:

@@ -26,10 +26,10 @@ _TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newli
 class TeacherOptions:
     """conf/teacher/*.yaml: what an endpoint is told. `problem` and `solve` are Jinja templates."""
 
-    system: str = ""  # said before both; empty: nothing
-    problem: str = "???"  # asks for a new problem; knows seed.question, seed.solution and seed.answer
-    problem_mark: str = ""  # the new problem is what stands after the last of these; empty: the whole answer
-    solve: str = "???"  # asks for a solution; knows question
+    system: str = ""  # system message; empty: none
+    problem: str = "???"  # template that asks for a new problem; knows seed.question, seed.solution and seed.answer
+    problem_mark: str = ""  # the new problem stands after the last of these; empty: the whole answer
+    solve: str = "???"  # template that asks for a solution; knows question
     name: str = "???"
 
 

@@ -21,9 +21,9 @@ TARGET = "hydra_plugins.synth_scaling_ray.RayLauncher"
 @dataclass
 class RayLauncherConf(Workers):
     _target_: str = TARGET
-    address: str | None = None  # of a running cluster, or "auto"; None: a Ray of its own for this sweep
-    num_cpus: float = 1  # of each worker
-    num_gpus: float = 0  # of each worker
+    address: str | None = None  # of a running cluster, or "auto"; null: a Ray is started for this launch
+    num_cpus: float = 1  # [cores] of each worker
+    num_gpus: float = 0  # [GPUs] of each worker
     runtime_env: dict[str, Any] = field(default_factory=dict)  # as ray.init takes it: env_vars, working_dir, pip
 
 

@@ -31,20 +31,20 @@ class SlurmLauncherConf(Workers):
     """What is None is left to Slurm."""
 
     _target_: str = TARGET
-    array_parallelism: int | None = None  # of them at most so many at a time; all
-    wait: bool = True  # False, or --no-wait: return as soon as they are submitted
-    time: int = 240  # minutes a job; one that is not done by then is put back into the queue
-    partition: str | None = None
-    qos: str | None = None
-    account: str | None = None
-    constraint: str | None = None
-    gres: str | None = None  # for instance gpu:1, of each worker
-    cpus_per_task: int = 1
-    mem_gb: float | None = None
-    setup: list[str] = field(default_factory=list)  # shell commands before a worker starts: modules, variables
-    signal_delay: int = 120  # seconds between being told to stop and the end
-    max_requeues: int = 20  # of a job whose time was up
-    poll: float = 5.0  # seconds between looks at the queue
+    array_parallelism: int | None = None  # [workers] that run at a time at most; null: all
+    wait: bool = True  # false, or --no-wait: return as soon as the workers are submitted
+    time: int = 240  # [minutes] of a worker; one that is not done by then is requeued
+    partition: str | None = None  # of sbatch
+    qos: str | None = None  # of sbatch
+    account: str | None = None  # of sbatch
+    constraint: str | None = None  # of sbatch
+    gres: str | None = None  # of each worker, such as gpu:1
+    cpus_per_task: int = 1  # [cores] of each worker
+    mem_gb: float | None = None  # [GB] of each worker; null: Slurm's default
+    setup: list[str] = field(default_factory=list)  # shell commands before a worker starts, such as [module load cuda]
+    signal_delay: int = 120  # [seconds] before the time limit at which a worker receives SIGTERM
+    max_requeues: int = 20  # times that a worker is requeued after its time limit
+    poll: float = 5.0  # [seconds] between two calls of squeue
     additional_parameters: dict[str, Any] = field(default_factory=dict)  # of sbatch, by their long names
 
 

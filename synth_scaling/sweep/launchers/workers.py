@@ -24,9 +24,9 @@ class WorkerDied(RuntimeError):
 class Workers:
     """How many. joblib's words for it are taken, too, so that a sweep that names its launcher runs on any."""
 
-    workers: int | None = None
-    n_jobs: int | None = None
-    batch_size: str | None = None  # of no meaning here
+    workers: int | None = None  # [processes] that share the runs
+    n_jobs: int | None = None  # joblib's name for `workers`
+    batch_size: str | None = None  # joblib's; ignored
 
     def check(self) -> None:
         for key in ("workers", "n_jobs"):
