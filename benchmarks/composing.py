@@ -25,6 +25,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from synth_scaling.config.load import typed
 from synth_scaling.config.naming import run_hash
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.methods import METHODS
 from synth_scaling.sweep.compose import loader_of
 from synth_scaling.sweep.grid import expand, grids_of
@@ -73,8 +74,9 @@ def _again(name: str, runs: set[str]) -> None:
     """The command on a sweep of which every run is done, in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
         for run in runs:
-            (Path(folder) / "out" / "runs" / run).mkdir(parents=True)
-            (Path(folder) / "out" / "runs" / run / "DONE").touch()
+            place = RunFolder.of(Path(folder) / "out", run)
+            place.path.mkdir(parents=True)
+            place.done.touch()
         words = ["--config-name", name, f"output={folder}/out", f"store={folder}/store"]
         before, start = _children(), time.perf_counter()
         subprocess.run([sys.executable, "-m", "synth_scaling", *words], check=True)

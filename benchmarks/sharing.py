@@ -28,6 +28,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from synth_scaling.config.load import restored
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.sweep.plan import Plan, planned
 
 WORKERS = 2  # of the demo's launcher
@@ -35,11 +36,11 @@ WORKERS = 2  # of the demo's launcher
 
 def took(output: Path, plan: Plan) -> float:
     """Seconds of the sweep in `output`."""
-    folders = [output / "runs" / run.name for run in plan.runs]
-    if not all((folder / "DONE").exists() for folder in folders):
+    folders = [RunFolder.of(output, run.name) for run in plan.runs]
+    if not all(folder.is_done for folder in folders):
         sys.exit(f"{output}: not all runs are done")
-    begun = [folder.joinpath("log.txt").read_text().split(",")[0] for folder in folders]
-    return max((f / "DONE").stat().st_mtime for f in folders) - datetime.fromisoformat(min(begun)).timestamp()
+    begun = [folder.log.read_text().split(",")[0] for folder in folders]
+    return max(folder.done.stat().st_mtime for folder in folders) - datetime.fromisoformat(min(begun)).timestamp()
 
 
 def alone(config: Mapping[str, Any], folder: Path) -> float:
@@ -56,7 +57,7 @@ def alone(config: Mapping[str, Any], folder: Path) -> float:
 
 def recorded(output: Path, name: str) -> float:
     """Seconds of all stages of a run, whoever made them, but for the base."""
-    row = json.loads((output / "runs" / name / "row.json").read_text())
+    row = json.loads(RunFolder.of(output, name).row.read_text())
     return sum(seconds for stage, seconds in row["seconds"].items() if stage != "base")
 
 

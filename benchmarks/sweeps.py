@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from analysis.data.results import load
 from synth_scaling.config.naming import resolved, run_hash
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.core.stage import Cost
 from synth_scaling.experiment.store import Store
 from synth_scaling.sweep.compose import runs_of
@@ -62,8 +63,9 @@ def finished_sweep(folder: Path) -> None:
     output = folder / "finished"
     runs = runs_of(SWEEP)
     for name in {run_hash(run) for run in runs}:
-        (output / "runs" / name).mkdir(parents=True)
-        (output / "runs" / name / "DONE").touch()
+        place = RunFolder.of(output, name)
+        place.path.mkdir(parents=True)
+        place.done.touch()
     command = [
         sys.executable,
         "-m",
@@ -91,14 +93,12 @@ def recorded_runs(folder: Path, count: int) -> None:
     pq.write_table(answers, folder / "correct.parquet", use_dictionary=False, compression="none")  # as runs do
     for i in range(count):
         name = f"{i:016x}"
-        place = output / "runs" / name
-        place.mkdir(parents=True)
-        (place / "row.json").write_text(json.dumps(row | {"run": name, "seed": i}, indent=1))
-        shutil.copyfile(folder / "correct.parquet", place / "correct.parquet")
-        (place / "stages.jsonl").write_text(
-            '{"stage": "policy", "at": 1.0, "hash": "00", "seconds": 1.0, "flops": 1.0}\n'
-        )
-        (place / "DONE").touch()
+        place = RunFolder.of(output, name)
+        place.path.mkdir(parents=True)
+        place.row.write_text(json.dumps(row | {"run": name, "seed": i}, indent=1))
+        shutil.copyfile(folder / "correct.parquet", place.correct)
+        place.stages.write_text('{"stage": "policy", "at": 1.0, "hash": "00", "seconds": 1.0, "flops": 1.0}\n')
+        place.done.touch()
         planned.append(Planned(name, f"sft N=100 seed={i}", config))
     Plan("launch", time.time(), 0, tuple(planned)).write(output)
     status, rows = seconds(lambda: survey(output)), seconds(lambda: load(output))

@@ -61,7 +61,7 @@ def job(config: DictConfig) -> float | None:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise
         refuse(error)
-    log.info("the result row is %s/row.json", run_folder(run_config))
+    log.info("the result row is %s", run_folder(run_config).row)
     return row["error"]
 
 

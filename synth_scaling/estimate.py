@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from synth_scaling.config.hydra_errors import one_line
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
 from synth_scaling.core.stage import Cost
 from synth_scaling.forecast.expected_costs import Assumed, Stage, made_once, stages_of, total
@@ -100,7 +101,7 @@ def _amounts(cost: Cost) -> tuple[float, float, float]:
 def _rows(results: Path) -> list[dict]:
     if (results / "rows.jsonl").exists():
         return [json.loads(line) for line in (results / "rows.jsonl").read_text().splitlines()]
-    return [json.loads(file.read_text()) for file in sorted(results.glob("runs/*/row.json"))]
+    return [json.loads(run.row.read_text()) for run in RunFolder.all_of(results) if run.row.exists()]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.sweep.plan import Plan, sweep_folder, words
 from synth_scaling.sweep.status import STATES, RunStatus, survey
 
@@ -41,7 +42,7 @@ def drawn(output: Path, plan: Plan, runs: Sequence[RunStatus], now: float) -> Gr
     if counts["failed"]:
         table = Table("failed", "reason", "folder")
         for run in [run for run in runs if run.state == "failed"][-SHOWN:]:
-            table.add_row(run.title, run.error.splitlines()[0][:200], str(output / "runs" / run.name))
+            table.add_row(run.title, run.error.splitlines()[0][:200], str(RunFolder.of(output, run.name).path))
         parts.append(table)
     return Group(*parts)
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.experiment.store import damage, is_complete
 from synth_scaling.sweep.plan import sweep_folder
 from synth_scaling.system.leases import is_held
@@ -95,7 +96,7 @@ def collect_garbage(store: Path, sweeps: Sequence[Path], dry_run: bool) -> int:
     """Refuses without a sweep to keep, and a sweep that has no runs: a slip of the pen would cost everything."""
     kept: set[str] = set()
     for sweep in sweeps:
-        if not (sweep / "runs").is_dir():
+        if not RunFolder.all_of(sweep):
             print(f"--keep-sweep {sweep}: no runs there; allowed is the output folder of a sweep", file=sys.stderr)
             return 2
         kept |= used(sweep)
@@ -118,10 +119,12 @@ def collect_garbage(store: Path, sweeps: Sequence[Path], dry_run: bool) -> int:
 def used(sweep: Path) -> set[str]:
     """Hashes of the stages that the runs of a sweep have looked for, those that are not done included."""
     hashes: set[str] = set()
-    for file in (sweep / "runs").glob("*/stages.jsonl"):
-        hashes |= {line["hash"] for text in file.read_text().splitlines() if "hash" in (line := json.loads(text))}
-    for file in (sweep / "runs").glob("*/row.json"):  # also of runs from before there were such files
-        hashes |= set(json.loads(file.read_text())["hashes"].values())
+    for run in RunFolder.all_of(sweep):
+        if run.stages.exists():
+            text = run.stages.read_text()
+            hashes |= {line["hash"] for line in map(json.loads, text.splitlines()) if "hash" in line}
+        if run.row.exists():  # runs of earlier versions have no stages.jsonl
+            hashes |= set(json.loads(run.row.read_text())["hashes"].values())
     return hashes
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
 from synth_scaling.core.hashing import content_hash, without_added
 from synth_scaling.data.options import JSONLDataOptions
@@ -32,13 +33,9 @@ def resolved(config: Config) -> dict[str, Any]:
     return asdict(config)
 
 
-def run_folder(config: Config) -> Path:
-    """Where a run keeps what it comes to."""
-    return Path(config.output) / "runs" / run_hash(config)
-
-
-def is_done(config: Config) -> bool:
-    return (run_folder(config) / "DONE").exists()
+def run_folder(config: Config) -> RunFolder:
+    """The folder that a run writes its result to."""
+    return RunFolder.of(Path(config.output), run_hash(config))
 
 
 def title(config: Config) -> str:

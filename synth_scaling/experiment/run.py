@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 
 from synth_scaling import credit
-from synth_scaling.config.naming import is_done, resolved, run_folder, title
+from synth_scaling.config.naming import resolved, run_folder, title
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
 from synth_scaling.core.stage import Cost, StageResult
 from synth_scaling.experiment.pipeline import Outcome, run
@@ -47,14 +48,14 @@ def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, A
     of this run's own is there then. `launch` names the launch of a sweep that a failure belongs to.
     """
     folder = run_folder(config)
-    if is_done(config):
-        return json.loads((folder / "row.json").read_text())
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
-    write_text(folder / "environment.json", json.dumps(environment(), indent=1))
-    for old in ("error.txt", "failure.json"):
-        (folder / old).unlink(missing_ok=True)
-    record = logging.FileHandler(folder / "log.txt", mode="w")
+    if folder.is_done:
+        return json.loads(folder.row.read_text())
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
+    write_text(folder.environment, json.dumps(environment(), indent=1))
+    for earlier in (folder.error, folder.failure_record):
+        earlier.unlink(missing_ok=True)
+    record = logging.FileHandler(folder.log, mode="w")
     record.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(record)
     name = title(config)
@@ -62,26 +63,26 @@ def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, A
     tracker: NoTracker = NoTracker()
     begin = time.perf_counter()
     try:
-        tracker = Recorder(start_tracker(config, folder.name, folder), folder)
+        tracker = Recorder(start_tracker(config, folder.path.name, folder.path), folder)
         outcome = run(config, store, tracker)
         row = result_row(config, outcome)
         log_samples(config, outcome, tracker)
         write_answers(outcome, folder)
-        write_text(folder / "row.json", json.dumps(row, indent=1))
-        (folder / "DONE").touch()
-        sync(folder)
+        write_text(folder.row, json.dumps(row, indent=1))
+        folder.done.touch()
+        sync(folder.path)
         tracker.finish(row)
         log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
     except Busy as busy:
         log.info("%s: set aside: %s", name, busy)
         raise
     except BaseException as error:
-        (folder / "error.txt").write_text(traceback.format_exc())
+        folder.error.write_text(traceback.format_exc())
         stopped = not isinstance(error, Exception)  # by a signal: not the run's fault
         found = reason(error)
-        Failure(found.kind, found.line, "" if stopped else launch).write(folder)
+        Failure(found.kind, found.line, "" if stopped else launch).write(folder.path)
         tracker.finish(None)
-        log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder / "error.txt")
+        log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
         raise
     finally:
         log.removeHandler(record)
@@ -89,7 +90,7 @@ def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, A
     return row
 
 
-def write_answers(outcome: Outcome, folder: Path) -> None:
+def write_answers(outcome: Outcome, folder: RunFolder) -> None:
     """`correct.parquet`: one row a test problem, with its initial pass rate where that was sampled."""
     correct: dict[str, list[Any]] = {
         "problem": [r.problem for r in outcome.responses],
@@ -99,7 +100,7 @@ def write_answers(outcome: Outcome, folder: Path) -> None:
         rates = credit.initial_values(outcome.initial)
         correct["pass_rate"] = [rates[problem] for problem in correct["problem"]]
     # Plain: the file is small, and is read twice as fast by who reads thousands of them.
-    pq.write_table(pa.table(correct), folder / "correct.parquet", use_dictionary=False, compression="none")
+    pq.write_table(pa.table(correct), folder.correct, use_dictionary=False, compression="none")
 
 
 def _summary(row: dict[str, Any], seconds: float) -> str:
@@ -109,10 +110,10 @@ def _summary(row: dict[str, Any], seconds: float) -> str:
 class Recorder(NoTracker):
     """Writes the run's `metrics.jsonl` and `stages.jsonl`, and hands on what it hears."""
 
-    def __init__(self, tracker: NoTracker, folder: Path) -> None:
+    def __init__(self, tracker: NoTracker, folder: RunFolder) -> None:
         self.tracker, self.folder = tracker, folder
-        for file in ("metrics.jsonl", "stages.jsonl"):
-            (folder / file).write_text("")
+        for file in (folder.metrics, folder.stages):
+            file.write_text("")
 
     def stage(self, name: str, result: StageResult | None) -> None:
         line: dict[str, Any] = {"stage": name, "at": time.time()}
@@ -121,14 +122,14 @@ class Recorder(NoTracker):
             if result.made_here:
                 flops = result.cost.flops_training + result.cost.flops_sampling
                 line |= {"seconds": result.seconds, "flops": flops}
-        append_line(self.folder / "stages.jsonl", json.dumps(line))
+        append_line(self.folder.stages, json.dumps(line))
         self.tracker.stage(name, result)
 
     def making(self, stage: str, digest: str) -> AbstractContextManager[None]:
         return self.tracker.making(stage, digest)
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        append_line(self.folder / "metrics.jsonl", json.dumps({"stage": stage, **point}))
+        append_line(self.folder.metrics, json.dumps({"stage": stage, **point}))
         self.tracker.curve(stage, point)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -137,7 +138,7 @@ class Recorder(NoTracker):
     def finish(self, row: Mapping[str, Any] | None) -> None:
         if row is not None:
             numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
-            append_line(self.folder / "metrics.jsonl", json.dumps({"stage": "result", **numbers}))
+            append_line(self.folder.metrics, json.dumps({"stage": "result", **numbers}))
         self.tracker.finish(row)
 
 

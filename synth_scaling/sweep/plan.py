@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.config.naming import resolved, run_hash, title
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
-from synth_scaling.system.failures import Failure
 from synth_scaling.system.files import write_text
 
 
@@ -54,17 +54,17 @@ def planned(config: Config) -> Planned:
     return Planned(run_hash(config), title(config), resolved(config))
 
 
-def is_over(folder: Path, plan: Plan) -> bool:
+def is_over(folder: RunFolder, plan: Plan) -> bool:
     """Whether the run in `folder` is done or has failed in this launch."""
-    if (folder / "DONE").exists():
+    if folder.is_done:
         return True
-    failure = Failure.read(folder)
+    failure = folder.failure()
     return failure is not None and failure.launch == plan.launch
 
 
 def words(output: Path, plan: Plan) -> str:
     """'7 of 58 runs done, about 6 min left'."""
-    done = sum((output / "runs" / run.name / "DONE").exists() for run in plan.runs)
+    done = sum(RunFolder.of(output, run.name).is_done for run in plan.runs)
     left, made = len(plan.runs) - done, done - plan.done_before
     text = f"{done} of {len(plan.runs)} runs done"
     if made > 0 and left > 0:

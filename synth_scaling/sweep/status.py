@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.sweep.plan import Plan
-from synth_scaling.system.failures import Failure
 from synth_scaling.system.leases import is_held
 
 STATES = ("done", "running", "failed", "waiting")
@@ -33,25 +33,25 @@ class RunStatus:
 def survey(output: Path) -> tuple[Plan, list[RunStatus]]:
     """The plan of the last launch and how each of its runs stands. Raises ValueError if there is no plan."""
     plan = Plan.read(output)
-    return plan, [_status(output / "runs" / run.name, run.name, run.title) for run in plan.runs]
+    return plan, [_status(RunFolder.of(output, run.name), run.name, run.title) for run in plan.runs]
 
 
-def _status(folder: Path, name: str, title: str) -> RunStatus:
+def _status(folder: RunFolder, name: str, title: str) -> RunStatus:
     try:
-        there = set(os.listdir(folder))
+        there = set(os.listdir(folder.path))
     except FileNotFoundError:
         return RunStatus(name, title, "waiting")
-    lines = _lines(folder / "stages.jsonl") if "stages.jsonl" in there else []
+    lines = _lines(folder.stages) if folder.stages.name in there else []
     seconds = sum(line.get("seconds", 0.0) for line in lines)
     flops = sum(line.get("flops", 0.0) for line in lines)
-    if "DONE" in there:
+    if folder.done.name in there:
         return RunStatus(name, title, "done", seconds=seconds, flops=flops)
-    if "begun.json" in there and is_held(folder.with_suffix(".lock")):
+    if folder.attempts.name in there and is_held(folder.lock):
         now = lines[-1] if lines else {}
-        curve = [line for line in _lines(folder / "metrics.jsonl") if line["stage"] == now.get("stage")]
+        curve = [line for line in _lines(folder.metrics) if line["stage"] == now.get("stage")]
         step = int(curve[-1]["step"]) if curve else 0
         return RunStatus(name, title, "running", now.get("stage", "start"), now.get("at", 0.0), step, seconds, flops)
-    failure = Failure.read(folder)
+    failure = folder.failure()
     if failure is not None:
         return RunStatus(name, title, "failed", "", 0.0, 0, seconds, flops, f"{failure.kind}: {failure.line}")
     return RunStatus(name, title, "waiting", seconds=seconds, flops=flops)

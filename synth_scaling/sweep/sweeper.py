@@ -24,6 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.config.checks import check_folders
 from synth_scaling.config.naming import run_hash
+from synth_scaling.config.run_folder import RunFolder, run_locks
 from synth_scaling.config.schema import Config
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.store import tidy
@@ -31,7 +32,6 @@ from synth_scaling.forecast.duration import forecast
 from synth_scaling.sweep.grid import expand, grids_of
 from synth_scaling.sweep.plan import Plan, is_over, planned
 from synth_scaling.system import signals
-from synth_scaling.system.failures import Failure
 from synth_scaling.system.leases import is_held
 from synth_scaling.system.pinning import check_pins
 
@@ -79,9 +79,9 @@ class GridSweeper(Sweeper):
         check_pins(self.pin, self.devices_per_worker, most, self.config.hydra.runtime.choices["hydra/launcher"])
         configs = {run_hash(config): config for _, config in jobs}  # jobs with one result are one run
         output, store = Path(jobs[0][1].output), Path(jobs[0][1].store)
-        missing = {name: config for name, config in configs.items() if not (output / "runs" / name / "DONE").exists()}
+        missing = {name: config for name, config in configs.items() if not RunFolder.of(output, name).is_done}
         done = [config for name, config in configs.items() if name not in missing]
-        failed = sum(Failure.read(output / "runs" / name) is not None for name in missing)
+        failed = sum(RunFolder.of(output, name).failure() is not None for name in missing)
         print(f"{output}: {len(configs)} runs, {len(done)} done, {failed} failed, {len(missing)} to run", flush=True)
         workers = min(most, len(missing))
         if missing:
@@ -95,7 +95,7 @@ class GridSweeper(Sweeper):
             if self._detached():
                 return
             tidy(store)
-            for marker in (output / "runs").glob("*.lock"):
+            for marker in run_locks(output):
                 is_held(marker)  # a dead worker's is removed
         report(output, plan)
 
@@ -115,7 +115,7 @@ class GridSweeper(Sweeper):
             except Exception as error:
                 signals.check()  # who is told to stop before it listens, dies
                 log.warning("a worker ended with %s: %s", type(error).__name__, error)
-            if all(is_over(output / "runs" / run.name, plan) for run in plan.runs):
+            if all(is_over(RunFolder.of(output, run.name), plan) for run in plan.runs):
                 return
 
     def _workers(self) -> int:
@@ -148,11 +148,11 @@ def report(output: Path, plan: Plan) -> None:
     """Raises SweepFailed naming the runs that are not done."""
     lines = []
     for run in plan.runs:
-        folder = output / "runs" / run.name
-        if not (folder / "DONE").exists():
-            failure = Failure.read(folder)
+        folder = RunFolder.of(output, run.name)
+        if not folder.is_done:
+            failure = folder.failure()
             why = f"{failure.kind}: {failure.line}" if failure else "not finished: its worker ended"
-            lines.append(f"  {run.title}: {why.splitlines()[0]} ({folder})")
+            lines.append(f"  {run.title}: {why.splitlines()[0]} ({folder.path})")
     if lines:
         raise SweepFailed("\n".join([f"{len(lines)} of {len(plan.runs)} runs failed:", *lines]))
 

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from synth_scaling.config.load import restored
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
 from synth_scaling.sampling.factory import close_engines
 from synth_scaling.sweep.plan import Plan, Planned, is_over, words
@@ -48,7 +49,7 @@ def work(output: Path, only: Collection[str] | None = None) -> None:
     """
     plan = Plan.read(output)
     wanted = [run for run in plan.runs if only is None or run.name in only]
-    waiting = {run.name: run for run in wanted if not is_over(output / "runs" / run.name, plan)}
+    waiting = {run.name: run for run in wanted if not is_over(RunFolder.of(output, run.name), plan)}
     blocked: dict[str, Path] = {}  # runs that were set aside, by the marker that stood in their way
     while waiting:
         signals.check()
@@ -69,23 +70,23 @@ def work(output: Path, only: Collection[str] | None = None) -> None:
 
 def attempted(output: Path, run: Planned, plan: Plan) -> bool:
     """Make `run` unless it is done or has failed in this launch; whether it was begun here. Raises Busy."""
-    folder = output / "runs" / run.name
+    folder = RunFolder.of(output, run.name)
     if is_over(folder, plan):
         return False
-    with lease(folder.with_suffix(".lock"), wait=False):
+    with lease(folder.lock, wait=False):
         if is_over(folder, plan):
             return False
         config = restored(run.config)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         if not _may_begin(folder, plan):
             line = f"the process ended {ATTEMPTS} times without a word: killed, for want of memory perhaps"
-            Failure("killed", line, plan.launch).write(folder)
+            Failure("killed", line, plan.launch).write(folder.path)
             log.error("%s: %s", run.title, line)
             return True
         try:
             _make(config, plan)
         finally:  # not reached by a process that is killed
-            (folder / "begun.json").unlink(missing_ok=True)
+            folder.attempts.unlink(missing_ok=True)
     return True
 
 
@@ -100,9 +101,9 @@ def _make(config: Config, plan: Plan) -> None:
         log.debug("recorded in the run's folder: %s", error)
 
 
-def _may_begin(folder: Path, plan: Plan) -> bool:
+def _may_begin(folder: RunFolder, plan: Plan) -> bool:
     """Count this attempt; False if as many as allowed ended without a word in this launch."""
-    file, attempts = folder / "begun.json", 0
+    file, attempts = folder.attempts, 0
     if file.exists():
         begun = json.loads(file.read_text())
         attempts = begun["attempts"] if begun["launch"] == plan.launch else 0

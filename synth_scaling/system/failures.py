@@ -18,6 +18,7 @@ from synth_scaling.system.files import write_text
 from synth_scaling.system.signals import Interrupted
 
 LONGEST = 300  # characters of a line
+FAILURE = "failure.json"  # file of a failed run's folder
 
 
 @dataclass(frozen=True)
@@ -118,11 +119,11 @@ class Failure:
     launch: str = ""
 
     def write(self, folder: Path) -> None:
-        write_text(folder / "failure.json", json.dumps(asdict(self)))
+        write_text(folder / FAILURE, json.dumps(asdict(self)))
 
     @staticmethod
     def read(folder: Path) -> Failure | None:
         try:
-            return Failure(**json.loads((folder / "failure.json").read_text()))
+            return Failure(**json.loads((folder / FAILURE).read_text()))
         except FileNotFoundError:
             return None

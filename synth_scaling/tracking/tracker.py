@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from synth_scaling.config.naming import resolved, title
+from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
 from synth_scaling.core.stage import StageResult
 from synth_scaling.core.validation import one_of
@@ -83,7 +84,7 @@ class WandbTracker(NoTracker):
         self._opened().table(name, columns, rows)
 
     def finish(self, row: Mapping[str, Any] | None) -> None:
-        own, answers = self._opened(), self.folder / "correct.parquet"
+        own, answers = self._opened(), RunFolder(self.folder).correct
         if row is not None:
             if answers.is_file():
                 columns = pq.read_table(answers).to_pydict()

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synth_scaling.config.naming import is_done, run_folder
+from synth_scaling.config.naming import run_folder
 from synth_scaling.core.records import NLLRow, Response, read_table
 from synth_scaling.core.stage import Cost, StageResult
 from synth_scaling.experiment.run import run_once
@@ -164,7 +164,7 @@ def test_difficulty_is_the_pass_rate_before_the_method_and_no_cost_of_it(
     for method in ("sft", "rft"):
         run = configuration(tmp_path, f"method={method}", "evaluation.difficulty_rollouts=4", store=folder / "store")
         rows[method] = run_once(run)
-        table = pd.read_parquet(run_folder(run) / "correct.parquet")
+        table = pd.read_parquet(run_folder(run).correct)
         rates[method] = dict(zip(table["problem"], table["pass_rate"], strict=True))
         for amount in ("error", "tokens_trained", "tokens_sampled", "flops_training", "flops_sampling"):
             assert rows[method][amount] == study[method][amount]
@@ -252,19 +252,19 @@ def test_a_run_that_fails_leaves_its_error_and_can_be_run_again(
     for _ in range(2):
         with pytest.raises(FloatingPointError, match="training diverged"):
             run_once(diverging)
-        place = run_folder(diverging)
+        place = run_folder(diverging).path
         assert "FloatingPointError" in (place / "error.txt").read_text()
         assert "failed after" in (place / "log.txt").read_text()
-        assert not is_done(diverging) and not (place / "row.json").exists()
+        assert not run_folder(diverging).is_done and not (place / "row.json").exists()
     policies = [json.loads(file.read_text()) for file in (folder / "store").glob("policy/*/stage.json")]
     assert all(policy["key"]["method"]["learning_rate"] < 1 for policy in policies)
 
     # The error of an earlier attempt goes away with the attempt that succeeds.
     fine = configuration(tmp_path, "method=sft", store=folder / "store")
-    run_folder(fine).mkdir(parents=True)
-    (run_folder(fine) / "error.txt").write_text("an earlier attempt")
+    run_folder(fine).path.mkdir(parents=True)
+    run_folder(fine).error.write_text("an earlier attempt")
     run_once(fine)
-    assert is_done(fine) and not (run_folder(fine) / "error.txt").exists()
+    assert run_folder(fine).is_done and not run_folder(fine).error.exists()
 
 
 # -- W&B -----------------------------------------------------------------------------------------------------------
@@ -276,7 +276,7 @@ def test_an_offline_wandb_run_holds_the_rows_numbers_the_curves_and_the_configur
     more = ("method=step_dpo", "sweep=trial", "tracking=wandb", "tracking.mode=offline")
     config = configuration(tmp_path, *more, store=folder / "store")
     row = run_once(config)
-    found = offline(run_folder(config))  # one alone: no stage was trained for it
+    found = offline(run_folder(config).path)  # one alone: no stage was trained for it
     assert (found.run.run_group, found.run.project, found.run.job_type) == ("trial", "synth-scaling", "run")
     assert list(found.run.tags) == ["maze", "step_dpo", "size", "tiny"]
     assert {key: found.config[key] for key in row["config"]} == row["config"]
@@ -308,4 +308,4 @@ def test_the_wandb_run_of_a_run_that_fails_is_finished_with_exit_code_1(
     config = configuration(tmp_path, *more, store=folder / "store")
     with pytest.raises(FloatingPointError):
         run_once(config)
-    assert offline(run_folder(config)).exit_codes == [1]
+    assert offline(run_folder(config).path).exit_codes == [1]

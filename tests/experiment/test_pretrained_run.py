@@ -82,7 +82,7 @@ def test_a_run_from_the_wheel_tests_the_base_and_the_policy(
     assert row["facts"]["base_evaluation"]["accuracy"] == pytest.approx(1 - row["base_error"])
     assert row["tokens_sampled"] == 0  # testing is no price of the method
     assert row["flops_training"] == 4 * 134_515_008 * row["tokens_trained"]
-    assert len(pd.read_parquet(run_folder(c) / "correct.parquet")) == 6
+    assert len(pd.read_parquet(run_folder(c).correct)) == 6
     rows = read_table(folder / "store/policy" / row["hashes"]["policy"] / "rows.parquet", NLLRow)
     assert len(rows) == 4 and all(r.ends for r in rows)
 
