@@ -6,12 +6,13 @@ that stages of each kind have reached in this store so far; it is unknown until 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from synth_scaling.config.schema import Config
 from synth_scaling.forecast.expected_costs import Stage, made_once, stages_of
+from synth_scaling.system.files import read_advisory_lines
 
 # Kinds of stages in the store, by their names in a run.
 KIND = {"base": "base", "pi_sft": "policy", "initial_policy": "policy", "policy": "policy"} | {
@@ -35,14 +36,22 @@ def forecast(missing: Sequence[Config], done: Sequence[Config], store: Path, wor
     return f"{words}, {_words(seconds / workers)} with {workers} {'worker' if workers == 1 else 'workers'}"
 
 
+@dataclass(frozen=True)
+class ComputedStage:
+    """A line of a store's made.jsonl: a stage that was computed."""
+
+    stage: str
+    seconds: float
+    flops: float
+
+
 def rates(store: Path) -> dict[str, float]:
-    """FLOPs a second that each kind of stage has reached in `store`."""
-    file = store / "made.jsonl"
-    made: dict[str, list[tuple[float, float]]] = {}
-    for text in file.read_text().splitlines() if file.exists() else ():
-        line = json.loads(text)
-        made.setdefault(line["stage"], []).append((line["flops"], line["seconds"]))
-    sums = {kind: [sum(column) for column in zip(*pairs, strict=True)] for kind, pairs in made.items()}
+    """FLOPs per second that each kind of stage has reached in `store`."""
+    sums: dict[str, list[float]] = {}
+    for line in read_advisory_lines(store / "made.jsonl", ComputedStage):
+        total = sums.setdefault(line.stage, [0.0, 0.0])
+        total[0] += line.flops
+        total[1] += line.seconds
     return {kind: flops / seconds for kind, (flops, seconds) in sums.items() if flops > 0 and seconds > 0}
 
 

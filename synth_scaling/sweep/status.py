@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.sweep.plan import Plan
+from synth_scaling.system.files import read_advisory_lines
 from synth_scaling.system.leases import is_held
 
 STATES = ("done", "running", "failed", "waiting")
@@ -30,6 +29,25 @@ class RunStatus:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class StageLine:
+    """A line of a run's stages.jsonl: a stage that began or, with its hash, is complete."""
+
+    stage: str
+    hash: str = ""
+    at: float = 0.0  # seconds since the epoch
+    seconds: float = 0.0  # of computing it, if this run did
+    flops: float = 0.0
+
+
+@dataclass(frozen=True)
+class CurveLine:
+    """A line of a run's metrics.jsonl, as far as the status needs it."""
+
+    stage: str
+    step: float = 0.0
+
+
 def survey(output: Path) -> tuple[Plan, list[RunStatus]]:
     """The plan of the last launch and how each of its runs stands. Raises ValueError if there is no plan."""
     plan = Plan.read(output)
@@ -41,26 +59,16 @@ def _status(folder: RunFolder, name: str, title: str) -> RunStatus:
         there = set(os.listdir(folder.path))
     except FileNotFoundError:
         return RunStatus(name, title, "waiting")
-    lines = _lines(folder.stages) if folder.stages.name in there else []
-    seconds = sum(line.get("seconds", 0.0) for line in lines)
-    flops = sum(line.get("flops", 0.0) for line in lines)
+    lines = read_advisory_lines(folder.stages, StageLine) if folder.stages.name in there else []
+    seconds, flops = sum(line.seconds for line in lines), sum(line.flops for line in lines)
     if folder.done.name in there:
         return RunStatus(name, title, "done", seconds=seconds, flops=flops)
     if folder.attempts.name in there and is_held(folder.lock):
-        now = lines[-1] if lines else {}
-        curve = [line for line in _lines(folder.metrics) if line["stage"] == now.get("stage")]
-        step = int(curve[-1]["step"]) if curve else 0
-        return RunStatus(name, title, "running", now.get("stage", "start"), now.get("at", 0.0), step, seconds, flops)
+        now = lines[-1] if lines else StageLine("start")
+        curve = read_advisory_lines(folder.metrics, CurveLine)
+        step = next((int(point.step) for point in reversed(curve) if point.stage == now.stage), 0)
+        return RunStatus(name, title, "running", now.stage, now.at, step, seconds, flops)
     failure = folder.failure()
     if failure is not None:
         return RunStatus(name, title, "failed", "", 0.0, 0, seconds, flops, f"{failure.kind}: {failure.line}")
     return RunStatus(name, title, "waiting", seconds=seconds, flops=flops)
-
-
-def _lines(file: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file that may be under way."""
-    try:
-        text = file.read_text()
-    except FileNotFoundError:
-        return []
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]

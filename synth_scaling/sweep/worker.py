@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from synth_scaling.config.load import restored
@@ -21,7 +22,7 @@ from synth_scaling.sampling.factory import close_engines
 from synth_scaling.sweep.plan import Plan, Planned, is_over, words
 from synth_scaling.system import signals
 from synth_scaling.system.failures import Failure
-from synth_scaling.system.files import write_text
+from synth_scaling.system.files import read_advisory, write_text
 from synth_scaling.system.leases import POLL, Busy, is_held, lease
 
 log = logging.getLogger("synth_scaling")
@@ -101,11 +102,17 @@ def _make(config: Config, plan: Plan) -> None:
         log.debug("recorded in the run's folder: %s", error)
 
 
+@dataclass(frozen=True)
+class Attempts:
+    """begun.json: how often a run was begun in a launch."""
+
+    launch: str
+    attempts: int
+
+
 def _may_begin(folder: RunFolder, plan: Plan) -> bool:
-    """Count this attempt; False if as many as allowed ended without a word in this launch."""
-    file, attempts = folder.attempts, 0
-    if file.exists():
-        begun = json.loads(file.read_text())
-        attempts = begun["attempts"] if begun["launch"] == plan.launch else 0
-    write_text(file, json.dumps({"launch": plan.launch, "attempts": attempts + 1}))
+    """Count this attempt; False if ATTEMPTS of them in this launch ended without a recorded reason."""
+    last = read_advisory(folder.attempts, Attempts)
+    attempts = last.attempts if last is not None and last.launch == plan.launch else 0
+    write_text(folder.attempts, json.dumps({"launch": plan.launch, "attempts": attempts + 1}))
     return attempts < ATTEMPTS

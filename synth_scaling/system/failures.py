@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.system.files import write_text
+from synth_scaling.system.files import read_advisory, write_text
 from synth_scaling.system.signals import Interrupted
 
 LONGEST = 300  # characters of a line
@@ -123,7 +123,5 @@ class Failure:
 
     @staticmethod
     def read(folder: Path) -> Failure | None:
-        try:
-            return Failure(**json.loads((folder / FAILURE).read_text()))
-        except FileNotFoundError:
-            return None
+        """The failure recorded in a run's folder; None if there is none that can be read."""
+        return read_advisory(folder / FAILURE, Failure)

@@ -1,45 +1,84 @@
-"""Who is at work on what: a marker file with its owner, refreshed while the owner lives and taken over when it is dead.
+"""Leases: a marker file names the process that works on something, and expires when that process is gone.
 
-filelock's SoftFileLease does it with exclusive creation alone, so it is right on one machine and on shared folders. An
-owner on this host whose process is gone is succeeded at once; one on another host when its marker was not refreshed for
-`SILENCE` seconds of the watcher's own clock.
+filelock's SoftFileLease needs exclusive creation alone, so it works on one machine and on shared folders. The marker of
+a dead process on this host is taken over at once; one on another host, or an empty one (its owner was killed between
+creating and writing it), when it has not changed for `SILENCE` seconds of the watching process's own clock.
+
+A lease is no guarantee: a stopped process keeps running when it is resumed, after another has taken its marker over. So
+whatever is published under a lease asks :meth:`Lease.check` immediately before, and never replaces a complete result.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import SoftFileLease, Timeout
 
-SILENCE = 120.0  # seconds; everyone who shares a folder must agree on it
+log = logging.getLogger("synth_scaling")
+
+SILENCE = 120.0  # seconds; every process that shares a folder must use the same
 HEARTBEAT = 10.0
 POLL = 0.2
+REPORT = 30.0  # seconds of waiting before the first line about it, and between the following ones
 
-_watched: dict[tuple[int, Path], SoftFileLease] = {}  # how long a marker has been silent is known by watching it
+_watched: dict[tuple[int, Path], Lease] = {}  # the silence of a marker is measured by watching it
 
 
 class Busy(Exception):
-    """Somebody else is at work on what `marker` stands for."""
+    """Another process holds `marker`."""
 
-    def __init__(self, marker: Path) -> None:
-        super().__init__(f"somebody else is at work on {marker.with_suffix('')}")
+    def __init__(self, marker: Path, holder: str = "another process") -> None:
+        super().__init__(f"{marker.with_suffix('')} is being worked on by {holder}")
         self.marker = marker
 
 
+class LeaseLost(RuntimeError):
+    """This process was silent for too long and another one has taken its marker over."""
+
+
+class Lease(SoftFileLease):
+    """A lease whose empty marker, which no living owner leaves for long, expires like a silent one."""
+
+    def check(self) -> None:
+        """Raise LeaseLost unless the marker names this claim now."""
+        owner = self.owner
+        if self.compromise is not None or self.token is None or owner is None or owner.token != self.token:
+            raise LeaseLost(f"the lease on {Path(self.lock_file).with_suffix('')} was lost to another process")
+
+    def holder(self) -> str:
+        """The marker's owner in words."""
+        if (owner := self.owner) is None:
+            return "an unknown process (its marker is empty or unreadable)"
+        return f"process {owner.pid} on {owner.hostname}"
+
+    def _try_break_pinned_lock(self, pinned: int | None) -> None:
+        """filelock takes an empty marker for one of its oldest versions, which lives as long as its file."""
+        with suppress(OSError):
+            marker = os.lstat(self._lock_path)
+            if marker.st_size == 0 and pinned in (None, marker.st_ino):
+                if self._marker_unchanged_for(marker) >= self.lease_duration:
+                    self._take_over(marker, None)
+                return
+        super()._try_break_pinned_lock(pinned)
+
+
 @contextmanager
-def lease(marker: Path, wait: bool) -> Iterator[SoftFileLease]:
-    """Hold `marker` for the length of the block. Raises Busy if it is held by another and not to be waited for."""
+def lease(marker: Path, wait: bool) -> Iterator[Lease]:
+    """Hold `marker` for the length of the block.
+
+    Raises Busy if another process (or this thread) holds it and `wait` is off. A long wait is logged.
+    """
     marker.parent.mkdir(parents=True, exist_ok=True)
     held = _lease(marker)
-    if held.is_locked:  # by this very thread; filelock would let it in
-        raise Busy(marker)
-    try:
-        held.acquire(timeout=-1 if wait else 0, poll_interval=POLL)
-    except Timeout:
-        raise Busy(marker) from None
+    if held.is_locked:  # by this thread; filelock would let it in
+        raise Busy(marker, "this process")
+    _acquire(held, marker, wait)
     try:
         yield held
     finally:
@@ -47,8 +86,23 @@ def lease(marker: Path, wait: bool) -> Iterator[SoftFileLease]:
         _watched.pop((threading.get_ident(), marker), None)
 
 
+def _acquire(held: Lease, marker: Path, wait: bool) -> None:
+    begin = time.monotonic()
+    while True:
+        try:
+            held.acquire(timeout=REPORT if wait else 0, poll_interval=POLL)
+            return
+        except Timeout:
+            if not wait:
+                raise Busy(marker, held.holder()) from None
+            log.info(
+                "waiting for %s, held by %s, for %.0f s now",
+                *(marker.with_suffix(""), held.holder(), time.monotonic() - begin),
+            )
+
+
 def is_held(marker: Path) -> bool:
-    """Whether a living owner holds `marker`; a dead one's is removed."""
+    """Whether a living process holds `marker`; a dead one's marker is removed."""
     if not marker.exists():
         return False
     try:
@@ -58,8 +112,8 @@ def is_held(marker: Path) -> bool:
         return True
 
 
-def _lease(marker: Path) -> SoftFileLease:
+def _lease(marker: Path) -> Lease:
     key = (threading.get_ident(), marker)
     if key not in _watched:
-        _watched[key] = SoftFileLease(marker, lease_duration=SILENCE, heartbeat_interval=HEARTBEAT)
+        _watched[key] = Lease(marker, lease_duration=SILENCE, heartbeat_interval=HEARTBEAT)
     return _watched[key]

@@ -14,7 +14,7 @@ import pytest
 
 from synth_scaling.system.signals import EXIT_CODE, SIGNALS, Interrupted
 
-BEGIN = "from synth_scaling import interruption as i\ni.install()\nready = lambda: print('ready', flush=True)\n"
+BEGIN = "from synth_scaling.system import signals as i\ni.install()\nready = lambda: print('ready', flush=True)\n"
 LOOP = "\nready()\nwhile True: i.check()\n"
 
 

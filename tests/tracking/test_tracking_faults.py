@@ -104,7 +104,7 @@ def test_a_process_ends_though_its_service_does_not(tmp_path: Path, stuck: bool)
     """W&B's own end of a process waits for the service, which may be waiting for a server."""
     code = f"""
 import psutil, wandb
-from synth_scaling import wandb_service
+from synth_scaling.tracking import wandb_service
 wandb_service.PATIENCE = 1
 wandb.init(mode="offline", settings=wandb.Settings(silent=True)).finish()
 wandb_service.close_service_at_exit()
