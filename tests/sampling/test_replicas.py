@@ -83,7 +83,7 @@ def test_engines_end_with_the_process_that_started_them_and_leave_signals_to_it(
     code = """if True:
         import sys, time
         from pathlib import Path
-        from synth_scaling.sampling import EngineOptions
+        from synth_scaling.sampling.options import EngineOptions
         from synth_scaling.sampling.replicas import Replicas
         engines = Replicas(EngineOptions(max_num_seqs=8, max_batched_tokens=512, memory_gib=1, by_turns=True))
         engines.load(Path(sys.argv[1]))

@@ -89,7 +89,7 @@ def test_too_little_memory() -> None:
     """Of Python, numpy and torch in a process that may have no more than it has."""
     code = """if True:
         import resource, sys, numpy, torch
-        from synth_scaling.failures import reason
+        from synth_scaling.system.failures import reason
         pages = int(open("/proc/self/statm").read().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**26,) * 2)
         for call in (lambda: bytearray(2**30), lambda: numpy.ones(2**30), lambda: torch.ones(2**30)):

@@ -45,7 +45,7 @@ def test_a_worker_keeps_to_its_cores_and_so_do_its_children() -> None:
     last = len(cores) - 1
     program = f"""
 import os, subprocess, sys
-from synth_scaling.pinning import pin_worker
+from synth_scaling.system.pinning import pin_worker
 pin_worker("cores", 1, {last})
 pin_worker("cores", 1, {last})
 child = "import os; print(sorted(os.sched_getaffinity(0)))"
