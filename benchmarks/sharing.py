@@ -29,7 +29,8 @@ from typing import Any
 
 from synth_scaling.config.load import restored
 from synth_scaling.config.run_folder import RunFolder
-from synth_scaling.sweep.plan import Plan, planned
+from synth_scaling.sweep.plan import Plan
+from synth_scaling.sweep.sweeper import planned
 
 WORKERS = 2  # of the demo's launcher
 

@@ -1,4 +1,8 @@
+"""`python -m synth_scaling`: the `synth-scaling` command; without any word it makes one run of the default settings."""
+
+import sys
+
 from synth_scaling.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:] or ["run"]))

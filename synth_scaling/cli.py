@@ -1,99 +1,112 @@
-"""The Hydra entry: `python -m synth_scaling [--config-dir DIR --config-name SWEEP] [key=value ...]`."""
+"""The `synth-scaling` command: its first word names a command; without one, the words belong to `run`.
+
+Only the module of the requested command is imported, so `--help` needs a fraction of a second.
+"""
 
 from __future__ import annotations
 
-import logging
-import os
+import importlib
+import itertools
+import re
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import hydra
-from hydra._internal.utils import get_args_parser
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from synth_scaling.config.checks import check_folders
-from synth_scaling.config.hydra_errors import refuse
-from synth_scaling.config.load import typed
-from synth_scaling.config.naming import run_folder
-from synth_scaling.config.schema import register_schemas
-from synth_scaling.config.search_path import Sweeps, configs
-from synth_scaling.core.validation import ConfigError
-from synth_scaling.sweep.launchers import register_launchers
-from synth_scaling.sweep.sweeper import GridSweeperConf, SweepFailed, register_sweeper
-from synth_scaling.sweep.worker import serve
-from synth_scaling.system import signals
-from synth_scaling.system.pinning import pin_worker
-from synth_scaling.system.process import set_up_logging, set_up_process
-
-log = logging.getLogger("synth_scaling")
-
-FLAGS = {"--dry-run": "hydra.sweeper.dry_run=true", "--no-wait": "hydra.launcher.wait=false"}
+from synth_scaling.config.search_path import configs, sweep_names
+from synth_scaling.core.suggestions import did_you_mean
 
 
-def job(config: DictConfig) -> float | None:
-    """One run, or a worker of a sweep; Hydra calls it, in this process or in a launcher's. A run's test error."""
-    signals.install()
-    set_up_process(OmegaConf.select(config, "threads", default=1))
-    set_up_logging()
-    launched = HydraConfig.get()
-    if launched.sweeper["_target_"] == GridSweeperConf._target_ and launched.mode is RunMode.MULTIRUN:
-        pin_worker(launched.sweeper.pin, launched.sweeper.devices_per_worker, launched.job.num)
-        serve(Path(config.output))
-        return None
-    try:
-        run_config = typed(config)
-        check_folders(run_config)
-    except (ConfigError, OmegaConfBaseException) as error:
-        refuse(error)  # here, because Hydra would add lines of its own
-    from synth_scaling.experiment.run import (
-        run_once,  # torch and transformers: not before the configuration is accepted
-    )
+@dataclass(frozen=True)
+class Verb:
+    """One command. `module` has a `main` that takes the words after the command and returns the exit code."""
 
-    try:
-        row = run_once(run_config)
-    except ConfigError as error:  # which only the model's own files could show
-        if HydraConfig.get().mode is RunMode.MULTIRUN:
-            raise
-        refuse(error)
-    log.info("the result row is %s", run_folder(run_config).row)
-    return row["error"]
+    group: str
+    summary: str
+    module: str
 
 
-def _check_options() -> None:
-    """What Hydra's parser of the command refuses, in one line; it would add how it is used."""
-    parser = get_args_parser()
-    names = sorted({*FLAGS, *(name for name in parser._option_string_actions if name.startswith("--"))})
-    parser.error = lambda message: refuse(ConfigError(f"{message}; allowed are {', '.join(names)}"))  # type: ignore[method-assign]
-    parser.parse_args()
+RUNS, DATA, RESULTS = "Runs and sweeps", "Data", "Results"
+VERBS = {
+    "run": Verb(RUNS, "train and test one policy, or every run of a sweep (also without the word `run`)", "run"),
+    "status": Verb(RUNS, "state of every run of a sweep, live on a terminal", "status"),
+    "retry": Verb(RUNS, "run the failed and missing runs of a sweep again", "retry"),
+    "store": Verb(RUNS, "list, measure, verify and clean the store of stage results", "store"),
+    "estimate": Verb(RUNS, "tokens, FLOPs and GPU hours of a sweep before it starts", "estimate"),
+    "teach": Verb(DATA, "write teacher data with an OpenAI-compatible endpoint", "teach"),
+    "grade": Verb(DATA, "grade a file of responses", "grade"),
+    "contamination": Verb(DATA, "find training problems that repeat test problems", "contamination"),
+}
+# The commands of `analysis`, which this package does not import until one of them is requested.
+ANALYSIS = {
+    "table": "test error, power laws, multipliers and paired differences",
+    "compare": "paired differences of error against one label",
+    "figures": "draw every figure that the rows allow",
+    "report": "one HTML page of figures, tables, claims and runs",
+    "claims": "each claim of the paper: holds, contradicted, inconclusive",
+    "plan": "cheapest method and size for a target error, or the most informative next run",
+    "costs": "tokens, FLOPs and seconds by label, shared stages counted once",
+    "collect": "gather the rows of several sweeps in two files",
+    "fit": "fit scaling laws of one size to any CSV",
+    "fit-joint": "fit joint laws of positives and negatives to any CSV",
+    "log": "write tables and figures of a sweep to W&B",
+    "pull": "fetch finished runs from W&B as local rows",
+}
 
 
-def main() -> None:
-    """Exit code 0; 1 if a run failed; 2, with one line, if the configuration was refused."""
-    register_schemas()
-    register_sweeper()
-    register_launchers()
-    Plugins.instance().register(Sweeps)
-    sys.argv = [FLAGS.get(word, word) for word in sys.argv]
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
-    _check_options()
-    entry = hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)
-    try:
-        entry()
-    except (ConfigError, HydraException, OmegaConfBaseException, YAMLError) as error:
-        refuse(error)
-    except ValueError as error:
-        if HydraConfig.initialized():
-            raise  # of a run, and not of Hydra as it composes
-        refuse(ConfigError(f"{' '.join(sys.argv[1:])}: {error}"))
-    except signals.Interrupted as error:
-        print(f"{error}: what is made is kept, the same command goes on from it", file=sys.stderr)
-        raise
-    except SweepFailed as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 on success, 1 if a run failed, 2 for a refused input."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    first, rest = words[0], words[1:]
+    if first in VERBS:
+        return _of(f"synth_scaling.{VERBS[first].module}")(rest) or 0
+    if first in ANALYSIS:
+        return _of("analysis.__main__")(words) or 0
+    if re.fullmatch(r"[\w/-]+", first) and not first.startswith("-"):  # neither an option nor key=value
+        print(f"synth-scaling: {_unknown(first)}", file=sys.stderr)
+        return 2
+    return _of("synth_scaling.run")(words) or 0
+
+
+def _of(module: str) -> Callable[[Sequence[str]], int | None]:
+    main: Callable[[Sequence[str]], int | None] = importlib.import_module(module).main
+    return main
+
+
+def _unknown(word: str) -> str:
+    if word in sweep_names():
+        return f"{word}: no such command; the sweep of this name runs with --config-name {word}"
+    hint = did_you_mean(word, (*VERBS, *ANALYSIS))
+    return f"{word}: no such command{hint}; synth-scaling --help lists the commands, settings are key=value"
+
+
+def overview() -> str:
+    """The commands by group with one line each, then the sweeps that come with the package."""
+    lines = [
+        "Scaling laws of test error against positive and negative synthetic reasoning data.",
+        "",
+        "synth-scaling COMMAND ...     synth-scaling COMMAND --help explains one command, with an example",
+    ]
+    groups = {
+        group: {name: verb.summary for name, verb in VERBS.items() if verb.group == group} for group in (RUNS, DATA)
+    }
+    for group, summaries in {**groups, RESULTS: ANALYSIS}.items():
+        lines += ["", f"{group}:", *(f"  {name:16}{summary}" for name, summary in summaries.items())]
+    lines += ["", "Sweeps that come with the package (synth-scaling run --config-name NAME):"]
+    lines += [f"  {name:16}{question(configs('sweeps') / f'{name}.yaml')}" for name in sweep_names()]
+    lines += [
+        "",
+        "synth-scaling run --config-name mini --dry-run says what a sweep would compute, and how long it takes.",
+    ]
+    return "\n".join(lines)
+
+
+def question(sweep: Path) -> str:
+    """The first sentence of the comment at the head of a sweep's file: the question that the sweep answers."""
+    head = itertools.takewhile(lambda line: line.startswith("#"), sweep.read_text(encoding="utf-8").splitlines())
+    text = " ".join(line.lstrip("# ") for line in head)
+    sentence = re.match(r".*?[.?!](?= |$)", text)
+    return sentence[0] if sentence else text

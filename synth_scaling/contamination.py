@@ -1,10 +1,12 @@
 """Whether problems to train on repeat test problems: shared runs of 13 words (GPT-3, arXiv 2005.14165, appendix C).
 
-    python -m synth_scaling.contamination input=TRAIN.jsonl test=TEST.jsonl [output=CLEAN.jsonl]
+    synth-scaling contamination input=TRAIN.jsonl test=TEST.jsonl [output=CLEAN.jsonl]
         [field=question] [test_field=question] [n=13]
 
 A problem overlaps if `n` consecutive words of it stand in a test problem; one of fewer words if a test problem is the
 same, word for word. Words are runs of letters and digits in lower case: punctuation and signs do not count.
+
+Example: synth-scaling contamination input=teacher.jsonl test=data/gsm8k/test.jsonl output=clean.jsonl
 """
 
 from __future__ import annotations
@@ -13,18 +15,23 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.data.contamination import N, TestSet
 from synth_scaling.system.jsonl import read_rows, text_at, write_rows
 
 
 def main(arguments: Sequence[str]) -> int:
     """Print the report, write what is clean, return the exit code: 2, with one line, for unreadable input."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else 2
     options = {"input": "", "test": "", "output": "", "field": "question", "test_field": "", "n": str(N)}
     try:
         for argument in arguments:
             key, sign, value = argument.partition("=")
             if not sign or key not in options:
-                raise ValueError(f"{argument}: allowed are {'=, '.join(options)}=")
+                allowed = [f"{name}=" for name in options]
+                raise ValueError(f"{argument}: allowed are {', '.join(allowed)}{did_you_mean(f'{key}=', allowed)}")
             options[key] = value
         if not options["input"] or not options["test"]:
             raise ValueError("input= and test= are needed")

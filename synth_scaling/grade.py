@@ -1,12 +1,14 @@
 r"""Grade a file of responses: accuracy with its 95 % Wilson interval.
 
-    python -m synth_scaling.grade task=gsm8k input=FILE.jsonl [output=GRADED.jsonl]
+    synth-scaling grade task=gsm8k input=FILE.jsonl [output=GRADED.jsonl]
         [response_field=response] [answer_field=answer] [last_number=false] [bound=5]
 
 `task` is gsm8k, gsm_symbolic, word_sums (numbers) or math (LaTeX). FILE is JSON Lines, also .gz, or Parquet. A field
 may reach into a field, as in `response_field=6b_finetuning.solution`. The answer field holds the gold answer alone or a
 solution that ends with it (`#### n`, `A: n`, `\boxed{}`). OUTPUT has each row with `reward`, `given` (the answer that
 was read) and `over_bound`. Exit code 2 and one line naming file, line and field for what cannot be read.
+
+Example: synth-scaling grade task=gsm8k input=responses.jsonl output=graded.jsonl
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any, get_args
 from tqdm import tqdm
 
 from synth_scaling.core.metrics import wilson_interval
+from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.gold import gold_answer
 from synth_scaling.grading.rewards import BOUND, Kind, each
@@ -73,13 +76,15 @@ def read_options(arguments: Sequence[str]) -> Options:
     for argument in arguments:
         key, sign, value = argument.partition("=")
         if not sign or key not in Options.__dataclass_fields__:
-            raise ValueError(f"{argument}: allowed are {'=, '.join(Options.__dataclass_fields__)}=")
+            allowed = [f"{name}=" for name in Options.__dataclass_fields__]
+            raise ValueError(f"{argument}: allowed are {', '.join(allowed)}{did_you_mean(f'{key}=', allowed)}")
         given[key] = value
     for key in ("task", "input"):
         if not given.get(key):
             raise ValueError(f"{key}= is needed")
     if given["task"] not in KINDS:
-        raise ValueError(f"task={given['task']}: allowed are {', '.join(KINDS)}")
+        hint = did_you_mean(given["task"], KINDS)
+        raise ValueError(f"task={given['task']}: allowed are {', '.join(KINDS)}{hint}")
     given["input"] = Path(given["input"])
     given["output"] = Path(given["output"]) if given.get("output") else None
     if "last_number" in given:

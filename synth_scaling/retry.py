@@ -1,8 +1,11 @@
-"""Make what is missing of a sweep as it was last launched: `python -m synth_scaling.retry SWEEP [--only failed]`.
+"""Run the failed and missing runs of a sweep again, as its last launch planned them.
+
+    synth-scaling retry SWEEP [--only failed] [--workers N]
 
 SWEEP is the output folder of a sweep, or its name under outputs/. The runs and their configurations are those of the
-plan there; nothing is composed anew. `--only failed` leaves out runs that were not begun. `--workers N` shares the runs
-out among N processes. Exit code 0, or 1 if a run failed again.
+plan there; no sweep file is read. Exit code 0; 1 if a run failed again; 2 if there is no plan.
+
+Example: synth-scaling retry demo --only failed
 """
 
 from __future__ import annotations
@@ -15,27 +18,34 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
 from synth_scaling.sweep.plan import sweep_folder
 from synth_scaling.sweep.status import survey
-from synth_scaling.sweep.sweeper import SweepFailed, report
 from synth_scaling.system import signals
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sweep", type=sweep_folder)
-    parser.add_argument("--only", choices=["failed"])
-    parser.add_argument("--workers", type=int, default=1)
+    """Return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="synth-scaling retry", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sweep", type=sweep_folder, help="output folder of a sweep, or its name under outputs/")
+    parser.add_argument("--only", choices=["failed"], help="leave out runs that were not started")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the runs (default %(default)s)")
     options = parser.parse_args(arguments)
+    if options.workers < 1:
+        print(f"--workers {options.workers}: allowed are values of at least 1", file=sys.stderr)
+        return 2
     try:
         plan, runs = survey(options.sweep)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    from joblib import Parallel, delayed
+
+    from synth_scaling.sweep.sweeper import SweepFailed, report  # Hydra: not needed for --help
+
     wanted = {run.name for run in runs if run.state == "failed" or (run.state == "waiting" and not options.only)}
-    print(f"{options.sweep}: {len(runs)} runs, {len(wanted)} to make", flush=True)
+    print(f"{options.sweep}: {len(runs)} runs, {len(wanted)} to run", flush=True)
     chosen = tuple(run for run in plan.runs if run.name in wanted)
     launch = secrets.token_hex(4)
     replace(plan, launch=launch, started=time.time(), done_before=sum(run.state == "done" for run in runs)).write(

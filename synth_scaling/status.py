@@ -1,11 +1,17 @@
-"""How a sweep stands: `python -m synth_scaling.status SWEEP [--once]`.
+"""Print the state of every run of a sweep.
 
-SWEEP is the output folder of a sweep, or its name under outputs/. On a terminal the table is drawn anew every two
-seconds until all runs are over; elsewhere, or with --once, it is printed once. Exit code 0, 1 if runs have failed.
+    synth-scaling status SWEEP [--once]
+
+SWEEP is the output folder of a sweep, or its name under outputs/. On a terminal the table is drawn again every two
+seconds until all runs are over; elsewhere, or with --once, it is printed once. Exit code 0; 1 if runs have failed; 2 if
+there is no plan of a sweep.
+
+Example: synth-scaling status demo
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections import Counter
@@ -48,17 +54,20 @@ def drawn(output: Path, plan: Plan, runs: Sequence[RunStatus], now: float) -> Gr
 
 
 def main(arguments: Sequence[str]) -> int:
-    words = [word for word in arguments if not word.startswith("-")]
-    if len(words) != 1 or set(arguments) - set(words) - {"--once"}:
-        print(__doc__, file=sys.stderr)
-        return 2
-    output, console = sweep_folder(words[0]), Console()
+    """Return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="synth-scaling status", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("sweep", type=sweep_folder, help="output folder of a sweep, or its name under outputs/")
+    parser.add_argument("--once", action="store_true", help="print the table once, on a terminal too")
+    options = parser.parse_args(arguments)
+    output, console = options.sweep, Console()
     try:
         plan, runs = survey(output)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    if "--once" in arguments or not console.is_terminal:
+    if options.once or not console.is_terminal:
         console.print(drawn(output, plan, runs, time.time()))
     else:
         with Live(drawn(output, plan, runs, time.time()), console=console) as live:

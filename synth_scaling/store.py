@@ -1,13 +1,15 @@
-"""Look after a store of stage results.
+"""Inspect and clean a store of stage results.
 
-    python -m synth_scaling.store ls     [STORE]                                the stages, their size, what they took
-    python -m synth_scaling.store du     [STORE]                                the size of each kind of stage
-    python -m synth_scaling.store verify [STORE]                                every file against its manifest
-    python -m synth_scaling.store gc     [STORE] --keep-sweep SWEEP ... [--dry-run]
+    synth-scaling store ls     [STORE]                                  the stages, their size and cost
+    synth-scaling store du     [STORE]                                  the size of each kind of stage
+    synth-scaling store verify [STORE]                                  compare every file with its manifest
+    synth-scaling store gc     [STORE] --keep-sweep SWEEP ... [--dry-run]
 
-STORE is outputs/store if it is not given. `gc` removes stages that no run of the SWEEPs (output folders, or names under
-outputs/) has used, what dead processes left half-made, and what was moved aside as damaged; never what is being made.
-Exit code 1 if `verify` finds damage, 2 for what cannot be understood.
+STORE is outputs/store by default. `gc` removes stages that no run of the SWEEPs (output folders, or names under
+outputs/) has used, unfinished stages of dead processes, and damaged stages; never a stage that is being computed.
+Exit code 1 if `verify` finds damage, 2 for a refused input.
+
+Example: synth-scaling store gc --keep-sweep demo --dry-run
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from synth_scaling.system.leases import is_held
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m synth_scaling.store", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="synth-scaling store", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=["ls", "du", "verify", "gc"])
     parser.add_argument("store", type=Path, nargs="?", default=Path("outputs/store"))

@@ -1,125 +1,44 @@
-"""The teach command: `python -m synth_scaling.teach task=gsm8k engine.model=MODEL problems=1000 output=FILE.jsonl`.
+"""Write teacher data with any OpenAI-compatible endpoint: new problems from seed problems, and solutions to them.
 
-Exit code 0: every row is there; 1: the endpoint refuses, or too many requests failed; 2, with one line: the
-configuration was refused; 3: fewer rows than wanted, at the end of the budget or of the attempts. In each case but 2
-the rows so far are written, and the same command goes on where it stopped.
+    synth-scaling teach task=gsm8k task.path=FOLDER engine.model=MODEL problems=1000 output=FILE.jsonl [key=value ...]
+
+Keys (conf/teach.yaml, conf/engine/openai.yaml, conf/teacher):
+  task=NAME              task whose train problems are the seeds: gsm8k, math, gsm_symbolic, word_sums
+  problems=1000          rows to write
+  samples=1 agree=1      solutions per new problem, and how many of them must give the same answer
+  attempts=N             at most N new problems are requested; 4 times `problems` by default
+  engine.model=NAME      the model, as the endpoint names it
+  engine.base_url=URL    https://api.openai.com/v1 by default; the key is read from the variable engine.api_key_env
+  budget.tokens=N        limit on tokens, or budget.usd=N with engine.usd_per_million_input and _output
+  output=FILE.jsonl      rows; FILE.journal.jsonl beside it keeps every answer, which is never requested twice
+  --cfg job              print the composed configuration, and stop
+
+Examples:
+  synth-scaling teach task=word_sums engine.base_url=http://localhost:8000/v1 engine.model=m problems=10 output=t.jsonl
+  synth-scaling teach task=gsm8k task.path=data/gsm8k engine.model=gpt-4o problems=1000 samples=3 agree=2 output=t.jsonl
+
+Exit code 0: every row was written; 1: the endpoint refused, or too many requests failed; 2, with one line: the
+configuration was refused; 3: fewer rows than requested, because the budget or the attempts were used up. In each case
+but 2 the rows so far are written, and the same command resumes.
 """
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import os
 import sys
-from pathlib import Path
-
-import hydra
-import numpy as np
-from hydra.errors import HydraException
-from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
-from tqdm import tqdm
-
-from synth_scaling.config.hydra_errors import refuse
-from synth_scaling.config.schema import register_schemas
-from synth_scaling.config.search_path import configs
-from synth_scaling.core.validation import ConfigError
-from synth_scaling.data.contamination import TestSet
-from synth_scaling.data.teacher_file import held_out_questions
-from synth_scaling.system.jsonl import write_rows
-from synth_scaling.tasks import TASKS, make_task
-from synth_scaling.tasks.questions import QuestionTask
-from synth_scaling.teaching.budget import Budget
-from synth_scaling.teaching.client import Client, prices_of
-from synth_scaling.teaching.collection import Collection, Recipe, collect
-from synth_scaling.teaching.journal import Journal
-from synth_scaling.teaching.options import TeachConfig, register_teach_schemas, typed_teach
-from synth_scaling.teaching.recipe import REASONS, Row, Seed
+from collections.abc import Sequence
+from typing import NoReturn
 
 
-def job(config: DictConfig) -> None:
-    """The command, from Hydra's configuration to the exit code."""
-    try:
-        teach_config = typed_teach(config)
-        recipe = recipe_of(teach_config)
-        journal = Journal(teach_config.journal)
-    except (ValueError, OmegaConfBaseException) as error:
-        refuse(error)
-    with journal:
-        try:
-            collection, client = asyncio.run(taught(teach_config, recipe, journal))
-        except KeyboardInterrupt:
-            print(f"interrupted; {journal.path} keeps every answer, the same command goes on", file=sys.stderr)
-            sys.exit(130)
-        write(Path(teach_config.output), collection.rows)
-        report(teach_config, collection, client)
-    if len(collection.rows) == teach_config.problems:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the words of the command line; ends the process with the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if "-h" in words or "--help" in words:
+        print((__doc__ or "").strip())
         sys.exit(0)
-    sys.exit(3 if client.stopped is None or client.stopped.startswith("budget.") else 1)
+    from synth_scaling.teaching.entry import launch  # Hydra and openai: not needed for --help
 
-
-def recipe_of(c: TeachConfig) -> Recipe:
-    """Seed problems and filters of the task. Raises ValueError if it has fewer problems than wanted."""
-    task = make_task(c.task)
-    if not isinstance(task, QuestionTask):
-        words = [name for name, (kind, _) in TASKS.items() if issubclass(kind, QuestionTask)]
-        raise ConfigError(f"task={task.name}: has no answers in words; allowed are {', '.join(words)}")
-    try:
-        problems = task.problems("train", c.seed_problems, c.seed)
-    except ValueError as error:
-        raise ConfigError(f"seed_problems={c.seed_problems}: {error}") from None
-    rng = np.random.default_rng(c.seed)
-    seeds = [Seed(problem.id, problem.prompt, task.teacher(problem, rng), problem.answer) for problem in problems]
-    return Recipe(c.engine, c.teacher, task, seeds, c.samples, c.agree, TestSet(held_out_questions(task)))
-
-
-async def taught(c: TeachConfig, recipe: Recipe, journal: Journal) -> tuple[Collection, Client]:
-    """Ask for what is missing, with a progress bar on standard error."""
-    budget = Budget(c.budget, prices_of(c.engine), journal.usage)
-    with tqdm(total=c.problems, unit="problem", dynamic_ncols=True, disable=None) as bar:  # off where nobody watches
-
-        def show(rows: int | None = None) -> None:
-            bar.n = bar.n if rows is None else rows
-            bar.set_postfix(requests=client.asked, tokens=budget.spent.total, usd=f"{budget.usd:.2f}")
-
-        async with Client(c.engine, journal, budget, on_answer=show) as client:
-            return await collect(recipe, client, c.problems, c.most_attempts, on_row=show), client
-
-
-def write(output: Path, rows: list[Row]) -> None:
-    """The file is there as a whole or not at all."""
-    partial = output.with_name(f"{output.stem}.partial.jsonl")
-    write_rows(partial, map(dataclasses.asdict, rows))
-    partial.replace(output)
-
-
-def report(c: TeachConfig, collection: Collection, client: Client) -> None:
-    """Print what was asked, kept, dropped and spent."""
-    rows, spent = len(collection.rows), client.budget.spent
-    print(f"{c.output}: {rows} of {c.problems} problems written, from {len(collection.outcomes)} attempts")
-    for reason, words in REASONS.items():
-        if collection.dropped[reason]:
-            print(f"dropped {collection.dropped[reason]}: {reason} ({words})")
-    print(
-        f"asked {client.asked} requests, {client.failed} failed; the journal holds {len(client.journal)} answers: "
-        f"{spent.input} + {spent.output} tokens, {client.budget.usd:.4f} US dollars"
-    )
-    if client.stopped:
-        print(f"stopped: {client.stopped}")
-    elif rows < c.problems:
-        print(f"stopped: attempts={c.most_attempts} are made; more of them may give more rows")
-
-
-def main() -> None:
-    """See the exit codes above."""
-    register_schemas()
-    register_teach_schemas()
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: refuse() prints
-    entry = hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="teach")(job)
-    try:
-        entry()
-    except (ConfigError, HydraException, OmegaConfBaseException) as error:
-        refuse(error)
+    launch(words)
+    sys.exit(0)
 
 
 if __name__ == "__main__":

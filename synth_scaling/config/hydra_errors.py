@@ -9,11 +9,12 @@ from typing import NoReturn
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
-from synth_scaling.config.search_path import configs
+from synth_scaling.config.search_path import sweep_names
+from synth_scaling.core.suggestions import did_you_mean
 
 
 def one_line(error: BaseException) -> str:
-    """What is wrong, without line breaks."""
+    """The message of `error` without line breaks, with the closest allowed word to a mistyped one."""
     if isinstance(error, OverrideParseException):
         return f"{error.override}: allowed is key=value, in Hydra's syntax ({_reason(error, error.override)})"
     text = _joined(str(error))
@@ -23,9 +24,13 @@ def one_line(error: BaseException) -> str:
         return f"{match[1]}: allowed is one of its choices, not several"
     if match := re.search(r"Could not find '(.*)/(.*)' Available options in '.*': (.*)", text):
         names = [name for name in match[3].split() if name != "schema"]
-        return f"{match[1]}={match[2]}: allowed are {', '.join(names)}"
+        return f"{match[1]}={match[2]}: allowed are {', '.join(names)}{did_you_mean(match[2], names)}"
     cause = _omegaconf(error)
     return text if cause is None else _of_omegaconf(cause)
+
+
+# Hydra's default launcher runs one worker in this process and has no options.
+_LAUNCHER_ADVICE = "; options of several workers need their launcher: hydra/launcher=joblib, slurm or ray"
 
 
 def _reason(error: OverrideParseException, word: str) -> str:
@@ -34,13 +39,13 @@ def _reason(error: OverrideParseException, word: str) -> str:
 
 
 def _omegaconf(error: BaseException | None) -> OmegaConfBaseException | None:
-    """OmegaConf's own error behind Hydra's, the one that knows most."""
-    found = None
+    """The error of OmegaConf that caused `error`, preferably one that names a key."""
+    cause = None
     while error is not None:
-        if isinstance(error, OmegaConfBaseException) and (found is None or error.full_key or error.key):
-            found = error
+        if isinstance(error, OmegaConfBaseException) and (cause is None or error.full_key or error.key):
+            cause = error
         error = error.__cause__ or error.__context__
-    return found
+    return cause
 
 
 def _of_omegaconf(cause: OmegaConfBaseException) -> str:
@@ -48,7 +53,10 @@ def _of_omegaconf(cause: OmegaConfBaseException) -> str:
     reason = _joined(str(cause).split("full_key:")[0])
     parent = cause.parent_node
     if "not in" in reason and parent is not None:
-        return f"{key}: no such key; allowed are {', '.join(sorted(map(str, parent.keys())))}"
+        names = sorted(map(str, parent.keys()))
+        hint = did_you_mean(str(key).rpartition(".")[2], names)
+        advice = _LAUNCHER_ADVICE if str(key).startswith("hydra.launcher.") else ""
+        return f"{key}: no such key; allowed are {', '.join(names)}{hint}{advice}"
     if "is not Optional" in reason:
         return f"{key}=null: allowed are values other than null"
     return reason if key is None else f"{key}: {reason}"
@@ -61,10 +69,11 @@ def _joined(text: str) -> str:
 
 
 def refuse(error: Exception) -> NoReturn:
-    """One line, exit code 2."""
+    """Print `error` as one line and end the process with exit code 2."""
     line = one_line(error)
     if isinstance(error, MissingConfigException) and "primary config '" in line:
-        names = ", ".join(sorted(path.stem for path in configs("sweeps").glob("*.yaml")))
-        line = f"--config-name={error.missing_cfg_file}: allowed are config, {names}, or a file in --config-dir"
+        name, names = str(error.missing_cfg_file), ["config", *sweep_names()]
+        hint = did_you_mean(name, names)
+        line = f"--config-name={name}: allowed are {', '.join(names)}, or a file in --config-dir{hint}"
     print(f"configuration refused: {line}", file=sys.stderr)
     sys.exit(2)

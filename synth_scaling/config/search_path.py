@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hydra.core.config_search_path import ConfigSearchPath
-from hydra.plugins.search_path_plugin import SearchPathPlugin
-
 
 def configs(name: str) -> Path:
     """The folder `conf` or `sweeps`: of the checkout, or inside the installed package."""
@@ -14,8 +11,11 @@ def configs(name: str) -> Path:
     return checkout if (checkout.parent / "pyproject.toml").exists() else Path(__file__).parents[1] / name
 
 
-class Sweeps(SearchPathPlugin):
-    """The sweeps that come with the package are found by name."""
+def sweep_names() -> list[str]:
+    """Names of the sweeps that come with the package, sorted."""
+    return sorted(path.stem for path in configs("sweeps").glob("*.yaml"))
 
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("synth_scaling", f"file://{configs('sweeps')}")
+
+def choices(group: str) -> list[str]:
+    """Names of the configuration files of one group, such as `method`, sorted."""
+    return sorted(path.stem for path in (configs("conf") / group).glob("*.yaml"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from synth_scaling.core.suggestions import did_you_mean
+
 
 class ConfigError(ValueError):
     """A configuration that cannot run; the message is one line for its user."""
@@ -32,7 +34,7 @@ def filled(key: str, value: str) -> None:
 
 def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise ConfigError(f"{key}={value}: allowed are {', '.join(allowed)}")
+        raise ConfigError(f"{key}={value}: allowed are {', '.join(allowed)}{did_you_mean(value, allowed)}")
 
 
 def finite(values: dict[str, Any], above: str = "") -> None:

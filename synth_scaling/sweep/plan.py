@@ -12,9 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from synth_scaling.config.naming import resolved, run_hash, title
 from synth_scaling.config.run_folder import RunFolder
-from synth_scaling.config.schema import Config
 from synth_scaling.system.files import write_text
 
 
@@ -48,10 +46,6 @@ class Plan:
         except FileNotFoundError:
             raise ValueError(f"{output}: no plan.json there; allowed is the output folder of a sweep") from None
         return Plan(**plain | {"runs": tuple(Planned(**run) for run in plain["runs"])})
-
-
-def planned(config: Config) -> Planned:
-    return Planned(run_hash(config), title(config), resolved(config))
 
 
 def is_over(folder: RunFolder, plan: Plan) -> bool:

@@ -23,14 +23,14 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.config.checks import check_folders
-from synth_scaling.config.naming import run_hash
+from synth_scaling.config.naming import resolved, run_hash, title
 from synth_scaling.config.run_folder import RunFolder, run_locks
 from synth_scaling.config.schema import Config
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.store import tidy
 from synth_scaling.forecast.duration import forecast
 from synth_scaling.sweep.grid import expand, grids_of
-from synth_scaling.sweep.plan import Plan, is_over, planned
+from synth_scaling.sweep.plan import Plan, Planned, is_over
 from synth_scaling.system import signals
 from synth_scaling.system.leases import is_held
 from synth_scaling.system.pinning import check_pins
@@ -138,6 +138,11 @@ class GridSweeper(Sweeper):
         jobs = expand(grids_of(params, also), arguments, self.hydra_context.config_loader, self.config)
         check_folders(jobs[0][1])
         return jobs
+
+
+def planned(config: Config) -> Planned:
+    """The entry of a run in the plan of its sweep."""
+    return Planned(run_hash(config), title(config), resolved(config))
 
 
 def _plain(grid: Any) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -101,7 +100,7 @@ KINDS: dict[str, Callable[[BaseException], bool]] = {
         _saying("can't allocate memory", "Cannot allocate memory", "CUDA out of memory"),
     ),
     "diverged": _named("FloatingPointError"),
-    "engine_died": _any(_named(BrokenProcessPool.__name__, "EngineDeadError"), _saying("Engine core init")),
+    "engine_died": _any(_named("BrokenProcessPool", "EngineDeadError"), _saying("Engine core init")),
     "configuration": _named("ConfigError", "HydraException", "OmegaConfBaseException"),
     "missing_data": _any(
         _named("FileNotFoundError"), _saying("No such file or directory", "no file named", "not have a file named")

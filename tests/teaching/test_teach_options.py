@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from synth_scaling.config.hydra_errors import one_line
 from synth_scaling.config.schema import register_schemas
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.teach import recipe_of
+from synth_scaling.teaching.entry import recipe_of
 from synth_scaling.teaching.options import TeachConfig, register_teach_schemas, typed_teach
 
 ROOT = Path(__file__).parent.parent.parent

@@ -1,0 +1,126 @@
+"""Hydra's part of `synth-scaling run`: the words of the command to one run, or to a worker of a sweep."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from synth_scaling.config.checks import check_folders
+from synth_scaling.config.hydra_errors import refuse
+from synth_scaling.config.load import typed
+from synth_scaling.config.naming import run_folder
+from synth_scaling.config.schema import register_schemas
+from synth_scaling.config.search_path import configs
+from synth_scaling.config.sweep_files import check_config_dir, register_sweep_files
+from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.core.validation import ConfigError
+from synth_scaling.sweep.launchers import register_launchers
+from synth_scaling.sweep.sweeper import GridSweeperConf, SweepFailed, register_sweeper
+from synth_scaling.sweep.worker import serve
+from synth_scaling.system import signals
+from synth_scaling.system.failures import reason
+from synth_scaling.system.pinning import pin_worker
+from synth_scaling.system.process import set_up_logging, set_up_process
+
+log = logging.getLogger("synth_scaling")
+
+FLAGS = {
+    "--dry-run": "hydra.sweeper.dry_run=true",
+    "--verbose": "hydra.sweeper.verbose=true",
+    "--no-wait": "hydra.launcher.wait=false",
+}
+
+
+def launch(words: Sequence[str]) -> None:
+    """Compose the configuration that `words` describe and run it.
+
+    Ends the process with exit code 1 if a run failed, with 2 and one line if the configuration was refused, with 75
+    after a termination signal and with 130 after an interrupt of the keyboard.
+    """
+    sys.argv = [sys.argv[0], *(FLAGS.get(word, word) for word in words)]
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
+    register_schemas()
+    register_sweeper()
+    register_launchers()
+    try:
+        folder = _checked_config_dir()
+        register_sweep_files(folder)
+        hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)()
+    except (ConfigError, HydraException, OmegaConfBaseException, YAMLError) as error:
+        refuse(error)
+    except ValueError as error:
+        if HydraConfig.initialized():
+            raise  # of a run, and not of Hydra as it composes
+        refuse(ConfigError(f"{' '.join(sys.argv[1:])}: {error}"))
+    except signals.Interrupted as error:
+        print(f"{error}: finished stages are in the store, the same command resumes", file=sys.stderr)
+        raise
+    except KeyboardInterrupt:
+        print("interrupted: finished stages are in the store, the same command resumes", file=sys.stderr)
+        sys.exit(130)
+    except SweepFailed as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+
+
+def job(config: DictConfig) -> float | None:
+    """One run, whose test error it returns, or a worker of a sweep. Hydra calls it, here or in a launcher's process."""
+    signals.install()
+    set_up_process(OmegaConf.select(config, "threads", default=1))
+    set_up_logging()
+    launched = HydraConfig.get()
+    if launched.sweeper["_target_"] == GridSweeperConf._target_ and launched.mode is RunMode.MULTIRUN:
+        pin_worker(launched.sweeper.pin, launched.sweeper.devices_per_worker, launched.job.num)
+        serve(Path(config.output))
+        return None
+    try:
+        run_config = typed(config)
+        check_folders(run_config)
+    except (ConfigError, OmegaConfBaseException) as error:
+        refuse(error)  # here, because Hydra would add lines of its own
+    # torch and transformers: not before the configuration is accepted
+    from synth_scaling.experiment.run import run_once
+
+    try:
+        row = run_once(run_config)
+    except Exception as error:
+        if launched.mode is RunMode.MULTIRUN:  # another sweeper than ours
+            raise
+        if isinstance(error, ConfigError):  # which only the model's own files could show
+            refuse(error)
+        why = reason(error)
+        print(f"run failed: {why.kind}: {why.line} ({run_folder(run_config).error})", file=sys.stderr)
+        sys.exit(1)
+    log.info("the result row is %s", run_folder(run_config).row)
+    return row["error"]
+
+
+def _checked_config_dir() -> Path | None:
+    """The value of --config-dir. Words that Hydra's parser refuses end the process with one line and exit code 2."""
+    parser = get_args_parser()
+    names = sorted({*FLAGS, *(name for name in parser._option_string_actions if name.startswith("--"))})
+
+    def refuse_words(message: str) -> None:
+        hint = did_you_mean(message.rpartition(": ")[2].split("=")[0].split(" ")[0], names)
+        refuse(ConfigError(f"{message}; allowed are {', '.join(names)}{hint}"))
+
+    parser.error = refuse_words  # type: ignore[method-assign, assignment]
+    arguments = parser.parse_args()
+    if arguments.config_dir is None:
+        return None
+    folder = Path(arguments.config_dir)
+    if folder.is_dir():
+        check_config_dir(folder)
+    return folder

@@ -1,0 +1,118 @@
+"""Hydra's part of `synth-scaling teach`: from the words of the command to a file of teacher data."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+import numpy as np
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from tqdm import tqdm
+
+from synth_scaling.config.hydra_errors import refuse
+from synth_scaling.config.schema import register_schemas
+from synth_scaling.config.search_path import configs
+from synth_scaling.core.validation import ConfigError
+from synth_scaling.data.contamination import TestSet
+from synth_scaling.data.teacher_file import held_out_questions
+from synth_scaling.system.jsonl import write_rows
+from synth_scaling.tasks import TASKS, make_task
+from synth_scaling.tasks.questions import QuestionTask
+from synth_scaling.teaching.budget import Budget
+from synth_scaling.teaching.client import Client, prices_of
+from synth_scaling.teaching.collection import Collection, Recipe, collect
+from synth_scaling.teaching.journal import Journal
+from synth_scaling.teaching.options import TeachConfig, register_teach_schemas, typed_teach
+from synth_scaling.teaching.recipe import REASONS, Row, Seed
+
+
+def job(config: DictConfig) -> None:
+    """Write the rows of one configuration. Ends the process with the exit code."""
+    try:
+        teach_config = typed_teach(config)
+        recipe = recipe_of(teach_config)
+        journal = Journal(teach_config.journal)
+    except (ValueError, OmegaConfBaseException) as error:
+        refuse(error)
+    with journal:
+        try:
+            collection, client = asyncio.run(taught(teach_config, recipe, journal))
+        except KeyboardInterrupt:
+            print(f"interrupted; {journal.path} holds every answer, the same command resumes", file=sys.stderr)
+            sys.exit(130)
+        write(Path(teach_config.output), collection.rows)
+        report(teach_config, collection, client)
+    if len(collection.rows) == teach_config.problems:
+        sys.exit(0)
+    sys.exit(3 if client.stopped is None or client.stopped.startswith("budget.") else 1)
+
+
+def recipe_of(c: TeachConfig) -> Recipe:
+    """Seed problems and filters of the task. Raises ConfigError if it has fewer problems than requested."""
+    task = make_task(c.task)
+    if not isinstance(task, QuestionTask):
+        words = [name for name, (kind, _) in TASKS.items() if issubclass(kind, QuestionTask)]
+        raise ConfigError(f"task={task.name}: has no answers in words; allowed are {', '.join(words)}")
+    try:
+        problems = task.problems("train", c.seed_problems, c.seed)
+    except ValueError as error:
+        raise ConfigError(f"seed_problems={c.seed_problems}: {error}") from None
+    rng = np.random.default_rng(c.seed)
+    seeds = [Seed(problem.id, problem.prompt, task.teacher(problem, rng), problem.answer) for problem in problems]
+    return Recipe(c.engine, c.teacher, task, seeds, c.samples, c.agree, TestSet(held_out_questions(task)))
+
+
+async def taught(c: TeachConfig, recipe: Recipe, journal: Journal) -> tuple[Collection, Client]:
+    """Request what the journal does not hold, with a progress bar on standard error."""
+    budget = Budget(c.budget, prices_of(c.engine), journal.usage)
+    with tqdm(total=c.problems, unit="problem", dynamic_ncols=True, disable=None) as bar:  # off where nobody watches
+
+        def show(rows: int | None = None) -> None:
+            bar.n = bar.n if rows is None else rows
+            bar.set_postfix(requests=client.asked, tokens=budget.spent.total, usd=f"{budget.usd:.2f}")
+
+        async with Client(c.engine, journal, budget, on_answer=show) as client:
+            return await collect(recipe, client, c.problems, c.most_attempts, on_row=show), client
+
+
+def write(output: Path, rows: list[Row]) -> None:
+    """Write the rows as JSON Lines; the file appears whole or not at all."""
+    partial = output.with_name(f"{output.stem}.partial.jsonl")
+    write_rows(partial, map(dataclasses.asdict, rows))
+    partial.replace(output)
+
+
+def report(c: TeachConfig, collection: Collection, client: Client) -> None:
+    """Print how many rows were written and dropped, and the cost."""
+    rows, spent = len(collection.rows), client.budget.spent
+    print(f"{c.output}: {rows} of {c.problems} problems written, from {len(collection.outcomes)} attempts")
+    for reason, words in REASONS.items():
+        if collection.dropped[reason]:
+            print(f"dropped {collection.dropped[reason]}: {reason} ({words})")
+    print(
+        f"asked {client.asked} requests, {client.failed} failed; the journal holds {len(client.journal)} answers: "
+        f"{spent.input} + {spent.output} tokens, {client.budget.usd:.4f} US dollars"
+    )
+    if client.stopped:
+        print(f"stopped: {client.stopped}")
+    elif rows < c.problems:
+        print(f"stopped: attempts={c.most_attempts} are made; more of them may give more rows")
+
+
+def launch(words: Sequence[str]) -> None:
+    """Compose the configuration that `words` describe, and write the rows. Ends the process with the exit code."""
+    sys.argv = [sys.argv[0], *words]
+    register_schemas()
+    register_teach_schemas()
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: refuse() prints
+    try:
+        hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="teach")(job)()
+    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+        refuse(error)
