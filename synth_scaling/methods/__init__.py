@@ -1,6 +1,6 @@
 """Methods by name: every row of the paper's comparison, one file each."""
 
-from synth_scaling.methods import advantage_weighted, dpo, rft, rft_filtered, sft, step_dpo, step_sft
+from synth_scaling.methods import advantage_weighted, dpo, rejected_only, rft, rft_filtered, sft, step_dpo, step_sft
 from synth_scaling.methods.method import Graded, Method, MethodOptions, PreferenceOptions
 
 METHODS: dict[str, Method] = {
@@ -11,6 +11,7 @@ METHODS: dict[str, Method] = {
     "dpo_edit_distance": dpo.EDIT_DISTANCE,
     "step_dpo": step_dpo.METHOD,
     "step_sft": step_sft.METHOD,
+    "rejected_only": rejected_only.METHOD,
     "advantage_weighted": advantage_weighted.METHOD,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from synth_scaling.tasks.chain import Chain, ChainOptions
+from synth_scaling.tasks.collect import Collect, CollectOptions
 from synth_scaling.tasks.gsm8k import GSM8K, GSM8KOptions
 from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
@@ -17,6 +18,7 @@ TASKS: dict[str, tuple[type, type]] = {
     "maze": (Maze, MazeOptions),
     "chain": (Chain, ChainOptions),
     "star_graph": (StarGraph, StarGraphOptions),
+    "collect": (Collect, CollectOptions),
     "word_sums": (WordSums, WordSumsOptions),
     "gsm8k": (GSM8K, GSM8KOptions),
     "math": (MATH, MATHOptions),

@@ -101,3 +101,15 @@ class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset
+
+    def _compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool) -> Any:
+        """TRL's loss; a batch without a single chosen token has no NLL term, whose mean would be 0 / 0."""
+        chosen, _ = inputs["completion_mask"][:, 1:].chunk(2)
+        if chosen.any():
+            return super()._compute_loss(model, inputs, return_outputs)
+        types, weights = self.loss_types, self.loss_weights
+        self.loss_types, self.loss_weights = types[:1], weights[:1]
+        try:
+            return super()._compute_loss(model, inputs, return_outputs)
+        finally:
+            self.loss_types, self.loss_weights = types, weights

@@ -148,6 +148,47 @@ def test_the_loss_of_a_pair_does_not_depend_on_the_tokens_before_it_being_counte
         torch.testing.assert_close(ours.grad, independent.grad, rtol=1e-4, atol=1e-6)
 
 
+def test_an_empty_chosen_side_leaves_the_rejected_side_alone(
+    random_model: Path, build_trainer: Callable[..., TokenDPOTrainer]
+) -> None:
+    """-log sigmoid(-beta log-ratio) of the rejected tokens; a batch with nothing chosen has no NLL term."""
+    pair = PreferenceRow((5, 6, 2), (), False, (13, 14), False)
+    trainer = build_trainer([pair], 0.3)
+    (batch,) = trainer.get_train_dataloader()
+    loss = trainer.compute_loss(trainer.model, dict(batch))
+    assert loss.item() == pytest.approx(math.log(2), abs=1e-6)
+    assert trainer.loss_types == ["sigmoid", "sft"] and trainer.loss_weights == [1.0, 0.3]
+    loss.backward()
+
+    model = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
+    logits = model(torch.tensor([[5, 6, 2, 13, 14]])).logits[0].log_softmax(dim=1)
+    (0.5 * BETA * (logits[2, 13] + logits[3, 14])).backward()  # the slope of -log sigmoid(-x) at 0 is 1 / 2
+    for ours, independent in zip(trainer.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, independent.grad, rtol=1e-4, atol=1e-6)
+
+
+def test_a_response_set_against_itself_leaves_its_nll_alone(
+    random_model: Path, build_trainer: Callable[..., TokenDPOTrainer]
+) -> None:
+    """Wherever the policy is: the log-ratios cancel in value and gradient."""
+    trainer = build_trainer([PreferenceRow((5, 6), (2, 9), True, (2, 9), True)], 0.3)
+    (batch,) = trainer.get_train_dataloader()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    loss = trainer.compute_loss(trainer.model, dict(batch))
+    chosen_nll = -float(np.mean(log_probs(trainer.model, (5, 6), [2, 9, EOS])))
+    assert loss.item() == pytest.approx(math.log(2) + 0.3 * chosen_nll, abs=1e-5)
+    loss.backward()
+
+    model = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
+    model.load_state_dict(trainer.model.state_dict())
+    (0.3 * model(torch.tensor([[5, 6, 2, 9, EOS]]), labels=torch.tensor([[-100, -100, 2, 9, EOS]])).loss).backward()
+    for ours, independent in zip(trainer.model.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, independent.grad, rtol=1e-4, atol=1e-6)
+
+
 # -- trainings that agree, and ones that fail ----------------------------------------------------------------------
 
 
