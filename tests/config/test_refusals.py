@@ -76,7 +76,8 @@ COMMANDS = {
     "engine.seeds=none": "engine.seeds=none: allowed are call, request",
     "engine.block_size=16": "engine.block_size=16: allowed are multiples of 32",
     "engine.max_model_len=3": "engine.max_model_len=3: its context of 3 tokens is shorter than the 18 of task=maze",
-    "task=gsm8k": "model=tiny: a base model is pretrained for task=maze, chain, star_graph only; task=gsm8k has no",
+    "task=gsm8k": "model=tiny: a base model is pretrained for task=maze, chain, star_graph, collect only; "
+    "task=gsm8k has no",
     # files and folders
     "output=FOLDER/file/deep": "output=FOLDER/file/deep: allowed is a folder that can be written (Not a directory)",
     "store=FOLDER/file": "store=FOLDER/file: allowed is a folder that can be written (File exists)",
