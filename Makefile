@@ -124,7 +124,7 @@ wheel: $(STAMP)  ## build a wheel that works outside the checkout
 	$(UV) build --quiet --wheel --out-dir dist
 
 docs: $(STAMP)  ## build the documentation as a site in site/; a broken link or reference fails
-	$(PY) -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 clean:  ## remove what was installed and computed
 	rm -rf .venv .uv outputs dist site

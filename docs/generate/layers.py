@@ -1,6 +1,6 @@
 """Tables of the packages from top to bottom, with what each imports, for the architecture page.
 
-    python -m docs.generate.layers     # prints both tables
+python -m docs.generate.layers     # prints both tables
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from synth_scaling.system.failures import FAILURE, Failure
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder `path` of one run. docs/SWEEPS.md describes the format of each file."""
+    """The folder `path` of one run. docs/explanation/sweeps.md describes the format of each file."""
 
     path: Path
 

@@ -33,7 +33,7 @@ def _plus_one(solution: str) -> str:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_published_grades_are_reproduced(system: str) -> None:
-    """Every one of them: there is no disagreement to list in docs/GRADING.md."""
+    """Every one of them: there is no disagreement to list in docs/reference/grading.md."""
     found = rows("outputs/gsm8k_model_solutions.jsonl.gz")
     pairs = [(gold_answer("number", row["ground_truth"]) or "", row[system]["solution"]) for row in found]
     published = [row[system]["is_correct"] for row in found]
