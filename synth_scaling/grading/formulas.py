@@ -1,27 +1,36 @@
 r"""Formulas that can be compared by value: whole numbers, letters, roots, fractions, pi, and powers of them.
 
-`3\sqrt{2}`, `x^2+2x+1`, `\frac{\pi}{6}`, `(x+1)(x-2)`: most of the answers in LaTeX that are no plain number. They are
-read by a parser of their own, which knows nothing else and evaluates nothing but these, and are worked out to 60 digits
-at a point where no two of them agree by chance. What has two readings, as `2\frac{1}{2}` or `x(y)`, is not read, nor
-are letters that mean something (e, i, d, f) or that math-verify takes for units (m, s, t).
+`3\sqrt{2}`, `x^2+2x+1`, `\frac{\pi}{6}`, `2^{-60}`: most of the answers in LaTeX that are no plain number. The parser
+here reads nothing else. Rationals and polynomials are compared exactly, polynomials by their values at one point of
+large rationals; roots and pi are enclosed in intervals of 400 bits. What has two readings, as `2\frac{1}{2}` or
+`x(y)`, is not read, nor are letters that mean something (e, i, d, f) or that math-verify takes for units (m, s, t).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import Context, Decimal, DecimalException, localcontext
+from fractions import Fraction
+from math import isqrt
+from typing import Any
+
+from mpmath import iv
 
 _LETTERS = "abknpquvwxyz"
 _TOKEN = re.compile(
-    rf"\s*(?:(?P<number>0|[1-9][0-9]{{0,19}})(?![0-9]*[.,])|(?P<letter>[{_LETTERS}])(?!\s+[^-+\s])"
+    rf"\s*(?:(?P<number>0|[1-9][0-9]{{0,29}})(?![0-9]*[.,])|(?P<letter>[{_LETTERS}])(?!\s+[^-+\s])"
     r"|\\(?P<word>pi|sqrt|[dt]?frac|cdot|times|left(?=\()|right(?=\)))(?![a-zA-Z])|(?P<sign>[-+^{}()]))\s*"
 )
 _UNITS = ("ab", "by", "way")  # to math-verify, at the end of an answer
-_DIGITS = Context(prec=60)
-_PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459230781640628620899")
-_POINT = {letter: Decimal(2 + i).sqrt(_DIGITS).exp(_DIGITS) / (3 + i) for i, letter in enumerate(_LETTERS)}
-_SAME, _DIFFERENT = Decimal("1e-45"), Decimal("1e-8")  # of the values' size
+iv.prec = 400
+_PI = iv.pi
+# One point of rationals with large denominators: two polynomials that differ agree there with probability < 1e-30.
+_POINT = {
+    letter: Fraction(10**37 + 7919 * i**3 + 1, 10**36 + 104729 * (i + 1)) + i for i, letter in enumerate(_LETTERS)
+}
+_SAME = 1e-100  # of the values' size: irrational values that agree to this are taken as equal
+_BITS = 50_000  # of a numerator or denominator; a longer one is not read
+_Value = Any  # a Fraction, or an interval of mpmath where roots or pi occur
 
 
 class _Unread(Exception):
@@ -31,25 +40,29 @@ class _Unread(Exception):
 def same_value(gold: str, given: str) -> bool | None:
     """Whether two formulas are equal; None where one cannot be read, or where a value does not decide.
 
-    Of formulas that mix letters with roots or pi, or have letters below a bar, only a difference is told. A single
-    letter is not read: it may stand for a word.
+    Of formulas that mix letters with roots or pi, or have letters below a bar, only a difference is reported. A single
+    letter is not read: it may stand for a word. Irrational values are equal if they agree to 100 digits, relative to
+    their size.
     """
-    with localcontext(_DIGITS):
-        try:
-            one, other = _Formula(gold), _Formula(given)
-        except (_Unread, DecimalException):
-            return None
-        gap, size = abs(one.value - other.value), 1 + abs(one.value) + abs(other.value)
-        if gap > _DIFFERENT * size:
-            return False
-        return True if gap < _SAME * size and one.is_decided and other.is_decided else None
+    try:
+        one, other = _Formula(gold), _Formula(given)
+    except (_Unread, ZeroDivisionError, ValueError):
+        return None
+    decided = one.is_decided and other.is_decided
+    if isinstance(one.value, Fraction) and isinstance(other.value, Fraction):
+        return False if one.value != other.value else True if decided else None
+    difference = _interval(one.value) - _interval(other.value)
+    if 0 not in difference:
+        return False
+    size = max(abs(_interval(one.value)).b, abs(_interval(other.value)).b)
+    return True if decided and difference.delta <= _SAME * size else None
 
 
 class _Formula:
     """Attributes: `value` at the point, and `is_decided` if it is a polynomial or a number."""
 
     def __init__(self, text: str) -> None:
-        """Raises _Unread, and Decimal's exceptions for 1/0 and the root of a negative number."""
+        """Raises _Unread, ZeroDivisionError for 1/0, and ValueError for the root of a negative number."""
         self._tokens, self._at = [*_tokens(text), ""], 0
         self._letters = self._irrational = False
         if len(self._tokens) < 3 or text.rstrip().endswith(_UNITS):
@@ -71,13 +84,14 @@ class _Formula:
             raise _Unread
         self._at += 1
 
-    def _sum(self) -> Decimal:
+    def _sum(self) -> _Value:
         value = -self._product() if self._next("-") else self._product()
         while sign := self._next("+", "-"):
-            value += self._product() if sign == "+" else -self._product()
+            term = self._product()
+            value = _apply("+", value, term if sign == "+" else -term)
         return value
 
-    def _product(self) -> Decimal:
+    def _product(self) -> _Value:
         value, letters = self._factor()
         product = value
         while (after := self._tokens[self._at]) not in ("", "+", "-", ")", "}", "^"):
@@ -88,33 +102,41 @@ class _Formula:
             mixed = whole and not letters and (_is_whole(value) or not (after == "pi" or _is_whole(value**2)))
             if not times and (after.isdigit() or mixed or (after == "(" and before != ")")):
                 raise _Unread
-            product *= value
+            product = _apply("*", product, value)
         return product
 
-    def _factor(self) -> tuple[Decimal, bool]:
+    def _factor(self) -> tuple[_Value, bool]:
         """Value, and whether there is a letter in it."""
         others, self._letters = self._letters, False
         value, letters = self._power(), self._letters
         self._letters |= others
         return value, letters
 
-    def _power(self) -> Decimal:
+    def _power(self) -> _Value:
+        begin = self._at
         value = self._atom()
         if not self._next("^"):
             return value
-        braced, digits = self._next("{"), self._tokens[self._at]
-        if not digits.isdigit() or int(digits) > 20 or (len(digits) > 1 and not braced):
+        letters = any(token in _POINT for token in self._tokens[begin : self._at])
+        braced, minus = self._next("{"), self._next("-")
+        digits = self._tokens[self._at]
+        if not digits.isdigit() or ((len(digits) > 1 or minus) and not braced):
+            raise _Unread
+        power = -int(digits) if minus else int(digits)
+        if (letters and not 0 <= power <= 20) or abs(power) > 1000:
             raise _Unread
         self._at += 1
         if braced:
             self._need("}")
-        return value ** int(digits)
+        if isinstance(value, Fraction) and abs(power) * max(_size(value), 1) > _BITS:
+            raise _Unread
+        return value**power if isinstance(value, Fraction) or power >= 0 else 1 / value**-power
 
-    def _atom(self) -> Decimal:
+    def _atom(self) -> _Value:
         token = self._tokens[self._at]
         self._at += 1
         if token.isdigit():
-            return Decimal(token)
+            return Fraction(int(token))
         if token in _POINT:
             self._letters = True
             return _POINT[token]
@@ -124,27 +146,62 @@ class _Formula:
             return value
         if token in ("pi", "sqrt"):
             self._irrational = True
-            return _PI if token == "pi" else self._braced().sqrt()
+            return _PI if token == "pi" else _root(self._braced())
         if token == "frac":
-            return self._braced() / self._denominator()
+            return _apply("/", self._braced(), self._denominator())
         raise _Unread
 
-    def _denominator(self) -> Decimal:
+    def _denominator(self) -> _Value:
         letters, self._letters = self._letters, False
         value = self._braced()
         self._irrational |= self._letters  # no polynomial any more
         self._letters |= letters
         return value
 
-    def _braced(self) -> Decimal:
+    def _braced(self) -> _Value:
         self._need("{")
         value = self._sum()
         self._need("}")
         return value
 
 
-def _is_whole(value: Decimal) -> bool:
-    return abs(value - value.to_integral_value()) <= _SAME * (1 + abs(value))
+def _apply(operator: str, a: _Value, b: _Value) -> _Value:
+    """The result of `+`, `*` or `/`: exact for two fractions, else an interval."""
+    if not (isinstance(a, Fraction) and isinstance(b, Fraction)):
+        a, b = _interval(a), _interval(b)
+        if operator == "/" and 0 in b:
+            raise ZeroDivisionError
+    elif _size(a) + _size(b) > _BITS:
+        raise _Unread
+    return a + b if operator == "+" else a * b if operator == "*" else a / b
+
+
+def _root(value: _Value) -> _Value:
+    """The square root, exact where it is a fraction. Raises ValueError for a negative number."""
+    if not isinstance(value, Fraction):
+        if value.a < 0:
+            raise ValueError
+        return iv.sqrt(value)
+    if value < 0:
+        raise ValueError
+    top, bottom = isqrt(value.numerator), isqrt(value.denominator)
+    return Fraction(top, bottom) if Fraction(top, bottom) ** 2 == value else iv.sqrt(_interval(value))
+
+
+def _interval(value: _Value) -> Any:
+    return iv.mpf(value.numerator) / iv.mpf(value.denominator) if isinstance(value, Fraction) else value
+
+
+def _size(value: Fraction) -> int:
+    return value.numerator.bit_length() + value.denominator.bit_length()
+
+
+def _is_whole(value: _Value) -> bool:
+    """Whether a value is a whole number, or an interval that holds one and is narrow."""
+    if isinstance(value, Fraction):
+        return value.denominator == 1
+    nearest = int(value.mid.a + 0.5) if value.delta < 1 else 0
+    return nearest in value or nearest - 1 in value
 
 
 def _tokens(text: str) -> Iterator[str]:

@@ -59,6 +59,7 @@ def in_worker(kind: Kind, gold: str, text: str, last_number: bool, extracted: bo
         return False
     known = _told(kind, gold, given)
     if known is None:
+        gold, given = latex.tidy(gold), latex.tidy(given)
         known = same_value(gold, given)
     if known is None:
         from synth_scaling.grading import algebra  # seconds; the workers have it, and no other process should

@@ -1,0 +1,47 @@
+"""The last number of a response without an answer mark, for tasks that ask for it (`last_number=true`)."""
+
+from __future__ import annotations
+
+import re
+
+WINDOW = 100_000  # characters from the end that are searched
+
+# A number with everything that is attached to it: units, further digits, slashes, signs. A whole number before a
+# fraction belongs to it. The token is read as a whole or not at all, so a number is never cut short.
+_IN_TOKEN = r"[^ \t\r\n\f\v=\u2248\u2192]*"
+_TOKEN = re.compile(rf"(?:(?<!\S)[-+\u2212$]{{0,2}}[0-9]{{1,50}} +(?=[0-9]{{1,50}}/[0-9]))?{_IN_TOKEN}\d{_IN_TOKEN}")
+_LABEL = re.compile(r"\A[A-Za-z]{2,40}:")
+_OPENING, _CLOSING = "([{\"'*_`", ")]}\"'*_`.,;:!?"
+_ENDED = re.compile(r"[)\]}\"'*_`]*[.,;:!?]")  # punctuation directly after the number: the next words do not scale it
+_SCALE_AFTER = re.compile(
+    r"[)\]}\"'*_`]*\s*(?:[-+*/\u00d7\u00f7^\u00b1<>%\u2013\u2212]\s*\S|[\u00b2\u00b3\u2070-\u2079\u03c0]|(?:\w*illions?"
+    r"|\w*illiards?|hundreds?|thousands?|lakhs?|lacs?|crores?|dozens?|gross|scores?|pairs?|couples?|hal(?:f|ves)"
+    r"|quarters?|thirds?|\w+ths?|pi|squared|cubed|factorial|times|divided|over|plus|minus|per|point|through|to|or|grand"
+    r"|[kmbMBKT]|[mb]n|and\s+(?:a|one|two|three)\b)\b)",
+    re.IGNORECASE,
+)
+_CHANGE_BEFORE = re.compile(
+    r"(?:\b(?:minus|negative|plus|times|over|point|by|to|or|through|half|root\s+of)\s|[-+*/\u00d7\u00f7^<>\u2264\u2265\u00b1~\u2212\u2013]|[0-9])\s*\Z",
+    re.IGNORECASE,
+)
+
+
+def last_number(response: str) -> str | None:
+    """The last number with what is attached to it, as `12.5cm`; None if there is none or if the words around change it.
+
+    `18 million`, `18 / 2`, `minus 18` and `between 17 and 18 or 19` name no number that could be read from one token.
+    """
+    text = response[-WINDOW:]
+    match = None
+    for match in _TOKEN.finditer(text):  # noqa: B007 (the last one is wanted)
+        pass
+    if match is None:
+        return None
+    token = _LABEL.sub("", match[0])
+    number = token.lstrip(_OPENING)
+    closing = _CLOSING if "{" not in number else "*_`.,;:!?"  # a brace of \frac{1}{2} belongs to the number
+    number = number.rstrip(closing)
+    after = token.lstrip(_OPENING)[len(number) :] + text[match.end() : match.end() + 40]
+    if not _ENDED.match(after) and _SCALE_AFTER.match(after):
+        return None
+    return None if _CHANGE_BEFORE.search(text[max(0, match.start() - 40) : match.start()]) else number or None
