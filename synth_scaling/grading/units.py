@@ -20,8 +20,9 @@ _SYMBOLS = frozenset(
 )
 # Units that may stand in a square or a cube.
 _LENGTHS = (
-    "mm cm dm km m in ft yd mi g kg s h unit units inch inches foot feet yard yards mile miles meter meters metre kilometre kilometres"
-    " metres centimeter centimeters centimetre centimetres millimeter millimeters kilometer kilometers"
+    "mm cm dm km m in ft yd mi g kg s h unit units inch inches foot feet yard yards mile miles meter meters metre"
+    " metres centimeter centimeters centimetre centimetres millimeter millimeters"
+    " kilometer kilometers kilometre kilometres"
 )
 _MEASURES = frozenset(_LENGTHS.split())
 _BEFORE_A_NOUN = frozenset(("square", "cubic", "sq", "cu", "per", "of", "a", "an", "the", "us", "each", "every"))
