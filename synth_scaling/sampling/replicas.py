@@ -34,7 +34,7 @@ class Replicas:
     """Like one engine to its user."""
 
     def __init__(self, options: EngineOptions) -> None:
-        self.options = options
+        self.options, self.numbered = options, options.seeds == "request"
         self._pools: list[ProcessPoolExecutor] = []
         self._loaded: tuple[Path, int | None] | None = None
 
@@ -65,7 +65,7 @@ class Replicas:
             while (start := shards.get()) is not None:
                 signals.check()
                 part = slice(start, start + size)
-                one_seed = self.options.shard is None or self.options.seeds == "request"
+                one_seed = self.options.shard is None or self.numbered
                 own = seed if one_seed else shard_seed(seed, start // size)
                 asked = (prompts[part], n, temperature, max_tokens[part], own, first[part])
                 done = pool.submit(_sample, checkpoint, context, *asked)

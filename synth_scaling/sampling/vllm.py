@@ -34,7 +34,7 @@ _NOT_ARCHITECTURE = {"transformers_version", "dtype", "torch_dtype", "use_cache"
 
 class VLLMEngine:
     def __init__(self, options: EngineOptions) -> None:
-        self.options = options
+        self.options, self.numbered = options, options.seeds == "request"
         self._llm: Any = None
         self._architecture: dict[str, Any] | None = None
         self._checkpoint: Path | None = None
@@ -87,7 +87,7 @@ class VLLMEngine:
             more: dict[str, Any] = {}
             if self.options.block_size is not None:
                 more["block_size"] = self.options.block_size
-            if self.options.seeds == "request" and current_platform.is_cpu():
+            if self.numbered and current_platform.is_cpu():
                 # A prompt cut in two costs its generator a draw, which vLLM takes back on GPUs and cannot on CPU.
                 more["enable_chunked_prefill"], tokens = False, max(tokens, context or 0)
             self._llm = vllm.LLM(
@@ -135,7 +135,7 @@ class VLLMEngine:
         torch.manual_seed(seed)
         common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=self._ends, detokenize=False)
         # One token more than allowed: the end token may stand there.
-        if self.options.seeds == "request" and temperature > 0:
+        if self.numbered and temperature > 0:
             seeds = [request_seed(seed, p) + i for p, i in zip(prompts, first or [0] * len(prompts), strict=True)]
             params = [
                 SamplingParams(max_tokens=limit + 1, seed=own, **common)  # vLLM adds a completion's place among the n

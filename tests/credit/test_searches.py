@@ -35,7 +35,7 @@ def test_the_pit_found_is_where_the_second_life_goes(search: Search) -> None:
     """On the chain every value is 0 or above 0.19, and 64 wrong completions in a row say 0."""
     rollouts = sampled(120, seed=6)
     negatives = [response for response in rollouts if not response.reward]
-    known = searched(search, negatives, 7, rollouts).known
+    known = searched(search, negatives, 7, rollouts).values
     rows = search.values(negatives, ends_of(negatives), credit.initial_values(rollouts), known)
     for response, row in zip(negatives, rows, strict=True):
         moves = TASK.steps(CODEC.decode(response.tokens))
@@ -141,7 +141,7 @@ def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) ->
     """Four, or as many as come of `most` completions; on the chain one in five is right after the first wrong move."""
     negatives = [response for response in sampled(60, seed=2) if not response.reward]
     search = Adaptive(32, 0.1, 0.95, 1, order, reuse=True, right=4)  # type: ignore[arg-type]
-    known = searched(search, negatives, 3).known
+    known = searched(search, negatives, 3).values
     rows = search.values(negatives, ends_of(negatives), {NAME: 0.5}, known)
     pits = [credit.first_pit(row.values) or 0 for row in rows]
     before = [known[NAME, r.tokens[: 2 * (pit - 1)]] for r, pit in zip(negatives, pits, strict=True) if pit > 1]
@@ -219,15 +219,15 @@ def test_numbered_completions_go_on_where_the_last_round_ended() -> None:
     ends, initial = ends_of(negatives), credit.initial_values(rollouts)
     whole = searched(Exhaustive(8, stop_at_zero=True), negatives, 3, numbered=True)
     part = searched(Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False, right=8), negatives, 3, numbered=True)
-    rows = Exhaustive(8, stop_at_zero=True).values(negatives, ends, initial, whole.known)
+    rows = Exhaustive(8, stop_at_zero=True).values(negatives, ends, initial, whole.values)
     pits = [credit.first_pit(row.values) or 0 for row in rows]
-    found = Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False).values(negatives, ends, initial, part.known)
+    found = Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False).values(negatives, ends, initial, part.values)
     assert [credit.first_pit(row.values) for row in found] == pits and set(pits) == {2, 3, 4}
     for response, stops, pit in zip(negatives, ends, pits, strict=True):
         if pit > 1:
             prefix = (NAME, response.tokens[: stops[pit - 2]])
-            assert part.known[prefix] == whole.known[prefix]
+            assert part.values[prefix] == whole.values[prefix]
     assert part.rounds > whole.rounds and part.cost.tokens_sampled < whole.cost.tokens_sampled
     # Of other rounds other completions, where they are not numbered.
     other = searched(Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False, right=8), negatives, 3)
-    assert other.known != part.known
+    assert other.values != part.values
