@@ -29,6 +29,8 @@ from synth_scaling.tracking.tracker import NoTracker
 
 log = logging.getLogger("synth_scaling")
 
+SAMPLES = "samples_"  # with a temperature: the stage of the policy's samples on the test problems
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -37,7 +39,7 @@ class Outcome:
     trained_on: list[Problem]
     problems: list[Problem]  # test problems
     responses: list[Response]  # greedy responses of the policy, one per test problem
-    sampled: list[Response]  # responses of the policy at temperature `evaluation.temperature`, for pass@k
+    samples: dict[float, list[Response]]  # responses of the policy by temperature, several per test problem
     untrained: list[Response]  # greedy responses of the base, one per test problem
     initial: list[Response]  # responses of pi_sft to the test problems, for their difficulty
     graded: Graded
@@ -93,11 +95,15 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
 
     # Its test error. These stages wait for other processes: the run is tracked by now, and no longer deferred.
     responses = stages.responses("evaluation", policy, test_problems, 1, 0.0, wait=True)
-    sampled: list[Response] = []
-    if evaluation.pass_at_k:
-        n = max(evaluation.pass_at_k)
-        sampled = stages.responses("pass_at_k", policy, test_problems, n, evaluation.temperature, wait=True)
-    return Outcome(problems, test_problems, responses, sampled, untrained, initial, graded, rows, policy, stages)
+    samples: dict[float, list[Response]] = {}
+    if evaluation.samples:
+        for temperature in dict.fromkeys([evaluation.temperature, *evaluation.temperatures]):
+            stage, n = f"{SAMPLES}{temperature:g}", evaluation.samples
+            samples[temperature] = stages.responses(stage, policy, test_problems, n, temperature, wait=True)
+    elif evaluation.pass_at_k:
+        t, n = evaluation.temperature, max(evaluation.pass_at_k)
+        samples[t] = stages.responses("pass_at_k", policy, test_problems, n, t, wait=True)
+    return Outcome(problems, test_problems, responses, samples, untrained, initial, graded, rows, policy, stages)
 
 
 def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed: int) -> list[Response]:

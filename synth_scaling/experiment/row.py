@@ -7,11 +7,11 @@ from typing import Any
 
 from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_hash
-from synth_scaling.config.schema import Config
-from synth_scaling.core.metrics import counts, pass_at_k, shares, wilson_interval
+from synth_scaling.config.schema import Config, EvaluationOptions
+from synth_scaling.core.metrics import counts, error_of, pass_at_k, shares, wilson_interval
 from synth_scaling.core.stage import MEASURED, Cost
 from synth_scaling.experiment.keys import sampling_versions
-from synth_scaling.experiment.pipeline import Outcome
+from synth_scaling.experiment.pipeline import SAMPLES, Outcome
 
 # Stages of pretraining and evaluation: not part of a method's cost.
 NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_policy", "initial_responses")
@@ -20,16 +20,20 @@ NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_poli
 def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     """The result row of a run: numbers by name, and dictionaries by the name of a stage.
 
+    `error` is greedy; `sampled_error` is that of `samples` samples per problem at `evaluation.temperature`, and
+    `sampled_errors` are those at all temperatures.
+
     `tokens_*` and `flops_*` sum the stages between the base model and the policy, as if computed for this run alone:
     without pretraining and evaluation. `cost_total` and `usage_total` sum all stages, each once: the cost of the run
     with an empty store. `seconds` and `usage` of a stage were measured when it was computed, by this run or another.
     `python -m analysis costs` divides the cost of a stage among the runs that share it, by `hashes`.
     """
     tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
+    samples = outcome.samples.get(config.evaluation.temperature, [])
     base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
     low, high = wilson_interval(wrong, tested)
     done, task = outcome.stages.done, outcome.stages.task
-    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT]
+    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT and not name.startswith(SAMPLES)]
     distinct = list({stage.hash: stage for stage in done.values()}.values())
     problems = {p.id: p for p in outcome.problems}
     kinds = [
@@ -65,7 +69,10 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "error_kinds": shares(kinds),
         "spurious_share": spurious_share(outcome),
         "credit": credit_summary(outcome),
-        "pass_at_k": {str(k): pass_at_k(outcome.sampled, k) for k in config.evaluation.pass_at_k},
+        "samples": len(samples) // tested,
+        "sampled_error": error_of(samples) if samples else None,
+        "sampled_errors": {f"{t:g}": error_of(responses) for t, responses in outcome.samples.items()},
+        "pass_at_k": {str(k): pass_at_k(samples, k) for k in ks_of(config.evaluation)},
         "tokens_trained": sum(cost.tokens_trained for cost in spent),
         "tokens_sampled": sum(cost.tokens_sampled for cost in spent),
         "flops_training": sum(cost.flops_training for cost in spent),
@@ -83,6 +90,11 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "versions": sampling_versions(),
         "config": {key: value for key, value in resolved(config).items() if key not in ("output", "store")},
     }
+
+
+def ks_of(evaluation: EvaluationOptions) -> list[int]:
+    """The k of pass@k: those of the configuration, or powers of two up to the number of samples."""
+    return evaluation.pass_at_k or [1 << i for i in range(evaluation.samples.bit_length())]
 
 
 def counted(cost: Cost) -> dict[str, float]:

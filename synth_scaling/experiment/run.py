@@ -24,6 +24,7 @@ from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_folder, title
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
+from synth_scaling.core.metrics import correct_counts
 from synth_scaling.core.stage import StageResult
 from synth_scaling.experiment.pipeline import Outcome, run
 from synth_scaling.experiment.row import result_row
@@ -61,7 +62,7 @@ def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, A
             outcome = run(config, store, tracker)
             row = result_row(config, outcome)
             log_samples(config, outcome, tracker)
-            write_answers(outcome, folder)
+            write_answers(config, outcome, folder)
             write_text(folder.row, json.dumps(row, indent=1))
             folder.done.touch()
             sync(folder.path)
@@ -97,8 +98,12 @@ def log_to(file: Path) -> Iterator[None]:
         handler.close()
 
 
-def write_answers(outcome: Outcome, folder: RunFolder) -> None:
-    """Write `correct.parquet`: one row per test problem, with its initial pass rate if that was sampled."""
+def write_answers(config: Config, outcome: Outcome, folder: RunFolder) -> None:
+    """Write `correct.parquet`, one row per test problem: whether the greedy response is correct.
+
+    Where they were sampled: `samples_correct` of `samples` responses at `evaluation.temperature`, and `pass_rate`, the
+    share of correct responses of pi_sft.
+    """
     answers: dict[str, list[Any]] = {
         "problem": [r.problem for r in outcome.responses],
         "correct": [bool(r.reward) for r in outcome.responses],
@@ -106,12 +111,20 @@ def write_answers(outcome: Outcome, folder: RunFolder) -> None:
     if outcome.initial:
         rates = credit.initial_values(outcome.initial)
         answers["pass_rate"] = [rates[problem] for problem in answers["problem"]]
+    if samples := outcome.samples.get(config.evaluation.temperature):
+        per_problem = correct_counts(samples)
+        answers["samples_correct"] = [per_problem[problem][0] for problem in answers["problem"]]
+        answers["samples"] = [per_problem[problem][1] for problem in answers["problem"]]
     # Plain encoding: the file is small, and readers of thousands of them take half the time.
     pq.write_table(pa.table(answers), folder.correct, use_dictionary=False, compression="none")
 
 
 def _summary(row: dict[str, Any], seconds: float) -> str:
-    return f"test error {100 * row['error']:.1f} % ({row['wrong']} of {row['tested']}), {seconds:.0f} s"
+    split = row["config"]["evaluation"]["split"]
+    text = f"{split} error {100 * row['error']:.1f} % ({row['wrong']} of {row['tested']})"
+    if row["sampled_error"] is not None:
+        text += f", sampled {100 * row['sampled_error']:.1f} %"
+    return f"{text}, {seconds:.0f} s"
 
 
 class Recorder(NoTracker):
