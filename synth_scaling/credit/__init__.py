@@ -1,4 +1,4 @@
-"""Step values: what to sample next given what is known, and what is read off it. All pure; sampling is elsewhere."""
+"""Step values: searches that choose which prefixes to sample, and estimates from the samples. Pure functions."""
 
 from synth_scaling.credit.adaptive import Adaptive
 from synth_scaling.credit.bisection import Bisection

@@ -15,9 +15,9 @@ from scipy.stats import binom
 from synth_scaling import credit
 from synth_scaling.core.records import PrefixValue, Response
 from synth_scaling.credit import Adaptive, Bisection, Draw, Exhaustive, Prefix, Search
-from synth_scaling.credit.adaptive import wrong_ones_needed
+from synth_scaling.credit.adaptive import incorrect_needed
 from synth_scaling.credit.bisection import middle
-from synth_scaling.credit.evidence import right_of
+from synth_scaling.credit.evidence import correct_of
 from tests.support.credit_chain import CODEC, MOVES, NAME, TASK, ends_of, sampled, searched
 
 PROPERTY = settings(max_examples=200)
@@ -146,7 +146,7 @@ def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) ->
     pits = [credit.first_pit(row.values) or 0 for row in rows]
     before = [known[NAME, r.tokens[: 2 * (pit - 1)]] for r, pit in zip(negatives, pits, strict=True) if pit > 1]
     assert len(before) > 20
-    assert all(right_of(value) >= 4 or value.rollouts >= 32 for value in before)
+    assert all(correct_of(value) >= 4 or value.rollouts >= 32 for value in before)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) ->
 def test_as_many_wrong_ones_are_needed_as_a_value_of_epsilon_rarely_gives(
     epsilon: float, confidence: float, n: int
 ) -> None:
-    assert wrong_ones_needed(epsilon, confidence) == n
+    assert incorrect_needed(epsilon, confidence) == n
     assert binom.pmf(0, n, epsilon) <= 1 - confidence + 1e-9 < binom.pmf(0, n - 1, epsilon)
     assert Adaptive(1000, epsilon, confidence, 1, "forward", False).enough == n
     assert Adaptive(max(1, n - 1), epsilon, confidence, 1, "forward", False).enough == max(1, n - 1)
