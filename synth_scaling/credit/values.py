@@ -83,7 +83,7 @@ def advantages(values: Sequence[float]) -> np.ndarray:
     return np.diff(np.asarray(values, dtype=float))
 
 
-def first_pit(values: Sequence[float], rule: PitRule = "lowest") -> int | None:
+def first_error(values: Sequence[float], rule: PitRule = "lowest") -> int | None:
     """The first error of an incorrect response with values Q_0..Q_L, as a step from 1 to L.
 
     `lowest`: the first step at which Q is at its lowest (arXiv 2406.14532). `first_zero`: the first step after

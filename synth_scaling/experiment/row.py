@@ -132,7 +132,7 @@ def credit_summary(outcome: Outcome) -> dict[str, Any] | None:
         return None
     problems = {p.id: p for p in outcome.trained_on}
     values = [row.values for row in graded.negative_values]
-    pits = [credit.first_pit(row) or len(row) - 1 for row in values]
+    pits = [credit.first_error(row) or len(row) - 1 for row in values]
     true = [task.true_pit(problems[r.problem], codec.decode(r.tokens)) for r in graded.negatives]
     positive = [row.values for row in graded.positive_values]
     spurious = sum(len(credit.spurious_steps(row)) for row in positive)

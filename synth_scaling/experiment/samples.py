@@ -24,7 +24,7 @@ def log_samples(config: Config, outcome: Outcome, tracker: NoTracker) -> None:
             ends = values[i].ends if values else stages.codec.step_ends(stages.task, response.tokens)
             steps = [stages.codec.decode(response.tokens[a:b]).strip() for a, b in pairwise((0, *ends))]
             q = [f"{v:.2f}" for v in values[i].values] if values else []
-            first_error = credit.first_pit(values[i].values) if values and not response.reward else None
+            first_error = credit.first_error(values[i].values) if values and not response.reward else None
             if first_error is not None:
                 steps[first_error - 1] = f">>{steps[first_error - 1]}<<"
             rows.append([response.problem, response.reward, first_error, " | ".join(steps), " ".join(q)])

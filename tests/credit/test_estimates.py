@@ -119,7 +119,7 @@ def test_the_first_pit_of_a_negative_is_where_its_second_life_goes(stop_at_zero:
     for response, row in zip(negatives, valued(negatives, 64, 7, stop_at_zero), strict=True):
         moves = TASK.steps(CODEC.decode(response.tokens))
         second = [i for i, move in enumerate(moves, start=1) if move == "w."][1]
-        assert credit.first_pit(row.values, "lowest") == credit.first_pit(row.values, "first_zero") == second
+        assert credit.first_error(row.values, "lowest") == credit.first_error(row.values, "first_zero") == second
 
 
 # -- what is sampled, and what comes back ----------------------------------------------------------------------------

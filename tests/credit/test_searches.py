@@ -40,7 +40,7 @@ def test_the_pit_found_is_where_the_second_life_goes(search: Search) -> None:
     for response, row in zip(negatives, rows, strict=True):
         moves = TASK.steps(CODEC.decode(response.tokens))
         second = [i for i, move in enumerate(moves, start=1) if move == "w."][1]
-        assert credit.first_pit(row.values, "lowest") == credit.first_pit(row.values, "first_zero") == second
+        assert credit.first_error(row.values, "lowest") == credit.first_error(row.values, "first_zero") == second
         if second > 1:  # what step_dpo takes its chosen side from
             assert known[NAME, response.tokens[: 2 * (second - 1)]].correct
 
@@ -63,7 +63,7 @@ def answered(search: Search, steps: int, pit: int) -> tuple[int | None, Counter[
             right = Response(problem, 0, (*tokens, -1), True, int(len(tokens) < pit))
             known = credit.learned(known, [Draw(right, len(tokens))] * n)
     (row,) = search.values([response], [stops], {"a": 0.5}, known)
-    return credit.first_pit(row.values), asked
+    return credit.first_error(row.values), asked
 
 
 @PROPERTY
@@ -143,7 +143,7 @@ def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) ->
     search = Adaptive(32, 0.1, 0.95, 1, order, reuse=True, right=4)  # type: ignore[arg-type]
     known = searched(search, negatives, 3).values
     rows = search.values(negatives, ends_of(negatives), {NAME: 0.5}, known)
-    pits = [credit.first_pit(row.values) or 0 for row in rows]
+    pits = [credit.first_error(row.values) or 0 for row in rows]
     before = [known[NAME, r.tokens[: 2 * (pit - 1)]] for r, pit in zip(negatives, pits, strict=True) if pit > 1]
     assert len(before) > 20
     assert all(correct_of(value) >= 4 or value.rollouts >= 32 for value in before)
@@ -205,7 +205,7 @@ def test_given_the_same_completions_forward_finds_the_pits_of_the_exhaustive_sea
                 assert len(rows) == n
                 known, taken = credit.learned(known, [Draw(row, len(tokens)) for row in rows]), taken + n
         rows = search.values(negatives, ends, initial, known)
-        return [credit.first_pit(row.values) for row in rows], taken
+        return [credit.first_error(row.values) for row in rows], taken
 
     pits, whole = found(Exhaustive(k, stop_at_zero=True))
     again, part = found(Adaptive(k, 1e-6, 0.95, 1, "forward", reuse=False))
@@ -220,9 +220,9 @@ def test_numbered_completions_go_on_where_the_last_round_ended() -> None:
     whole = searched(Exhaustive(8, stop_at_zero=True), negatives, 3, numbered=True)
     part = searched(Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False, right=8), negatives, 3, numbered=True)
     rows = Exhaustive(8, stop_at_zero=True).values(negatives, ends, initial, whole.values)
-    pits = [credit.first_pit(row.values) or 0 for row in rows]
+    pits = [credit.first_error(row.values) or 0 for row in rows]
     found = Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False).values(negatives, ends, initial, part.values)
-    assert [credit.first_pit(row.values) for row in found] == pits and set(pits) == {2, 3, 4}
+    assert [credit.first_error(row.values) for row in found] == pits and set(pits) == {2, 3, 4}
     for response, stops, pit in zip(negatives, ends, pits, strict=True):
         if pit > 1:
             prefix = (NAME, response.tokens[: stops[pit - 2]])
