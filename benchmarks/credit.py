@@ -96,7 +96,7 @@ class Study:
         values = search.values(self.negatives, self.ends, credit.initial_values(self.rollouts), known)
         stage = self.stages.done[name]
         return (
-            np.array([credit.first_pit(row.values) for row in values]),
+            np.array([credit.first_error(row.values) for row in values]),
             stage.cost,
             stage.facts["rounds"],
         )

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from synth_scaling.core.records import Problem, Response, write_table
 from synth_scaling.models.codec import Codec
-from synth_scaling.sampling.rollouts import sample_responses
+from synth_scaling.sampling.sampler import Sampler
 from synth_scaling.sampling.vllm import VLLMEngine
 from synth_scaling.tasks import Task
 
@@ -41,7 +41,7 @@ def framework(
     engine: VLLMEngine, task: Task, codec: Codec, problems: Sequence[Problem], samples: int, folder: Path
 ) -> int:
     """Problems in, graded rows stored."""
-    rows, _ = sample_responses(engine, task, codec, problems, 1, n=samples, temperature=1.0, seed=0)
+    rows, _ = Sampler(engine, task, codec, 1, temperature=1.0, seed=0).responses(problems, samples)
     write_table(folder / "responses.parquet", rows, Response)
     return sum(len(row.tokens) for row in rows)
 

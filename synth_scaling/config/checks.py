@@ -177,6 +177,13 @@ def check_evaluation(evaluation: EvaluationOptions) -> None:
         at_least("evaluation.pass_at_k", k, 1)
     at_least("evaluation.difficulty_rollouts", evaluation.difficulty_rollouts, 0)
     above_zero("evaluation.temperature", evaluation.temperature)
+    at_least("evaluation.samples", evaluation.samples, 0)
+    if evaluation.samples and (k := max(evaluation.pass_at_k, default=0)) > evaluation.samples:
+        raise ConfigError(f"evaluation.pass_at_k={k}: allowed are values up to evaluation.samples={evaluation.samples}")
+    if evaluation.temperatures and not evaluation.samples:
+        raise ConfigError("evaluation.samples=0: with evaluation.temperatures, allowed are values of at least 1")
+    for temperature in evaluation.temperatures:
+        above_zero("evaluation.temperatures", temperature)
 
 
 def check_tracking(tracking: TrackingOptions) -> None:

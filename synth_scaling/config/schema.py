@@ -31,10 +31,16 @@ class EvaluationOptions:
     problems: int | None = None  # test problems; null: all of the split
     # values of k at which pass@k is estimated from samples; empty: greedy error only
     pass_at_k: list[int] = field(default_factory=list)
-    temperature: float = 1.0  # of the samples for pass@k
+    temperature: float = 1.0  # of the samples for sampled error and pass@k
     # [samples per test problem] of pi_sft at temperature 1, for its initial pass rate; 0: none
     difficulty_rollouts: int = 0
     base: bool = field(default=False, metadata=ADDED)  # the base model is tested as well, before any training
+    # [samples per test problem] of the policy at `temperature`: sampled error, correct samples per problem, pass@k; 0:
+    # none. Beside the greedy evaluation they are one stage of their own, which no other stage depends on: a study that
+    # was run without is run again with evaluation.samples=4 from the same store, and only they are computed.
+    samples: int = field(default=0, metadata=ADDED)
+    # further temperatures, each with as many samples, for sampled error against temperature; needs `samples`
+    temperatures: list[float] = field(default_factory=list, metadata=ADDED)
 
 
 @dataclass

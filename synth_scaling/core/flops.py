@@ -1,6 +1,6 @@
-"""FLOPs of training and sampling a decoder: 6 and 2 a parameter and token (Kaplan et al. 2020, arXiv 2001.08361, 2.1).
+"""FLOPs of a decoder: 6 per parameter and token to train, 2 to sample (Kaplan et al. 2020, arXiv 2001.08361, 2.1).
 
-P counts the parameters that take part in a matrix product for every token: all but the input embedding.
+P counts the parameters in a matrix product for every token: all but the input embedding.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ from safetensors import safe_open
 
 
 def matmul_parameters(checkpoint: Path) -> int:
-    """P of the safetensors checkpoint folder `checkpoint`; a tied embedding counts once, as the output layer."""
+    """P of the checkpoint in folder `checkpoint` (safetensors); a tied embedding counts once, as the output layer.
+
+    Raises ValueError if the folder has no safetensors file.
+    """
     shapes: dict[str, int] = {}
     for file in sorted(checkpoint.glob("*.safetensors")):
         with safe_open(file, framework="np") as tensors:
@@ -29,14 +32,14 @@ def matmul_parameters(checkpoint: Path) -> int:
 
 
 def training_flops(parameters: int, tokens: int, reference_tokens: int = 0, frozen: bool = False) -> float:
-    """Forward and backward passes over `tokens`, plus forward passes of a frozen reference over `reference_tokens`.
+    """FLOPs of forward and backward passes over `tokens`, and of a frozen reference's forward passes.
 
-    With `frozen` weights (LoRA) the backward pass goes through them but makes no gradients of them: 4 a parameter and
-    token; the adapter's own, a percent or two, are left out.
+    With `frozen` weights (LoRA) the backward pass computes no gradients of them: 4 per parameter and token. The
+    adapter's FLOPs, one or two percent, are left out.
     """
     return (4.0 if frozen else 6.0) * parameters * tokens + 2.0 * parameters * reference_tokens
 
 
 def sampling_flops(parameters: int, prompt_tokens: int, sampled_tokens: int) -> float:
-    """Forward passes over every prompt token once and every sampled token once (keys and values are cached)."""
+    """FLOPs of one forward pass per prompt token and per sampled token (keys and values are cached)."""
     return 2.0 * parameters * (prompt_tokens + sampled_tokens)

@@ -1,4 +1,4 @@
-"""From graded test responses to what a result row says of them."""
+"""Metrics of graded responses, as they stand in result rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from synth_scaling.core.records import Response
 
 
 def wilson_interval(wrong: int, tested: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """The 95 % Wilson score interval of an error rate. Raises ValueError if nothing was tested."""
+    """The 95 % Wilson score interval of the error rate `wrong` / `tested`. Raises ValueError if `tested` is 0."""
     if tested < 1:
         raise ValueError("nothing was tested")
     p, spread = wrong / tested, z * z / tested
@@ -19,19 +19,32 @@ def wilson_interval(wrong: int, tested: int, z: float = 1.959963984540054) -> tu
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-def pass_at_k(responses: Sequence[Response], k: int) -> float:
-    """Mean over problems of 1 - C(n - c, k) / C(n, k), c of n responses right (Chen et al., arXiv 2107.03374, eq. 1).
-
-    Raises ValueError if a problem has fewer than `k` responses.
-    """
-    counts: dict[str, list[int]] = {}
+def correct_counts(responses: Sequence[Response]) -> dict[str, tuple[int, int]]:
+    """(correct responses, responses) of each problem, in order of first appearance."""
+    totals: dict[str, list[int]] = {}
     for response in responses:
-        count = counts.setdefault(response.problem, [0, 0])
-        count[0] += 1
-        count[1] += response.reward
-    if any(n < k for n, _ in counts.values()):
-        raise ValueError(f"pass@{k} needs {k} responses a problem")
-    return sum(1 - comb(n - c, k) / comb(n, k) for n, c in counts.values()) / len(counts)
+        total = totals.setdefault(response.problem, [0, 0])
+        total[0] += response.reward
+        total[1] += 1
+    return {problem: (correct, n) for problem, (correct, n) in totals.items()}
+
+
+def error_of(responses: Sequence[Response]) -> float:
+    """Share of incorrect responses. Raises ValueError if there are none."""
+    if not responses:
+        raise ValueError("nothing was sampled")
+    return sum(1 - response.reward for response in responses) / len(responses)
+
+
+def pass_at_k(responses: Sequence[Response], k: int) -> float:
+    """pass@k: mean over problems of 1 - C(n - c, k) / C(n, k), with c of n responses correct.
+
+    Chen et al., arXiv 2107.03374, eq. 1. Raises ValueError if a problem has fewer than `k` responses.
+    """
+    totals = correct_counts(responses).values()
+    if any(n < k for _, n in totals):
+        raise ValueError(f"pass@{k} needs {k} responses per problem")
+    return sum(1 - comb(n - c, k) / comb(n, k) for c, n in totals) / len(totals)
 
 
 def shares(kinds: Sequence[str]) -> dict[str, float]:

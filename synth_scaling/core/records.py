@@ -1,4 +1,4 @@
-"""The rows that travel down the road, and how they lie on disk.
+"""Records that the stages of the pipeline pass on, and their storage as Parquet tables.
 
 Every table between two stages is a list of one of these frozen dataclasses, written as one Parquet file.
 Token ids never include the end-of-sequence token: whether a text ends is a flag, and the end token is
@@ -34,26 +34,26 @@ class Response:
     """One graded solution `y` of a problem."""
 
     problem: str  # Problem.id
-    sample: int  # index of the draw; the teacher's are -1, -2, ...
+    sample: int  # index among the samples of the problem; the teacher's solutions are -1, -2, ...
     tokens: tuple[int, ...]
     finished: bool  # the end token was produced; a response cut at the length limit is not finished
-    reward: int  # r(x, y): 1 if the final answer is right, else 0
+    reward: int  # r(x, y): 1 if the final answer is correct, else 0
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixValue:
-    """Monte-Carlo value of a prefix: V(x, y_1..y_i) = the share of completions that are right."""
+    """Monte Carlo value of a prefix: V(x, y_1..y_i), the share of correct completions."""
 
     problem: str
     prefix: tuple[int, ...]  # tokens of y_1..y_i; empty for V(x)
     value: float
-    rollouts: int  # K
-    correct: tuple[tuple[int, ...], ...]  # the distinct right completions seen from here
+    rollouts: int  # K, the number of completions
+    correct: tuple[tuple[int, ...], ...]  # the distinct correct completions of this prefix
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseValues:
-    """Q_0..Q_L of one response, and where its steps end."""
+    """Q_0..Q_L of one response, and the ends of its steps."""
 
     response: int  # row in the table of responses
     ends: tuple[int, ...]  # token count after each step, ends[-1] == len(tokens)
@@ -62,12 +62,12 @@ class ResponseValues:
 
 @dataclass(frozen=True, slots=True)
 class NLLRow:
-    """A prompt, what follows it, and the weight of each of its tokens in the loss."""
+    """A prompt, its completion, and the weight of each token of the completion in the loss."""
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     ends: bool  # the end token is trained on after the completion
-    weights: tuple[float, ...] | None = None  # one a completion token, and one more for the end token if `ends`
+    weights: tuple[float, ...] | None = None  # one per completion token, and one more for the end token if `ends`
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def write_table(path: Path, rows: Sequence[object], kind: type) -> None:
 
 
 def read_table(path: Path, kind: type[Row]) -> list[Row]:
-    """Read what :func:`write_table` wrote; lists come back as tuples."""
+    """The rows of a file that :func:`write_table` wrote; lists are returned as tuples."""
     columns = pq.read_table(path).to_pydict()
     return [kind(*map(_frozen, values)) for values in zip(*columns.values(), strict=True)]
 

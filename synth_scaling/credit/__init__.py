@@ -1,4 +1,4 @@
-"""Step values: what to sample next given what is known, and what is read off it. All pure; sampling is elsewhere."""
+"""Step values: searches that choose which prefixes to sample, and estimates from the samples. Pure functions."""
 
 from synth_scaling.credit.adaptive import Adaptive
 from synth_scaling.credit.bisection import Bisection
@@ -9,7 +9,7 @@ from synth_scaling.credit.values import (
     Prefix,
     advantages,
     best_of,
-    first_pit,
+    first_error,
     initial_values,
     located_values,
     mean_values,
@@ -29,7 +29,7 @@ __all__ = [
     "asked_prefixes",
     "best_of",
     "completed",
-    "first_pit",
+    "first_error",
     "from_rollouts",
     "initial_values",
     "learned",

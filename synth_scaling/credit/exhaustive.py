@@ -1,4 +1,4 @@
-"""Values of every prefix by K completions each; or, of wrong responses, up to the first from which none is right."""
+"""Exhaustive search: K completions of every prefix, or of every prefix up to the first without a correct one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from synth_scaling.credit.values import Prefix, response_values
 
 @dataclass(frozen=True)
 class Exhaustive:
-    """Pits by either rule, and with `stop_at_zero` off the values of all steps."""
+    """Estimates first errors by either rule; without `stop_at_zero`, the values of all steps."""
 
     k: int
     stop_at_zero: bool
@@ -22,24 +22,23 @@ class Exhaustive:
     def next_draws(
         self, responses: Sequence[Response], ends: Sequence[Sequence[int]], known: Known
     ) -> dict[Prefix, int]:
-        """How many completions of which prefix are wanted next; none when all that is needed is `known`.
+        """Completions to sample next, by prefix, in order of first appearance; empty if the search is complete.
 
-        A prefix ends with any step but the last: after that nothing is left to sample, its value is the reward.
-        Responses of one problem share prefixes, each is named once, in order of first appearance. Without
-        `stop_at_zero` all come at once; with it, one step a response at a time, and nothing after a prefix from which
-        no completion was right: such a response's pit is found.
+        A prefix ends with any step but the last, after which the value is the reward. Without `stop_at_zero` all
+        prefixes are sampled at once; with it one step per response at a time, and none after a prefix without a correct
+        completion, since that step is the first error.
         """
-        found: dict[Prefix, int] = {}
+        draws: dict[Prefix, int] = {}
         for response, stops in zip(responses, ends, strict=True):
             for stop in stops[:-1]:
                 prefix = (response.problem, response.tokens[:stop])
                 if prefix not in known:
-                    found[prefix] = self.k
+                    draws[prefix] = self.k
                     if self.stop_at_zero:
                         break
                 elif self.stop_at_zero and known[prefix].value == 0.0:
                     break
-        return found
+        return draws
 
     def values(
         self,

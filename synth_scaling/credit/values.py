@@ -1,6 +1,7 @@
-"""Step values, advantages, first pits and spurious steps (arXiv 2406.14532, sections 3 and 6).
+"""Step values, advantages, first errors and spurious steps (arXiv 2406.14532, sections 3 and 6).
 
-Steps are counted from 1; Q_0 = V(x) is the value before the first.
+The first error of an incorrect response is called "first pit" in the paper. Steps are counted from 1; Q_0 = V(x) is
+the value before the first.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ def response_values(
 ) -> list[ResponseValues]:
     """Q_0..Q_L of each response: V(x), the values of its prefixes, and its reward after the last step.
 
-    A prefix that was not rolled out has value 0: it continues one from which no completion was right. Raises
-    KeyError if no such prefix comes before it.
+    A prefix without an estimate has value 0 if it continues a prefix of value 0. Raises KeyError for any other prefix
+    without an estimate.
     """
     rows = []
     for i, (response, stops) in enumerate(zip(responses, ends, strict=True)):
@@ -56,17 +57,17 @@ def located_values(
     initial: Mapping[str, float],
     prefix_values: Mapping[Prefix, PrefixValue],
 ) -> list[ResponseValues]:
-    """Q_0..Q_L of incorrect responses whose pits were searched for and not every step's value: good for pits alone.
+    """Q_0..Q_L of incorrect responses of which a search estimated some prefixes only: valid for first errors alone.
 
-    The pit is the step after the last prefix from which a right completion was seen, and 0 from there on. Before it,
-    a prefix that was not looked at, or from which by chance none was right, takes the value of the next that has one.
+    The first error is the step after the last prefix with a correct completion; values are 0 from there on. Before it,
+    a prefix without a positive estimate takes the value of the next prefix that has one.
     """
     rows = []
     for i, (response, stops) in enumerate(zip(responses, ends, strict=True)):
         values, later = [float(response.reward)], 0.0
         for stop in reversed(stops[:-1]):
-            found = prefix_values.get((response.problem, response.tokens[:stop]))
-            later = found.value if found is not None and found.value > 0.0 else later
+            estimate = prefix_values.get((response.problem, response.tokens[:stop]))
+            later = estimate.value if estimate is not None and estimate.value > 0.0 else later
             values.append(later)
         rows.append(ResponseValues(i, tuple(stops), (initial[response.problem], *reversed(values))))
     return rows
@@ -78,15 +79,15 @@ def best_of(values: Sequence[float], k: int) -> tuple[float, ...]:
 
 
 def advantages(values: Sequence[float]) -> np.ndarray:
-    """(L,) A_i = Q_i - Q_{i-1} from Q_0..Q_L."""
+    """(L,) advantages A_i = Q_i - Q_{i-1} from Q_0..Q_L."""
     return np.diff(np.asarray(values, dtype=float))
 
 
-def first_pit(values: Sequence[float], rule: PitRule = "lowest") -> int | None:
-    """The first pit of an incorrect response with values Q_0..Q_L, as a step from 1 to L.
+def first_error(values: Sequence[float], rule: PitRule = "lowest") -> int | None:
+    """The first error of an incorrect response with values Q_0..Q_L, as a step from 1 to L.
 
     `lowest`: the first step at which Q is at its lowest (arXiv 2406.14532). `first_zero`: the first step after
-    which none of the K completions is right (arXiv 2404.10346). For an incorrect response Q_L = 0, so the two
+    which none of the K completions is correct (arXiv 2404.10346). For an incorrect response Q_L = 0, so the two
     agree unless a value was transformed; None if there is no such step.
     """
     q = np.asarray(values[1:], dtype=float)
@@ -99,13 +100,13 @@ def first_pit(values: Sequence[float], rule: PitRule = "lowest") -> int | None:
 def mean_values(values: Sequence[Sequence[float]], origins: Sequence[int]) -> list[list[float]]:
     """[i - origin, mean Q_i, count] over responses with values Q_0..Q_L, in the order of the first.
 
-    With every response's first pit as its origin: how the value falls around it. With origin 0: by step.
+    With every response's first error as its origin: the fall of the value around it. With origin 0: the value by step.
     """
     at: dict[int, list[float]] = {}
     for row, origin in zip(values, origins, strict=True):
         for i, q in enumerate(row):
             at.setdefault(i - origin, []).append(q)
-    return [[offset, float(np.mean(found)), len(found)] for offset, found in sorted(at.items())]
+    return [[offset, float(np.mean(qs)), len(qs)] for offset, qs in sorted(at.items())]
 
 
 def spurious_steps(values: Sequence[float], threshold: float = 0.0) -> list[int]:

@@ -1,24 +1,25 @@
-"""The road of one run, top-down like Figure 1 of arXiv 2406.14532.
+"""The pipeline of one run, top-down like Figure 1 of arXiv 2406.14532.
 
-Every line that calls `stages` is looked up in the store under the hash of what determines it, or made. Two runs of
-a sweep that agree up to a line share everything above it.
+Every call of `stages` reads its result from the store, under the hash of what determines it, or computes it. Two runs
+of a sweep that agree up to a line share every stage above it.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from synth_scaling import credit
 from synth_scaling.config.schema import Config
 from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, ResponseValues
+from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult
 from synth_scaling.credit.options import search_of
 from synth_scaling.data.options import teacher_of
 from synth_scaling.data.teacher_file import Teacher, TeacherData
-from synth_scaling.experiment.stages import Stages, seed_of
+from synth_scaling.experiment.stages import Stages
 from synth_scaling.experiment.store import Store
 from synth_scaling.methods import METHODS, Graded, MethodOptions
 from synth_scaling.methods.sft import SFTOptions
@@ -28,17 +29,19 @@ from synth_scaling.tracking.tracker import NoTracker
 
 log = logging.getLogger("synth_scaling")
 
+SAMPLES = "samples_"  # with a temperature: the stage of the policy's samples on the test problems
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run comes to, before it is put into a result row."""
+    """The results of a run that its result row is computed from. Lists that were not asked for are empty."""
 
     trained_on: list[Problem]
-    problems: list[Problem]  # tested on
-    responses: list[Response]  # the policy's greedy ones, one a problem
-    sampled: list[Response]  # for pass@k; empty unless asked for
-    untrained: list[Response]  # the base's greedy ones; empty unless asked for
-    initial: list[Response]  # pi_sft's on the test problems, for their difficulty; empty unless asked for
+    problems: list[Problem]  # test problems
+    responses: list[Response]  # greedy responses of the policy, one per test problem
+    samples: dict[float, list[Response]]  # responses of the policy by temperature, several per test problem
+    untrained: list[Response]  # greedy responses of the base, one per test problem
+    initial: list[Response]  # responses of pi_sft to the test problems, for their difficulty
     graded: Graded
     rows: list[NLLRow] | list[PreferenceRow]
     policy: StageResult
@@ -46,60 +49,68 @@ class Outcome:
 
 
 def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
-    """One run: D_syn, the policy that samples, its responses and their step values, the method's policy, its test."""
-    method = METHODS[config.method.name]
+    """Compute one run: D_syn, pi_sft, its responses and their step values, the method's policy, its test error."""
     task = make_task(config.task)
     stages = Stages(config, store, tracker, task)
+    method, options, evaluation = METHODS[config.method.name], config.method, config.evaluation
 
-    # The data: N problems with their teacher solutions.
+    # Synthetic data D_syn: N problems with the teacher's solutions.
     teacher = teacher_of(config.data, task)
     if isinstance(teacher, TeacherData):
         log.info("%s", teacher)
     problems = teacher.problems("train", config.data.problems, config.seed)
-    tested = task.problems(config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
+    test_problems = task.problems(evaluation.split, evaluation.problems, 0)  # type: ignore[arg-type]
     base = stages.base()
-    demonstrations = [
-        y for problem in problems for y in teach(stages, teacher, problem, config.data.traces, config.seed)
-    ]
-    graded = Graded({p.id: stages.codec.encode_prompt(p) for p in problems}, demonstrations)
+    graded = Graded(
+        prompts={problem.id: stages.codec.encode_prompt(problem) for problem in problems},
+        demonstrations=[
+            solution
+            for problem in problems
+            for solution in teach(stages, teacher, problem, config.data.traces, config.seed)
+        ],
+    )
 
-    # The policy's own responses, right and wrong, and what each step of them is worth.
+    # pi_sft: a few epochs on D_syn. Its responses, correct and incorrect, and the value of each of their steps.
     few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
     few_rows = build(few_epochs, graded, config.seed)
-    if method.uses or config.method.start == "pi_sft":
+    start = base
+    if method.uses or options.start == "pi_sft":
         pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
         graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
+        start = base if options.start == "base" else pi_sft
 
-    # What the base does before any training: the same for every method of this seed.
+    # References, shared by all methods of this seed: the base before training, and the difficulty of test problems.
     untrained: list[Response] = []
-    if config.evaluation.base:
-        untrained = stages.responses("base_evaluation", base, tested, 1, 0.0)
-
-    # How hard the test problems were before the method: the same for every method of this N and seed.
+    if evaluation.base:
+        untrained = stages.responses("base_evaluation", base, test_problems, 1, 0.0)
     initial: list[Response] = []
-    if config.evaluation.difficulty_rollouts:
-        before = stages.policy("initial_policy", base, few_epochs, few_rows)
-        initial = stages.responses("initial_responses", before, tested, config.evaluation.difficulty_rollouts, 1.0)
+    if evaluation.difficulty_rollouts:
+        initial_policy = stages.policy("initial_policy", base, few_epochs, few_rows)
+        n = evaluation.difficulty_rollouts
+        initial = stages.responses("initial_responses", initial_policy, test_problems, n, 1.0)
 
-    # The method: rows to train on, and the policy that comes of them.
-    rows = build(config.method, graded, config.seed)
-    start = base if config.method.start == "base" else pi_sft
-    policy = stages.policy("policy", start, config.method, rows)
-    store.wait = True  # what follows is this run's own: it is not set aside any more
+    # The method: its training rows, and the policy trained on them.
+    rows = build(options, graded, config.seed)
+    policy = stages.policy("policy", start, options, rows)
 
-    # Its test error.
-    responses = stages.responses("evaluation", policy, tested, 1, 0.0)
-    sampled: list[Response] = []
-    if config.evaluation.pass_at_k:
-        n = max(config.evaluation.pass_at_k)
-        sampled = stages.responses("pass_at_k", policy, tested, n, config.evaluation.temperature)
-    return Outcome(problems, tested, responses, sampled, untrained, initial, graded, rows, policy, stages)
+    # Its test error. These stages wait for other processes: the run is tracked by now, and no longer deferred.
+    responses = stages.responses("evaluation", policy, test_problems, 1, 0.0, wait=True)
+    samples: dict[float, list[Response]] = {}
+    if evaluation.samples:
+        for temperature in dict.fromkeys([evaluation.temperature, *evaluation.temperatures]):
+            stage, n = f"{SAMPLES}{temperature:g}", evaluation.samples
+            samples[temperature] = stages.responses(stage, policy, test_problems, n, temperature, wait=True)
+    elif evaluation.pass_at_k:
+        t, n = evaluation.temperature, max(evaluation.pass_at_k)
+        samples[t] = stages.responses("pass_at_k", policy, test_problems, n, t, wait=True)
+    return Outcome(problems, test_problems, responses, samples, untrained, initial, graded, rows, policy, stages)
 
 
 def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed: int) -> list[Response]:
-    """Up to `traces` distinct solutions of a problem by the teacher, the first ones of one fixed order.
+    """Up to `traces` distinct solutions of a problem by the teacher, as the responses -1, -2, ...
 
-    They depend on the problem and the seed alone. A teacher that repeats itself eight times over has no more.
+    They depend on problem and seed alone, and fewer traces are the first of more. The teacher is asked up to
+    8 * `traces` times; one that repeats itself gives fewer solutions.
     """
     solutions: dict[str, None] = {}
     for draw in range(8 * traces if traces > 1 else 1):
@@ -107,7 +118,7 @@ def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed:
         solutions.setdefault(teacher.teacher(problem, rng))
         if len(solutions) == traces:
             break
-    assert all(stages.task.grade(problem, solution) for solution in solutions), f"the teacher is wrong: {problem}"
+    assert all(stages.task.grade(problem, solution) for solution in solutions), f"the teacher is incorrect: {problem}"
     return [Response(problem.id, -1 - i, stages.codec.encode(y), True, 1) for i, y in enumerate(solutions)]
 
 
@@ -119,38 +130,48 @@ def self_generated(
     graded: Graded,
     uses: frozenset[str],
 ) -> Graded:
-    """D_syn with the parts that a method `uses` of: positives, negatives, and the step values of either."""
+    """`graded` with the parts that a method `uses`: positives, negatives, and the step values of either."""
     if not uses:
         return graded
-    data, options, by_id = config.data, config.credit, {p.id: p for p in problems}
+    data, options, problem_of = config.data, config.credit, {p.id: p for p in problems}
+
+    # M responses per problem, and V(x) from them.
     rollouts = stages.rollouts(pi_sft, problems)
     initial = credit.initial_values(rollouts)
-    negatives = selection.negatives(rollouts, data.negatives, data.max_negatives)
 
+    # Step values from Monte Carlo rollouts per prefix. A prefix of both correct and incorrect responses has the value
+    # that was estimated for the incorrect ones, from more rollouts.
     prefix_values: dict[credit.Prefix, PrefixValue] = {}
 
     def step_values(name: str, responses: list[Response], search: credit.Search) -> list[ResponseValues]:
         ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
-        seen = rollouts if options.temperature == data.temperature else []
-        for prefix, value in stages.step_values(name, pi_sft, by_id, responses, ends, search, seen).items():
-            prefix_values.setdefault(prefix, value)  # one that right and wrong responses share: from more rollouts
+        reusable = rollouts if options.temperature == data.temperature else []
+        estimates = stages.step_values(name, pi_sft, problem_of, responses, ends, search, reusable)
+        for prefix, value in estimates.items():
+            prefix_values.setdefault(prefix, value)
         return search.values(responses, ends, initial, prefix_values)
 
-    values: dict[str, list[ResponseValues]] = {}
+    # Negatives: incorrect responses, with values around their first error.
+    negatives = selection.negatives(rollouts, data.negatives, data.max_negatives)
+    negative_values: list[ResponseValues] = []
     if "negative_values" in uses or (options.as_positives and "positives" in uses):
-        values["negative_values"] = step_values("negative_values", negatives, search_of(options))
-    right = credit.completed(prefix_values.values(), data.rollouts) if options.as_positives else []
-    positives = selection.positives([*rollouts, *right], data.positives)
-    if "positive_values" in uses:  # a zero there is chance: what follows counts
-        every_step = credit.Exhaustive(options.positive_rollouts, stop_at_zero=False)
-        values["positive_values"] = step_values("positive_values", positives, every_step)
-    return Graded(
-        graded.prompts,
-        graded.demonstrations,
-        positives if "positives" in uses else [],
-        negatives if "negatives" in uses else [],
+        negative_values = step_values("negative_values", negatives, search_of(options))
+
+    # Positives: correct responses, optionally also prefixes with correct completions, with the values of all steps.
+    completions = credit.completed(prefix_values.values(), data.rollouts) if options.as_positives else []
+    positives = selection.positives([*rollouts, *completions], data.positives)
+    positive_values: list[ResponseValues] = []
+    if "positive_values" in uses:
+        every_step = credit.Exhaustive(options.positive_rollouts, stop_at_zero=False)  # a zero here is chance
+        positive_values = step_values("positive_values", positives, every_step)
+
+    return replace(
+        graded,
+        positives=positives if "positives" in uses else [],
+        negatives=negatives if "negatives" in uses else [],
+        positive_values=positive_values,
+        negative_values=negative_values if "negative_values" in uses else [],
         prefix_values=prefix_values,
-        **{name: found for name, found in values.items() if name in uses},
     )
 
 

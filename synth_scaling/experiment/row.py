@@ -7,29 +7,33 @@ from typing import Any
 
 from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_hash
-from synth_scaling.config.schema import Config
-from synth_scaling.core.metrics import counts, pass_at_k, shares, wilson_interval
+from synth_scaling.config.schema import Config, EvaluationOptions
+from synth_scaling.core.metrics import counts, error_of, pass_at_k, shares, wilson_interval
 from synth_scaling.core.stage import MEASURED, Cost
-from synth_scaling.experiment.pipeline import Outcome
-from synth_scaling.experiment.stages import sampling_versions
+from synth_scaling.experiment.keys import sampling_versions
+from synth_scaling.experiment.pipeline import SAMPLES, Outcome
 
-# Stages that make or measure, and are not part of a method's price.
+# Stages of pretraining and evaluation: not part of a method's cost.
 NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_policy", "initial_responses")
 
 
 def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
-    """Everything a figure may want of a run, flat but for what is named.
+    """The result row of a run: numbers by name, and dictionaries by the name of a stage.
 
-    Tokens and FLOPs are those of the stages between the base model and the policy, as if made for this run alone:
-    pretraining and measuring are left out. `cost_total` and `usage_total` are of every stage, each once: what the run
-    would take with an empty store. What a stage costs each of the runs that share it is known when all of them are:
-    `python -m analysis costs` tells it by `hashes`. Whoever made a stage, `seconds` and `usage` are of that making.
+    `error` is greedy; `sampled_error` is that of `samples` samples per problem at `evaluation.temperature`, and
+    `sampled_errors` are those at all temperatures.
+
+    `tokens_*` and `flops_*` sum the stages between the base model and the policy, as if computed for this run alone:
+    without pretraining and evaluation. `cost_total` and `usage_total` sum all stages, each once: the cost of the run
+    with an empty store. `seconds` and `usage` of a stage were measured when it was computed, by this run or another.
+    `python -m analysis costs` divides the cost of a stage among the runs that share it, by `hashes`.
     """
     tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
+    samples = outcome.samples.get(config.evaluation.temperature, [])
     base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
     low, high = wilson_interval(wrong, tested)
     done, task = outcome.stages.done, outcome.stages.task
-    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT]
+    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT and not name.startswith(SAMPLES)]
     distinct = list({stage.hash: stage for stage in done.values()}.values())
     problems = {p.id: p for p in outcome.problems}
     kinds = [
@@ -65,7 +69,10 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "error_kinds": shares(kinds),
         "spurious_share": spurious_share(outcome),
         "credit": credit_summary(outcome),
-        "pass_at_k": {str(k): pass_at_k(outcome.sampled, k) for k in config.evaluation.pass_at_k},
+        "samples": len(samples) // tested,
+        "sampled_error": error_of(samples) if samples else None,
+        "sampled_errors": {f"{t:g}": error_of(responses) for t, responses in outcome.samples.items()},
+        "pass_at_k": {str(k): pass_at_k(samples, k) for k in ks_of(config.evaluation)},
         "tokens_trained": sum(cost.tokens_trained for cost in spent),
         "tokens_sampled": sum(cost.tokens_sampled for cost in spent),
         "flops_training": sum(cost.flops_training for cost in spent),
@@ -85,38 +92,47 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def ks_of(evaluation: EvaluationOptions) -> list[int]:
+    """The k of pass@k: those of the configuration, or powers of two up to the number of samples."""
+    return evaluation.pass_at_k or [1 << i for i in range(evaluation.samples.bit_length())]
+
+
 def counted(cost: Cost) -> dict[str, float]:
-    """Tokens and FLOPs, which are the same however often a stage is made."""
+    """Tokens and FLOPs of a cost: the same whenever a stage is computed."""
     return {key: value for key, value in asdict(cost).items() if key not in MEASURED}
 
 
 def measured(cost: Cost) -> dict[str, float]:
-    """Device seconds and peak memory, which are not."""
+    """Device seconds and peak memory of a cost: of the machine and the moment."""
     return {key: getattr(cost, key) for key in MEASURED}
 
 
 def spurious_share(outcome: Outcome) -> float | None:
-    """Share of spurious steps in the right test responses; None if there are none or the task cannot tell."""
+    """Share of spurious steps in the correct test responses.
+
+    None without correct responses, or if the task cannot recognise spurious steps.
+    """
     task, codec, problems = outcome.stages.task, outcome.stages.codec, {p.id: p for p in outcome.problems}
-    right = [(problems[r.problem], codec.decode(r.tokens)) for r in outcome.responses if r.reward]
-    spurious = [task.spurious_steps(problem, text) for problem, text in right]
-    if not right or None in spurious:
+    correct = [(problems[r.problem], codec.decode(r.tokens)) for r in outcome.responses if r.reward]
+    spurious = [task.spurious_steps(problem, text) for problem, text in correct]
+    if not correct or None in spurious:
         return None
-    return sum(filter(None, spurious)) / sum(len(task.steps(text)) for _, text in right)
+    return sum(filter(None, spurious)) / sum(len(task.steps(text)) for _, text in correct)
 
 
 def credit_summary(outcome: Outcome) -> dict[str, Any] | None:
-    """What the step values look like around the first pits, where these fall, and the share of spurious steps.
+    """Step values around first errors, positions of first errors, and the share of spurious steps.
 
-    Profiles are lists of [offset from the first pit or step, mean Q, count], pits of [step, count], over the incorrect
-    responses used; None for a method that has no values of them.
+    Profiles are lists of [offset from the first error (or from the start), mean Q, count]; `pits`, `true_pits` and
+    `pit_errors` (estimated minus true step) are lists of [step, count] over the incorrect responses used. None for a
+    method without values of incorrect responses.
     """
     graded, task, codec = outcome.graded, outcome.stages.task, outcome.stages.codec
     if not graded.negative_values:
         return None
     problems = {p.id: p for p in outcome.trained_on}
     values = [row.values for row in graded.negative_values]
-    pits = [credit.first_pit(row) or len(row) - 1 for row in values]
+    pits = [credit.first_error(row) or len(row) - 1 for row in values]
     true = [task.true_pit(problems[r.problem], codec.decode(r.tokens)) for r in graded.negatives]
     positive = [row.values for row in graded.positive_values]
     spurious = sum(len(credit.spurious_steps(row)) for row in positive)

@@ -1,9 +1,8 @@
-"""One run from configuration to result row, in a folder of its own.
+"""One run from configuration to result row, in a folder of its own (:mod:`synth_scaling.config.run_folder`).
 
-`row.json` and `correct.parquet` are what `analysis` reads; `config.yaml` is the resolved configuration,
-`environment.json` what it was made with, `metrics.jsonl` the training curves and the result's numbers, `stages.jsonl`
-which stages it went through, `log.txt` what was said. A run that failed has `error.txt` with the traceback and
-`failure.json` with the reason. `DONE` is written last.
+The folder holds the resolved configuration, the environment, the log, training curves and a line per stage. A
+successful run adds `row.json` and `correct.parquet`, which `analysis` reads, and `DONE` as the last file. A failed run
+adds `error.txt` with the traceback and `failure.json` with the reason.
 """
 
 from __future__ import annotations
@@ -12,10 +11,8 @@ import json
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +24,11 @@ from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_folder, title
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
-from synth_scaling.core.stage import Cost, StageResult
+from synth_scaling.core.metrics import correct_counts
+from synth_scaling.core.stage import StageResult
 from synth_scaling.experiment.pipeline import Outcome, run
 from synth_scaling.experiment.row import result_row
+from synth_scaling.experiment.samples import log_samples
 from synth_scaling.experiment.store import Store
 from synth_scaling.system.environment import environment
 from synth_scaling.system.failures import Failure, reason
@@ -38,16 +37,15 @@ from synth_scaling.system.leases import Busy
 from synth_scaling.tracking.tracker import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
-log.setLevel(logging.INFO)  # a run's own log.txt holds its lines, whoever started it
 
 
 def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, Any]:
-    """Make the run's result row, or read it if it was made before. What goes wrong is recorded and raised.
+    """The result row of a run: computed, or read if the run is done. A failure is recorded in its folder, and raised.
 
-    Without `wait`, Busy is raised when a stage that other runs may need, too, is being made by another process; nothing
-    of this run's own is there then. `launch` names the launch of a sweep that a failure belongs to.
+    Without `wait`, Busy is raised if another process is computing a stage that this run needs before its evaluation;
+    the run then leaves no result and no failure. `launch` is the launch of a sweep that a failure is recorded under.
     """
-    folder = run_folder(config)
+    folder, name = run_folder(config), title(config)
     if folder.is_done:
         return json.loads(folder.row.read_text())
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -55,60 +53,82 @@ def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, A
     write_text(folder.environment, json.dumps(environment(), indent=1))
     for earlier in (folder.error, folder.failure_record):
         earlier.unlink(missing_ok=True)
-    record = logging.FileHandler(folder.log, mode="w")
-    record.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    log.addHandler(record)
-    name = title(config)
-    store = Store(Path(config.store), on_start=lambda stage: log.info("%s: making %s", name, stage), wait=wait)
+    store = Store(Path(config.store), on_start=lambda stage: log.info("%s: computing %s", name, stage), wait=wait)
     tracker: NoTracker = NoTracker()
     begin = time.perf_counter()
-    try:
-        tracker = Recorder(start_tracker(config, folder.path.name, folder.path), folder)
-        outcome = run(config, store, tracker)
-        row = result_row(config, outcome)
-        log_samples(config, outcome, tracker)
-        write_answers(outcome, folder)
-        write_text(folder.row, json.dumps(row, indent=1))
-        folder.done.touch()
-        sync(folder.path)
-        tracker.finish(row)
-        log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
-    except Busy as busy:
-        log.info("%s: set aside: %s", name, busy)
-        raise
-    except BaseException as error:
-        folder.error.write_text(traceback.format_exc())
-        stopped = not isinstance(error, Exception)  # by a signal: not the run's fault
-        found = reason(error)
-        Failure(found.kind, found.line, "" if stopped else launch).write(folder.path)
-        tracker.finish(None)
-        log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
-        raise
-    finally:
-        log.removeHandler(record)
-        record.close()
+    with log_to(folder.log):
+        try:
+            tracker = Recorder(start_tracker(config, folder.path.name, folder.path), folder)
+            outcome = run(config, store, tracker)
+            row = result_row(config, outcome)
+            log_samples(config, outcome, tracker)
+            write_answers(config, outcome, folder)
+            write_text(folder.row, json.dumps(row, indent=1))
+            folder.done.touch()
+            sync(folder.path)
+            tracker.finish(row)
+            log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
+        except Busy as busy:
+            log.info("%s: deferred: %s", name, busy)
+            raise
+        except BaseException as error:
+            folder.error.write_text(traceback.format_exc())
+            stopped = not isinstance(error, Exception)  # by a signal: the run may be tried again in the same launch
+            cause = reason(error)
+            Failure(cause.kind, cause.line, "" if stopped else launch).write(folder.path)
+            tracker.finish(None)
+            log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
+            raise
     return row
 
 
-def write_answers(outcome: Outcome, folder: RunFolder) -> None:
-    """`correct.parquet`: one row a test problem, with its initial pass rate where that was sampled."""
-    correct: dict[str, list[Any]] = {
+@contextmanager
+def log_to(file: Path) -> Iterator[None]:
+    """Write the project's log to `file` as well, from level INFO on, whatever level the caller has set."""
+    handler = logging.FileHandler(file, mode="w")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    level = log.level
+    log.setLevel(min(log.getEffectiveLevel(), logging.INFO))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        handler.close()
+
+
+def write_answers(config: Config, outcome: Outcome, folder: RunFolder) -> None:
+    """Write `correct.parquet`, one row per test problem: whether the greedy response is correct.
+
+    Where they were sampled: `samples_correct` of `samples` responses at `evaluation.temperature`, and `pass_rate`, the
+    share of correct responses of pi_sft.
+    """
+    answers: dict[str, list[Any]] = {
         "problem": [r.problem for r in outcome.responses],
         "correct": [bool(r.reward) for r in outcome.responses],
     }
     if outcome.initial:
         rates = credit.initial_values(outcome.initial)
-        correct["pass_rate"] = [rates[problem] for problem in correct["problem"]]
-    # Plain: the file is small, and is read twice as fast by who reads thousands of them.
-    pq.write_table(pa.table(correct), folder.correct, use_dictionary=False, compression="none")
+        answers["pass_rate"] = [rates[problem] for problem in answers["problem"]]
+    if samples := outcome.samples.get(config.evaluation.temperature):
+        per_problem = correct_counts(samples)
+        answers["samples_correct"] = [per_problem[problem][0] for problem in answers["problem"]]
+        answers["samples"] = [per_problem[problem][1] for problem in answers["problem"]]
+    # Plain encoding: the file is small, and readers of thousands of them take half the time.
+    pq.write_table(pa.table(answers), folder.correct, use_dictionary=False, compression="none")
 
 
 def _summary(row: dict[str, Any], seconds: float) -> str:
-    return f"test error {100 * row['error']:.1f} % ({row['wrong']} of {row['tested']}), {seconds:.0f} s"
+    split = row["config"]["evaluation"]["split"]
+    text = f"{split} error {100 * row['error']:.1f} % ({row['wrong']} of {row['tested']})"
+    if row["sampled_error"] is not None:
+        text += f", sampled {100 * row['sampled_error']:.1f} %"
+    return f"{text}, {seconds:.0f} s"
 
 
 class Recorder(NoTracker):
-    """Writes the run's `metrics.jsonl` and `stages.jsonl`, and hands on what it hears."""
+    """Writes `metrics.jsonl` and `stages.jsonl` of a run, and passes every event on to its tracker."""
 
     def __init__(self, tracker: NoTracker, folder: RunFolder) -> None:
         self.tracker, self.folder = tracker, folder
@@ -140,28 +160,3 @@ class Recorder(NoTracker):
             numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
             append_line(self.folder.metrics, json.dumps({"stage": "result", **numbers}))
         self.tracker.finish(row)
-
-
-def log_samples(config: Config, outcome: Outcome, tracker: NoTracker) -> None:
-    """Tables of pi_sft's responses with their steps, values and pits, of the policy's test responses, of the stages."""
-    stages, graded, most = outcome.stages, outcome.graded, config.tracking.sampled_rows
-    rows = []
-    for responses, values in (
-        (graded.negatives, graded.negative_values),
-        (graded.positives, graded.positive_values),
-    ):
-        for i, response in enumerate(responses[:most]):
-            ends = values[i].ends if values else stages.codec.step_ends(stages.task, response.tokens)
-            steps = [stages.codec.decode(response.tokens[a:b]).strip() for a, b in pairwise((0, *ends))]
-            q = [f"{v:.2f}" for v in values[i].values] if values else []
-            pit = credit.first_pit(values[i].values) if values and not response.reward else None
-            if pit is not None:
-                steps[pit - 1] = f">>{steps[pit - 1]}<<"
-            rows.append([response.problem, response.reward, pit, " | ".join(steps), " ".join(q)])
-    if rows:
-        tracker.table("own_responses", ["problem", "reward", "first pit", "steps", "values Q_0..Q_L"], rows)
-    problems = {p.id: p for p in outcome.problems}
-    test = [[problems[r.problem].prompt, stages.codec.decode(r.tokens), r.reward] for r in outcome.responses[:most]]
-    tracker.table("test_responses", ["prompt", "response", "reward"], test)
-    spent = [[name, s.hash, s.made_here, s.seconds, *asdict(s.cost).values()] for name, s in stages.done.items()]
-    tracker.table("stages", ["stage", "hash", "made by this run", "seconds", *asdict(Cost())], spent)

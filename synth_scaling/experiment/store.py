@@ -1,10 +1,10 @@
-"""Stage results by content hash: what determines a result names it, and a stored result is never made twice.
+"""Stage results by content hash: a result is stored under the hash of what determines it, and computed only once.
 
-A stage folder is made under a temporary name beside its final place, put on disk and renamed when complete, so a
-process may die at any moment without harm. Several processes may share a store: the first to want a stage makes it
-under a lease, the others wait for it or are told that it is `Busy`. What is read is compared with its manifest (sizes,
-SHA-256); a damaged result is moved aside, reported and made again. Results that come with the package (`SHIPPED`, read
-only) are found like stored ones. `python -m synth_scaling.store ls|verify|gc|du` looks after a store.
+A stage is computed in a temporary folder beside its final place, flushed to disk and renamed when complete, so a
+process may die at any moment without harm. Several processes may share a store: the first that needs a stage computes
+it under a lease; the others wait, or get `Busy`. Every result that is read is compared with its manifest (sizes,
+SHA-256); a damaged one is moved to `damaged/`, reported and computed again. Results that come with the package
+(`SHIPPED`, read only) are used like stored ones. `python -m synth_scaling.store ls|verify|gc|du` maintains a store.
 """
 
 from __future__ import annotations
@@ -34,10 +34,11 @@ SHIPPED = Path(__file__).parents[1] / "shipped"
 
 
 class Store:
-    """A folder of stage results; `shipped` is looked through first.
+    """A folder of stage results. Those in `shipped` take precedence.
 
-    `on_start` hears of every stage that is made. Without `wait`, a stage that another process is making is `Busy`.
-    `root/made.jsonl` has a line for every stage that was completed: when, where, and what it took.
+    `on_start` is called with the name of each stage before it is computed. `wait`: whether :meth:`stage` waits for a
+    stage that another process is computing. `root/made.jsonl` gets one line per stage that was computed: when, where,
+    seconds and FLOPs.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class Store:
         name: str,
         key: Mapping[str, Any],
         make: Callable[[Path], tuple[Cost, Mapping[str, Any]]],
+        wait: bool | None = None,
     ) -> StageResult:
         """The result of the stage `name` that `key` determines; `make` fills an empty folder if it is not stored.
 
-        `make` returns what it cost and small facts to keep; whatever it raises is raised here, and no result is stored.
-        The sub-folder `resume` of what it is given outlives a `make` that did not finish; it is no part of the result.
-        Raises Busy if another process is making it and `wait` is off.
+        `make` returns the cost and small facts to store with the result; an exception of it is raised here, and nothing
+        is stored. The sub-folder `resume` of its folder outlives a `make` that did not finish, for the next one; it is
+        not part of the result. `wait` overrides the store's: without it, Busy is raised if another process is computing
+        the stage.
         """
         digest = content_hash({"stage": name, **key})
         shipped = self.shipped / name / digest
@@ -68,14 +71,14 @@ class Store:
         folder = self.root / name / digest
         if is_complete(folder) and not damage(folder):
             return _read(name, digest, folder, made_here=False)
-        with lease(folder.with_suffix(".lock"), self.wait) as held:
-            if is_complete(folder):  # made while we waited, or damaged
+        with lease(folder.with_suffix(".lock"), self.wait if wait is None else wait) as held:
+            if is_complete(folder):  # computed while this process waited, or damaged
                 if not (why := damage(folder)):
                     return _read(name, digest, folder, made_here=False)
-                log.warning("store: %s: moved to %s, and made again", why, self._set_aside(folder))
+                log.warning("store: %s: moved to %s, and computed again", why, self._move_damaged(folder))
             self.on_start(name)
             partial = self._partial(folder)
-            self._make(name, partial, key, make)
+            self._compute(name, partial, key, make)
             if held.compromise is not None:
                 raise RuntimeError(f"store: the lease on {folder} was lost ({held.compromise.reason}); start again")
             if folder.exists():  # without its stage.json: not a result
@@ -83,26 +86,26 @@ class Store:
             partial.rename(folder)
             sync(folder.parent)
             result = _read(name, digest, folder, made_here=True)
-            self._note(result)
+            self._record(result)
         return result
 
     def _partial(self, folder: Path) -> Path:
-        """An empty folder beside the final one, with what a dead maker left to go on from."""
+        """An empty folder beside the final one, with the `resume` folder that a dead process left."""
         partial = folder.with_name(f"{folder.name}.partial-{secrets.token_hex(4)}")
         partial.mkdir()
-        for left in sorted(folder.parent.glob(f"{folder.name}.partial*")):
-            if left != partial:  # under a name of ours, so that a maker that was slow and not dead cannot finish it
-                if (left / "resume").is_dir() and not (partial / "resume").exists():
-                    (left / "resume").rename(partial / "resume")
-                shutil.rmtree(left, ignore_errors=True)
+        for earlier in sorted(folder.parent.glob(f"{folder.name}.partial*")):
+            if earlier != partial:  # a process that is slow rather than dead can no longer complete its own folder
+                if (earlier / "resume").is_dir() and not (partial / "resume").exists():
+                    (earlier / "resume").rename(partial / "resume")
+                shutil.rmtree(earlier, ignore_errors=True)
         return partial
 
-    def _make(self, name: str, partial: Path, key: Mapping[str, Any], make: Callable) -> None:
+    def _compute(self, name: str, partial: Path, key: Mapping[str, Any], make: Callable) -> None:
         begin = time.perf_counter()
         try:
             cost, facts = make(partial)
         except BaseException:
-            if not (partial / "resume").is_dir():  # nothing to go on from
+            if not (partial / "resume").is_dir():  # nothing to resume from
                 shutil.rmtree(partial, ignore_errors=True)
             raise
         seconds = time.perf_counter() - begin
@@ -115,19 +118,20 @@ class Store:
             "seconds": seconds,
             "facts": facts,
             "sizes": {str(p.relative_to(partial)): p.stat().st_size for p in files},
-            "sha256": {str(p.relative_to(partial)): _digest_on_disk(p) for p in files},
+            "sha256": {str(p.relative_to(partial)): _flushed_digest(p) for p in files},
         }
         write_text(partial / "stage.json", json.dumps(record, indent=1))
         for inner in {p.parent for p in files} | {partial}:
             sync(inner)
 
-    def _set_aside(self, folder: Path) -> Path:
-        aside = self.root / "damaged" / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
-        aside.parent.mkdir(exist_ok=True)
-        folder.rename(aside)
-        return aside
+    def _move_damaged(self, folder: Path) -> Path:
+        target = self.root / "damaged" / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
+        target.parent.mkdir(exist_ok=True)
+        folder.rename(target)
+        return target
 
-    def _note(self, result: StageResult) -> None:
+    def _record(self, result: StageResult) -> None:
+        """Append the stage to `made.jsonl`."""
         line = {
             "stage": result.name,
             "hash": result.hash,
@@ -141,9 +145,9 @@ class Store:
 
 
 def tidy(root: Path) -> None:
-    """Remove what dead processes left of stages that are complete: half-made folders beside them, and markers."""
+    """Remove the leases of dead processes, and their partial folders of stages that are complete by now."""
     for marker in root.glob("*/*.lock"):
-        is_held(marker)  # a dead owner's is removed
+        is_held(marker)  # removes the lease of a dead owner
     for partial in root.glob("*/*.partial-*"):
         folder = partial.with_name(partial.name.partition(".")[0])
         if is_complete(folder) and not is_held(folder.with_suffix(".lock")):
@@ -151,13 +155,14 @@ def tidy(root: Path) -> None:
 
 
 def is_complete(folder: Path) -> bool:
+    """Whether the stage in `folder` is complete: its manifest is written last."""
     return (folder / "stage.json").exists()
 
 
 def damage(folder: Path) -> str | None:
-    """What of the complete stage in `folder` is not as its manifest says, in words; None: nothing.
+    """How the complete stage in `folder` differs from its manifest, in words; None if it does not.
 
-    Contents are read once a process, sizes each time. A stage stored before there were digests has sizes alone.
+    Contents are read once per process, sizes each time. Stages stored by early versions have sizes alone.
     """
     try:
         record = json.loads((folder / "stage.json").read_text())
@@ -184,8 +189,8 @@ def _digest_of(path: Path, size: int, changed: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest_on_disk(path: Path) -> str:
-    """SHA-256 of a file that is written through to the disk."""
+def _flushed_digest(path: Path) -> str:
+    """SHA-256 of a file, which is flushed to disk."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())

@@ -140,7 +140,11 @@ class _Run:
         tested = e.problems or self.lengths.tested[e.split]
         common = {"split": e.split, "tested": tested, "engine": key_of(c.engine), "seed": c.seed}
         add("evaluation", {"policy": policy, **common}, self._sampled(tested, 1))
-        if e.pass_at_k:
+        if e.samples:
+            for t in dict.fromkeys([e.temperature, *e.temperatures]):
+                key = {"policy": policy, "n": e.samples, "temperature": t, **common}
+                add(f"samples_{t:g}", key, self._sampled(tested, e.samples))
+        elif e.pass_at_k:
             n = max(e.pass_at_k)
             add(
                 "pass_at_k",

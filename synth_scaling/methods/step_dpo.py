@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import PreferenceRow
-from synth_scaling.credit import first_pit
+from synth_scaling.credit import first_error
 from synth_scaling.methods.method import Graded, Method, PreferenceOptions
 
 
@@ -39,7 +39,7 @@ def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) 
         own_positives.setdefault(response.problem, []).append(response.tokens)
     rows = []
     for response, values in zip(graded.negatives, graded.negative_values, strict=True):
-        pit = first_pit(values.values, options.pit)  # type: ignore[arg-type]
+        pit = first_error(values.values, options.pit)  # type: ignore[arg-type]
         if pit is None:
             continue
         begin = values.ends[pit - 2] if pit > 1 else 0

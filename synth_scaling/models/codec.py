@@ -1,4 +1,4 @@
-"""Between text and token ids, and where a response's steps end in tokens."""
+"""Conversion between text and token ids, and the ends of a response's steps in tokens."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from synth_scaling.tasks.task import Task
 
 
 class Codec:
-    """A checkpoint's tokenizer as the stages use it: in a response no special token is ever added or hidden.
+    """A checkpoint's tokenizer, which neither adds special tokens to a response nor hides them.
 
-    `prompts` says how a question is put to a pretrained model; without it a problem's prompt is encoded as it is.
+    `prompts` is the prompt format of a pretrained model; without it a problem's prompt is encoded unchanged.
+    `longest_prompt`: the maximum number of tokens of a prompt; None: unlimited.
     """
 
     def __init__(
@@ -29,11 +30,11 @@ class Codec:
         self._prompts: dict[str, tuple[int, ...]] = {}
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """Raises ValueError if the ids do not decode back to `text`."""
+        """Token ids of `text`. Raises ValueError if they do not decode back to it."""
         return encode(self.tokenizer, text)
 
     def encode_all(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """:meth:`encode` of many texts, several times as fast."""
+        """:meth:`encode` of many texts, in a fraction of the time."""
         backend = self.tokenizer.backend_tokenizer
         backend.encode_special_tokens = True
         try:
@@ -46,7 +47,7 @@ class Codec:
         return [tuple(tokens) for tokens in ids]
 
     def encode_prompt(self, problem: Problem) -> tuple[int, ...]:
-        """What the engine is prompted with and the trainers mask. Raises ValueError naming a problem it cannot take."""
+        """Token ids of a problem's prompt, cached. Raises ValueError naming the problem if it cannot be encoded."""
         if problem.prompt not in self._prompts:
             try:
                 ids = (
@@ -66,10 +67,11 @@ class Codec:
         return ids
 
     def decode(self, tokens: Sequence[int]) -> str:
+        """The text of `tokens`, special tokens included."""
         return decode(self.tokenizer, tokens)
 
     def step_ends(self, task: Task, tokens: Sequence[int]) -> tuple[int, ...]:
-        """Token count after each step of a response; the last one is all its tokens."""
+        """Token counts after each step of a response; the last is the number of its tokens."""
         text = self.decode(tokens)
         for token in tokens:
             if token not in self._pieces:
@@ -80,10 +82,10 @@ class Codec:
         return self.step_ends_by_prefixes(task.steps(text), tokens, text)
 
     def step_ends_by_prefixes(self, steps: Sequence[str], tokens: Sequence[int], text: str) -> tuple[int, ...]:
-        """:func:`step_ends` for tokens whose texts do not join to the whole: parts of a character, stripped spaces.
+        """:func:`step_ends` for tokens whose texts do not join to `text`: parts of a character, stripped spaces.
 
-        A token starts where what is decoded before it leaves off agreeing with `text`. A prefix that ends within a
-        character may agree with less than a shorter one; a character has at most four tokens.
+        A token starts at the end of the longest common prefix of `text` and the decoded tokens before it. If these end
+        within a character, their common prefix may be shorter than that of fewer tokens; a character has at most four.
         """
         if "".join(steps) != text:
             raise ValueError("the steps do not join to the response")
@@ -104,9 +106,9 @@ class Codec:
 
 
 def step_ends(steps: Sequence[str], pieces: Sequence[str]) -> tuple[int, ...]:
-    """Token count after each of `steps`, both cut from the same text. A token belongs to the step it starts in.
+    """Token counts after each of `steps`; `pieces` are the tokens' texts. A token belongs to the step it starts in.
 
-    Steps in which no token starts are merged into the one before. Raises ValueError if the texts differ.
+    A step in which no token starts is merged into the previous one. Raises ValueError if the texts differ.
     """
     if "".join(steps) != "".join(pieces):
         raise ValueError("the steps do not join to the response")

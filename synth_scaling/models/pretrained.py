@@ -1,7 +1,7 @@
-"""A pretrained model where it lies: a folder or a snapshot in the Hugging Face cache, used in place, never copied.
+"""Pretrained models in a local folder or the Hugging Face cache, used in place.
 
-Nothing is downloaded: a hub id that is not in the cache is refused with the command that fetches it. What later
-stages are named by is the content of the files that determine a result, not where they lie.
+Nothing is downloaded: a hub id that is not in the cache is refused, with the command that fetches it. The hashes of
+later stages contain a digest of the model's files, not their location.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from safetensors import safe_open
 from synth_scaling.core.validation import ConfigError
 
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.json")
-# The files that determine what a checkpoint computes and how text becomes its tokens.
+# Files that determine the computation and the tokenization of a checkpoint.
 _CONTENT = (
     "*.safetensors",
     "config.json",
@@ -31,7 +31,7 @@ _CONTENT = (
     "added_tokens.json",
     "chat_template*",
 )
-_GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # a tag of transformers' own
+_GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")  # a tag that transformers adds to Jinja
 
 
 def resolve(path: str, revision: str | None = None) -> Path:
@@ -96,28 +96,28 @@ def _has_template(folder: Path) -> bool:
 
 
 def context_of(folder: Path) -> int:
-    """The longest text that the model in `folder` takes, in tokens. Raises ConfigError if its config does not say."""
+    """The context of the model in `folder`, in tokens. Raises ConfigError if its config does not state it."""
     config = _load(folder / "config.json")
-    found = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
-    if not isinstance(found, int):
-        raise ConfigError(f"model.path={folder}: its config.json does not say max_position_embeddings")
-    return found
+    context = config.get("max_position_embeddings") or config.get("text_config", {}).get("max_position_embeddings")
+    if not isinstance(context, int):
+        raise ConfigError(f"model.path={folder}: its config.json does not state max_position_embeddings")
+    return context
 
 
 def end_tokens(folder: Path) -> list[int]:
-    """Ids that end a text of the model in `folder`, ascending: its configuration's, generation's, and tokenizer's."""
-    found: set[int] = set()
+    """End token ids of the model in `folder`, ascending: those of model, generation and tokenizer configuration."""
+    ids: set[int] = set()
     config = _load(folder / "config.json")
     for value in (
         config.get("eos_token_id"),
         config.get("text_config", {}).get("eos_token_id"),
         _read(folder / "generation_config.json", "eos_token_id"),
     ):
-        found |= set(value if isinstance(value, list) else [] if value is None else [value])
+        ids |= set(value if isinstance(value, list) else [] if value is None else [value])
     name = _read(folder / "tokenizer_config.json", "eos_token")
     name = name["content"] if isinstance(name, dict) else name
     tokens = _read(folder / "tokenizer.json", "added_tokens") or []
-    return sorted(found | {token["id"] for token in tokens if token["content"] == name})
+    return sorted(ids | {token["id"] for token in tokens if token["content"] == name})
 
 
 def tensor_names(folder: Path) -> set[str]:
@@ -130,14 +130,14 @@ def tensor_names(folder: Path) -> set[str]:
 
 
 def content_digest(folder: Path) -> str:
-    """16 hex digits over the names and contents of the files that determine what the checkpoint computes."""
+    """16 hex digits of a SHA-256 over names and contents of the files that determine the checkpoint's computation."""
     files = sorted({file for pattern in _CONTENT for file in folder.glob(pattern) if file.is_file()})
     lines = [f"{file.name} {_file_digest(file)}" for file in files]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _file_digest(file: Path) -> str:
-    # A file of the hub's cache is a link to a blob; a large one's blob is named by the SHA-256 of its content.
+    # A file of the hub's cache links to a blob; the name of a large blob is its SHA-256.
     if re.fullmatch("[0-9a-f]{64}", file.resolve().name):
         return file.resolve().name
     stat = file.stat()

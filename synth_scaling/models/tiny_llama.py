@@ -1,6 +1,6 @@
-"""From-scratch models: a small Llama and its own word-level tokenizer, saved as a Hugging Face folder.
+"""From-scratch models: a small Llama with a word-level tokenizer, saved as a Hugging Face folder.
 
-The folder loads like any other model in vLLM, transformers and TRL.
+vLLM, transformers and TRL load the folder like any other model.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ PAD, EOS = "<pad>", "</s>"
 
 
 def word_tokenizer(vocabulary: Sequence[str], token_pattern: str) -> PreTrainedTokenizerFast:
-    """One id a vocabulary entry; `token_pattern` cuts text, joining the pieces gives the text back.
+    """A tokenizer with one id per vocabulary entry, on the matches of the regular expression `token_pattern`.
 
-    Raises KeyError-like ``ValueError`` when used on text outside the vocabulary (see :func:`encode`).
+    The matches must join to the text. :func:`encode` raises ValueError for text outside the vocabulary.
     """
     ids = {token: i for i, token in enumerate([PAD, EOS, *vocabulary])}
     inner = Tokenizer(models.WordLevel(ids))
@@ -24,7 +24,7 @@ def word_tokenizer(vocabulary: Sequence[str], token_pattern: str) -> PreTrainedT
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    """Token ids of `text`, no special tokens: one that it spells out is read as characters.
+    """Token ids of `text`, without special tokens: one that it contains is encoded as characters.
 
     Raises ValueError if they do not decode back to it.
     """
@@ -39,16 +39,16 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
 
 
 def decode(tokenizer: PreTrainedTokenizerBase, tokens: Sequence[int]) -> str:
-    """The text of `tokens` as it is: special tokens are shown, no space is cleaned up."""
+    """The text of `tokens`, with special tokens, and without clean-up of spaces."""
     text = tokenizer.decode(list(tokens), skip_special_tokens=False, clean_up_tokenization_spaces=False)
     assert isinstance(text, str)
     return text
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer of a checkpoint; it never cuts or pads, whatever was saved with it.
+    """The tokenizer of a checkpoint, with truncation and padding switched off.
 
-    Without a padding token the end token pads: what stands there is never trained on, nor seen by what is.
+    Without a padding token the end token pads: padding is neither trained on nor attended to.
     """
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     tokenizer.backend_tokenizer.no_truncation()

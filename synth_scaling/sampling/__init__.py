@@ -1,4 +1,4 @@
-"""Sampling: prompts of token ids in, completions of token ids out. Nothing above this package knows of vLLM."""
+"""Sampling: prompts of token ids in, completions of token ids out. No other package depends on vLLM."""
 
 from synth_scaling.sampling.engine import Completion, Engine
 from synth_scaling.sampling.factory import close_engines, engine_for

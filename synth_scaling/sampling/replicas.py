@@ -1,9 +1,9 @@
-"""Engines in processes of their own, one a device (or `tensor_parallel_size` of them), that share a call's prompts.
+"""Engines in separate processes, one per device (or per `tensor_parallel_size` devices), that share a call's prompts.
 
-A call is cut into shards of `engine.shard` prompts, each sampled with a seed of its own: rows depend on the shards
-and not on how many engines there are. Ending a process gives a GPU's memory back for certain, so that training can
-have all of it (`engine.by_turns`); vLLM's sleep mode keeps its CUDA context, and is there on GPUs alone. A process that
-died fails the call that it worked for; the next call starts new ones. They end when this process is gone.
+A call is divided into shards of `engine.shard` prompts, each with its own seed, so that the rows do not depend on the
+number of engines. Ending the processes frees all GPU memory for a training (`engine.by_turns`); vLLM's sleep mode would
+keep its CUDA context, and exists on GPUs only. If a process dies, its call fails, and the next call starts new ones.
+The processes end with this one.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Replicas:
-    """Like one engine to its user."""
+    """Several engines behind the interface of one."""
 
     def __init__(self, options: EngineOptions) -> None:
-        self.options = options
+        self.options, self.numbered = options, options.seeds == "request"
         self._pools: list[ProcessPoolExecutor] = []
         self._loaded: tuple[Path, int | None] | None = None
 
@@ -51,25 +51,25 @@ class Replicas:
         seed: int,
         first: Sequence[int] | None = None,
     ) -> list[list[Completion]]:
-        """As of one engine. Raises ChildFailed if an engine's process ended, out of memory for instance."""
+        """As :meth:`Engine.sample`. Raises ChildFailed if an engine's process ended, out of memory for instance."""
         assert self._loaded is not None, "load a checkpoint first"
         checkpoint, context = self._loaded
         size, first = self.options.shard or max(1, len(prompts)), first or [0] * len(prompts)
         starts = range(0, len(prompts), size)
-        found: dict[int, list[list[Completion]]] = {}
+        sampled: dict[int, list[list[Completion]]] = {}
         shards: SimpleQueue[int | None] = SimpleQueue()
-        for start in [*starts, *[None] * self.options.replicas]:  # who gets a None is done
+        for start in [*starts, *[None] * self.options.replicas]:  # None ends a thread
             shards.put(start)
 
         def keep_busy(pool: ProcessPoolExecutor) -> None:
             while (start := shards.get()) is not None:
                 signals.check()
                 part = slice(start, start + size)
-                one_seed = self.options.shard is None or self.options.seeds == "request"
-                own = seed if one_seed else shard_seed(seed, start // size)
-                asked = (prompts[part], n, temperature, max_tokens[part], own, first[part])
+                one_seed = self.options.shard is None or self.numbered
+                part_seed = seed if one_seed else shard_seed(seed, start // size)
+                asked = (prompts[part], n, temperature, max_tokens[part], part_seed, first[part])
                 done = pool.submit(_sample, checkpoint, context, *asked)
-                found[start] = done.result()
+                sampled[start] = done.result()
 
         if not self._pools:
             self._pools = [_started(self.options, i) for i in range(self.options.replicas)]
@@ -80,16 +80,16 @@ class Replicas:
                     for thread in as_completed(working):
                         thread.result()
                 except BaseException:
-                    self._kill()  # the other engines need not finish what nobody waits for
+                    self._kill()  # the call has failed: nobody needs the other shards
                     raise
         except BrokenProcessPool:
             signals.check()
             line = "a process of the engine ended by itself: is there enough memory?"
             raise ChildFailed(Reason("engine_died", line), "the next call starts a new one") from None
-        return [completions for start in starts for completions in found[start]]
+        return [completions for start in starts for completions in sampled[start]]
 
     def prefix_cache(self) -> None:
-        """Not known: the engines are in other processes."""
+        """None: the engines are in other processes."""
 
     def close(self) -> None:
         for pool in self._pools:
@@ -104,19 +104,19 @@ class Replicas:
 
 
 def shard_seed(seed: int, shard: int) -> int:
-    """The seed of a shard: unlike shards, unrelated seeds."""
+    """The seed of a shard; seeds of different shards are unrelated."""
     return int(np.random.SeedSequence([seed, shard]).generate_state(1)[0]) >> 1
 
 
 def _started(options: EngineOptions, index: int) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")  # a fork would inherit this process's CUDA
+    context = multiprocessing.get_context("spawn")  # a fork would inherit the CUDA context
     return ProcessPoolExecutor(1, context, initializer=_begin, initargs=(options, devices_of(options, index)))
 
 
 def devices_of(options: EngineOptions, index: int, visible: str | None = os.environ.get(VISIBLE)) -> str:
     """`CUDA_VISIBLE_DEVICES` of replica `index`: the next `tensor_parallel_size` of those that are `visible`.
 
-    Raises ValueError if there are too few. None are named, and none counted, where the variable is not set.
+    If the variable is not set, devices are numbered from 0 and not counted. Raises ValueError if too few are visible.
     """
     each = options.tensor_parallel_size
     known = visible.split(",") if visible else [str(i) for i in range(each * options.replicas)]
@@ -135,8 +135,8 @@ _engine: Any = None
 
 def _begin(options: EngineOptions, devices: str) -> None:
     global _engine
-    os.environ[VISIBLE] = devices  # before torch looks
-    for number in signals.SIGNALS:  # who is told to stop is the parent, which ends this process
+    os.environ[VISIBLE] = devices  # before torch reads it
+    for number in signals.SIGNALS:  # the parent handles termination signals, and ends this process
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.disable(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Which of a problem's own responses are used: distinct ones, the most diverse first, up to a number a problem."""
+"""Selection of self-generated responses: distinct ones, the most diverse first, up to a number per problem."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from synth_scaling.core.records import Response
 
 
 def positives(rollouts: Sequence[Response], k: int) -> list[Response]:
-    """Up to `k` distinct correct responses a problem, most diverse first (RFT, arXiv 2308.01825)."""
+    """Up to `k` distinct correct responses per problem, most diverse first (RFT, arXiv 2308.01825)."""
     return _distinct(rollouts, reward=1, limit=k)
 
 
 def negatives(rollouts: Sequence[Response], j: int, most: int | None = None) -> list[Response]:
-    """Up to `j` distinct incorrect responses a problem, most diverse first, and at most `most` in all.
+    """Up to `j` distinct incorrect responses per problem, most diverse first, and at most `most` in all.
 
-    Where `most` binds, every problem gives its first before any gives its second.
+    If `most` binds, the first responses of all problems precede any second one.
     """
     chosen = _distinct(rollouts, reward=0, limit=j)
     if most is None or len(chosen) <= most:
@@ -28,8 +28,8 @@ def negatives(rollouts: Sequence[Response], j: int, most: int | None = None) -> 
     for i, response in enumerate(chosen):
         seen[response.problem] += 1
         rank[i] = seen[response.problem]
-    kept = np.sort(np.argsort(rank, kind="stable")[:most])
-    return [chosen[i] for i in kept]
+    selected = np.sort(np.argsort(rank, kind="stable")[:most])
+    return [chosen[i] for i in selected]
 
 
 def _distinct(rollouts: Sequence[Response], reward: int, limit: int) -> list[Response]:
@@ -37,11 +37,11 @@ def _distinct(rollouts: Sequence[Response], reward: int, limit: int) -> list[Res
     for response in rollouts:
         if response.reward == reward:
             by_problem.setdefault(response.problem, {}).setdefault((response.tokens, response.finished), response)
-    return [r for found in by_problem.values() for r in most_diverse(list(found.values()), limit)]
+    return [r for distinct in by_problem.values() for r in most_diverse(list(distinct.values()), limit)]
 
 
 def most_diverse(responses: Sequence[Response], limit: int) -> list[Response]:
-    """Greedy farthest-first order by token edit distance, from the first response on; ties go to the earlier one."""
+    """Greedy farthest-first order by token edit distance, from the first response; ties go to the earlier one."""
     chosen: list[Response] = []
     left = list(responses)
     nearest = [np.inf] * len(left)  # distance to the nearest chosen one

@@ -1,9 +1,8 @@
 """The vLLM engine, the same code on CPU and GPU.
 
-It runs inside this process, so that weights are swapped in place between the policies of a run and the runs of
-a sweep. Sampled rows are reproducible because every call seeds the engine's own generator and sends its requests in a
-fixed order (`engine.seeds=call`), or every completion has a seed of its own (`request`): then what is drawn does not
-depend on what is sampled beside it, up to ties that the rounding of another batch decides otherwise.
+It runs inside this process, so that weights are swapped in place between policies. Sampled rows are reproducible: with
+`engine.seeds=call` every call seeds the engine's generator and sends its requests in a fixed order. With `request`
+every completion has its seed, and is independent of the rest of the batch up to near-ties that rounding decides.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ from synth_scaling.system import signals
 
 log = logging.getLogger(__name__)
 
-# What a checkpoint's config.json may say differently and still be the same model with other weights.
+# Keys of config.json that may differ between checkpoints of one architecture.
 _NOT_ARCHITECTURE = {"transformers_version", "dtype", "torch_dtype", "use_cache", "_name_or_path", "pad_token_id"}
 
 
 class VLLMEngine:
     def __init__(self, options: EngineOptions) -> None:
-        self.options = options
+        self.options, self.numbered = options, options.seeds == "request"
         self._llm: Any = None
         self._architecture: dict[str, Any] | None = None
         self._checkpoint: Path | None = None
@@ -44,9 +43,9 @@ class VLLMEngine:
         self._prompt_tokens = self._cached_tokens = 0
 
     def load(self, checkpoint: Path, context: int | None = None) -> None:
-        """Swap to `checkpoint`'s weights; the engine starts anew only for another architecture or `context`.
+        """Load `checkpoint`'s weights in place; only another architecture or `context` restarts the engine.
 
-        Raises ValueError if the checkpoint lacks tensors of the one before it: vLLM would keep the old ones silently.
+        Raises ValueError if the checkpoint lacks tensors of the previous one: vLLM would keep the old ones silently.
         """
         checkpoint, context = checkpoint.resolve(), self.options.max_model_len or context
         if checkpoint == self._checkpoint and context == self._context:
@@ -57,12 +56,12 @@ class VLLMEngine:
         if not ends:
             raise ValueError(f"{checkpoint}: neither its configuration nor its tokenizer names an end token")
         restart = architecture != self._architecture or context != self._context
-        # Computed ones, and a tied output layer, may be in a file or not.
+        # Computed tensors and a tied output layer may be missing from a file.
         optional = (".rotary_emb.inv_freq", *(["lm_head.weight"] if config.get("tie_word_embeddings") else []))
         missing = sorted(name for name in self._tensors - tensors if not name.endswith(optional))
         if not restart and missing:
             raise ValueError(f"{checkpoint} lacks {len(missing)} tensors of the model in the engine: {missing[0]}, ...")
-        self._checkpoint = None  # until all of it is loaded
+        self._checkpoint = None  # until loading succeeds
         if restart:
             self._start(checkpoint, context)
         else:
@@ -72,7 +71,7 @@ class VLLMEngine:
 
     def _start(self, checkpoint: Path, context: int | None) -> None:
         self.close()
-        # In this process: swapping weights in place needs no second copy of them, and torch's generator is ours.
+        # In this process: weights are swapped without a second copy, and torch's generator can be seeded here.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         os.environ["VLLM_CPU_KVCACHE_SPACE"] = str(self.options.memory_gib)
         os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
@@ -87,8 +86,8 @@ class VLLMEngine:
             more: dict[str, Any] = {}
             if self.options.block_size is not None:
                 more["block_size"] = self.options.block_size
-            if self.options.seeds == "request" and current_platform.is_cpu():
-                # A prompt cut in two costs its generator a draw, which vLLM takes back on GPUs and cannot on CPU.
+            if self.numbered and current_platform.is_cpu():
+                # A chunked prompt advances its generator once; vLLM rewinds it on GPUs, and cannot on CPU.
                 more["enable_chunked_prefill"], tokens = False, max(tokens, context or 0)
             self._llm = vllm.LLM(
                 str(checkpoint),
@@ -101,7 +100,7 @@ class VLLMEngine:
                 gpu_memory_utilization=self.options.gpu_memory_share,
                 tensor_parallel_size=self.options.tensor_parallel_size,
                 max_model_len=context,
-                enable_prefix_caching=True,  # within a call: prefixes share their prompt, and one another
+                enable_prefix_caching=True,  # within a call: prefixes share their prompt and steps
                 use_tqdm_on_load=False,
                 seed=0,
                 **more,
@@ -131,15 +130,15 @@ class VLLMEngine:
         from vllm import SamplingParams
 
         signals.check()
-        self._llm.reset_prefix_cache()  # what earlier calls left behind must not change how this one is computed
+        self._llm.reset_prefix_cache()  # results must not depend on earlier calls
         torch.manual_seed(seed)
         common: dict[str, Any] = dict(n=n, temperature=temperature, stop_token_ids=self._ends, detokenize=False)
-        # One token more than allowed: the end token may stand there.
-        if self.options.seeds == "request" and temperature > 0:
+        # One token more than allowed, for the end token.
+        if self.numbered and temperature > 0:
             seeds = [request_seed(seed, p) + i for p, i in zip(prompts, first or [0] * len(prompts), strict=True)]
             params = [
-                SamplingParams(max_tokens=limit + 1, seed=own, **common)  # vLLM adds a completion's place among the n
-                for limit, own in zip(max_tokens, seeds, strict=True)
+                SamplingParams(max_tokens=limit + 1, seed=first_seed, **common)  # vLLM adds the index among the n
+                for limit, first_seed in zip(max_tokens, seeds, strict=True)
             ]
         else:
             alike = {limit: SamplingParams(max_tokens=limit + 1, **common) for limit in set(max_tokens)}
@@ -149,7 +148,7 @@ class VLLMEngine:
             params,
             use_tqdm=sys.stderr.isatty(),
         )
-        # vLLM says it of one of a prompt's n requests.
+        # vLLM reports cached tokens for one of a prompt's n requests.
         self._prompt_tokens += sum(len(prompt) for prompt in prompts)
         self._cached_tokens += sum(output.num_cached_tokens or 0 for output in outputs)
         return [
@@ -167,14 +166,14 @@ class VLLMEngine:
 
 
 def request_seed(seed: int, prompt: Sequence[int]) -> int:
-    """The seed of a prompt's completion 0; completion i has i more. A CPU's generator takes the low half alone."""
+    """The seed of a prompt's completion 0; that of completion i is larger by i. CPU generators use its low 32 bits."""
     digest = hashlib.blake2b(struct.pack(f"<{len(prompt) + 1}q", seed, *prompt), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 2  # room for i below 2^63
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """vLLM's start prints pages of warnings that mean nothing here; errors still raise."""
+    """Silence vLLM's start, which prints pages of irrelevant warnings; errors still raise."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

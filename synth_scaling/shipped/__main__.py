@@ -1,6 +1,6 @@
-"""The bases that come with the package: `python -m synth_scaling.shipped` makes each again and compares the bits.
+"""Check the base models of the package: `python -m synth_scaling.shipped` pretrains each again and compares the bits.
 
-`python -m synth_scaling.shipped add STORE/base/HASH` adds one that a store holds.
+`python -m synth_scaling.shipped add STORE/base/HASH` adds a base from a store.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from synth_scaling.training.options import TrainerOptions
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns 0 if every shipped base came out the same (or one was added), else 1."""
+    """Exit code 0 if every shipped base has the same bits (or one was added), 1 if not, 2 for other arguments."""
     if len(arguments) == 2 and arguments[0] == "add":
         source = Path(arguments[1])
         shutil.copytree(source, SHIPPED / source.parent.name / source.name)
@@ -29,22 +29,22 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    same = [remade(folder) for folder in sorted(SHIPPED.glob("base/*"))]
+    same = [is_reproduced(folder) for folder in sorted(SHIPPED.glob("base/*"))]
     return 0 if all(same) else 1
 
 
-def remade(folder: Path) -> bool:
-    """Pretrain the base in `folder` again, say how it came out, and return whether its weights have the same bits."""
+def is_reproduced(folder: Path) -> bool:
+    """Pretrain the base in `folder` again, print and return whether its weights have the same bits."""
     from synth_scaling.training.pretrain import pretrain
 
     record: dict[str, Any] = json.loads((folder / "stage.json").read_text())
     key, model = record["key"], TinyOptions(**record["key"]["model"])
     task = embedded(make_task(TASKS[key["task"]["name"]][1](**key["task"])))
-    with tempfile.TemporaryDirectory() as again:
+    with tempfile.TemporaryDirectory() as repeated:
         pretrain(
             task,
             TinyLlama(model.width, model.layers, model.heads, model.feedforward),
-            Path(again),
+            Path(repeated),
             documents=model.pretrain_documents,
             batch_size=model.pretrain_batch_size,
             learning_rate=model.pretrain_learning_rate,
@@ -53,9 +53,9 @@ def remade(folder: Path) -> bool:
             seed=model.seed,
             threads=key["threads"],
         )
-        same = (Path(again) / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
-    made_with = ", ".join(f"{name} {key[name]}" for name in ("torch", "transformers"))
-    print(f"{folder.name} ({task.name}, {model.pretrain_documents:,} documents, made with {made_with}):", end=" ")
+        same = (Path(repeated) / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+    versions = ", ".join(f"{name} {key[name]}" for name in ("torch", "transformers"))
+    print(f"{folder.name} ({task.name}, {model.pretrain_documents:,} documents, computed with {versions}):", end=" ")
     print("the same bits" if same else "OTHER bits")
     return same
 

@@ -32,7 +32,8 @@ def _keep_worker() -> None:
 
 
 def set_up_logging() -> None:
-    """Our own lines go to standard error with the time; other packages speak up from warnings on."""
+    """Print this project's log from INFO on to standard error, with the time; other packages' from WARNING on."""
+    log.setLevel(logging.INFO)
     if not log.handlers:
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))

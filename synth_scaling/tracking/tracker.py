@@ -1,9 +1,9 @@
-"""Weights & Biases, or nothing: one object that the experiment tells what happens.
+"""Tracking by Weights & Biases, or none: an object that receives the events of a run.
 
-A run's own W&B run (job type `run`) starts when its policy begins to be made, or when it ends: until then it may be set
-aside and begun again. A stage before that which is trained here has one of its own meanwhile (job type `stage`).
+The W&B run of a run (job type `run`) starts when its policy is computed, or when the run ends: until then the run may
+be deferred and started again. A stage that is trained before has a W&B run of job type `stage`.
 
-A W&B run that is finished holds all that `analysis` reads of a run, so that `python -m analysis pull` gets it back: its
+A finished W&B run contains everything that `analysis` reads of a run, and `python -m analysis pull` restores it: its
 summary has the fields of the result row, its configuration is the row's, its table `correct` is correct.parquet.
 """
 
@@ -26,34 +26,34 @@ from synth_scaling.tracking.wandb_run import MODES, WandbRun
 
 
 class NoTracker:
-    """Tracks nothing; the base of the one that does."""
+    """Ignores all events; base class of trackers."""
 
     def stage(self, name: str, result: StageResult | None) -> None:
-        """A stage of the run is looked for (None), or there."""
+        """A stage is requested (`result` is None), or complete."""
 
     def making(self, stage: str, digest: str) -> contextlib.AbstractContextManager[None]:
-        """While this process makes the stage, `stage` by its name in the run and `digest` by its hash."""
+        """Context in which this process computes the stage `stage` with the hash `digest`."""
         return contextlib.nullcontext()
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        """A point of a training curve; `point["step"]` is its optimiser step."""
+        """A point of a stage's training curve; `point["step"]` is the optimiser step."""
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """A table to look at."""
+        """A table for inspection."""
 
     def finish(self, row: Mapping[str, Any] | None) -> None:
-        """The run is over, with its result row or without one."""
+        """The run has ended, with its result row, or None if it failed."""
 
 
 class WandbTracker(NoTracker):
-    """The W&B run of a run, and those of the stages that are trained for it."""
+    """Tracks a run, and the stages that are trained for it, as W&B runs."""
 
     def __init__(self, config: Config, run: str, folder: Path) -> None:
         self.config, self.run, self.folder = config, run, folder
-        self.kept: list[tuple[str, Mapping[str, float]]] = []  # points of curves until the run's own W&B run starts
-        self.own: WandbRun | None = None
-        self.making_now: tuple[str, str] | None = None
-        self.shown: WandbRun | None = None
+        self.buffer: list[tuple[str, Mapping[str, float]]] = []  # points of curves until the W&B run starts
+        self.wandb_run: WandbRun | None = None
+        self.training: tuple[str, str] | None = None  # name and hash of the stage being computed
+        self.stage_run: WandbRun | None = None
 
     @contextlib.contextmanager
     def making(self, stage: str, digest: str) -> Iterator[None]:
@@ -61,51 +61,51 @@ class WandbTracker(NoTracker):
             self._opened()
             yield
             return
-        self.making_now, code = (stage, digest), 1
+        self.training, code = (stage, digest), 1
         try:
             yield
             code = 0
         finally:
-            if self.shown is not None:
-                self.shown.finish(code)
-            self.making_now = self.shown = None
+            if self.stage_run is not None:
+                self.stage_run.finish(code)
+            self.training = self.stage_run = None
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        if self.making_now is not None:
-            assert self.making_now[0] == stage, f"a point of {stage} while {self.making_now[0]} is made"
-            self.shown = self.shown or self._stage_run(*self.making_now)
-            self.shown.curve(stage, point)
-        if self.own is None:
-            self.kept.append((stage, point))
+        if self.training is not None:
+            assert self.training[0] == stage, f"a point of {stage} while {self.training[0]} is computed"
+            self.stage_run = self.stage_run or self._stage_run(*self.training)
+            self.stage_run.curve(stage, point)
+        if self.wandb_run is None:
+            self.buffer.append((stage, point))
         else:
-            self.own.curve(stage, point)
+            self.wandb_run.curve(stage, point)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         self._opened().table(name, columns, rows)
 
     def finish(self, row: Mapping[str, Any] | None) -> None:
-        own, answers = self._opened(), RunFolder(self.folder).correct
+        wandb_run, answers = self._opened(), RunFolder(self.folder).correct
         if row is not None:
             if answers.is_file():
                 columns = pq.read_table(answers).to_pydict()
-                own.table("correct", list(columns), list(zip(*columns.values(), strict=True)))
-            own.summary({key: value for key, value in row.items() if key != "config"})
-        own.finish(0 if row is not None else 1)
+                wandb_run.table("correct", list(columns), list(zip(*columns.values(), strict=True)))
+            wandb_run.summary({key: value for key, value in row.items() if key != "config"})
+        wandb_run.finish(0 if row is not None else 1)
 
     def _opened(self) -> WandbRun:
-        if self.own is None:
+        if self.wandb_run is None:
             c = self.config
             tags = (c.task.name, c.method.name, c.figure, c.model.name)
-            self.own = self._run("run", self.run, title(c), tags, resolved(c))
-            for stage, point in self.kept:
-                self.own.curve(stage, point)
-        return self.own
+            self.wandb_run = self._run("run", self.run, title(c), tags, resolved(c))
+            for stage, point in self.buffer:
+                self.wandb_run.curve(stage, point)
+        return self.wandb_run
 
     def _stage_run(self, stage: str, digest: str) -> WandbRun:
-        c, every = self.config, resolved(self.config)
-        told = {key: every[key] for key in ("task", "model", "trainer")} | {"stage": stage, "hash": digest}
+        c, plain = self.config, resolved(self.config)
+        config = {key: plain[key] for key in ("task", "model", "trainer")} | {"stage": stage, "hash": digest}
         tags = (c.task.name, stage, c.model.name)
-        return self._run("stage", digest, f"{stage} {digest}", tags, told)
+        return self._run("stage", digest, f"{stage} {digest}", tags, config)
 
     def _run(self, job_type: str, digest: str, name: str, tags: Sequence[str], config: Mapping[str, Any]) -> WandbRun:
         c = self.config

@@ -1,6 +1,6 @@
-"""One W&B run. Without a key, or without an answer, it is recorded offline.
+"""One W&B run, recorded offline without an API key or if the server does not answer.
 
-Whatever fails of it is said once in the log, and it goes silent: nothing is stopped by its tracker.
+An error of W&B is logged once and ends the tracking of that run: a tracker never stops a run.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from synth_scaling.tracking.wandb_service import close_service, close_service_at
 log = logging.getLogger("synth_scaling")
 
 MODES = ("online", "offline", "disabled")  # of WANDB_MODE
-PATIENCE = 20  # seconds that W&B may take to answer before a run is recorded offline (WANDB_INIT_TIMEOUT)
-LAST_WORDS = 20  # seconds that its data may take to arrive when it ends: within the notice that SIGTERM gives
+PATIENCE = 20  # [s] until a run without an answer is recorded offline (WANDB_INIT_TIMEOUT)
+UPLOAD_SECONDS = 20  # for the upload when a run ends; clusters give 30 s after SIGTERM
 
 
 class WandbRun:
-    """One W&B run in the group of its sweep, told apart from that of the same `digest` in another sweep."""
+    """One W&B run in the group of its sweep; its id depends on job type, `digest` and sweep."""
 
     def __init__(
         self,
@@ -40,10 +40,10 @@ class WandbRun:
         config: Mapping[str, Any],
     ) -> None:
         self.name = name
-        self.run: Any = None  # None: it could not be started, has failed, or is finished
-        self.step = 0  # given to W&B: of a run that is tracked once more it drops the points that it has
-        self.axes: set[str] = set()  # stages whose curves have their own x-axis
-        with self._never_failing():
+        self.run: Any = None  # None: not started, failed, or finished
+        self.step = 0  # W&B's step: of a run tracked again it drops points that it has
+        self.axes: set[str] = set()  # stages with an x-axis of their curves
+        with self._log_errors():
             self.run = _started(
                 options.mode,
                 folder,
@@ -52,13 +52,13 @@ class WandbRun:
                 group=sweep,
                 job_type=job_type,
                 name=name,
-                tags=list(dict.fromkeys(tag[:64] for tag in tags if tag)),  # no more than W&B takes
+                tags=list(dict.fromkeys(tag[:64] for tag in tags if tag)),  # W&B's limits
                 config=dict(config),
             )
             _Worker.open.add(self)
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        with self._never_failing():
+        with self._log_errors():
             if self.run is not None and stage not in self.axes:
                 self.axes.add(stage)
                 self.run.define_metric(f"{stage}/step", hidden=True)
@@ -66,38 +66,38 @@ class WandbRun:
         self._log({f"{stage}/{name}": value for name, value in point.items()})
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        with self._never_failing():
+        with self._log_errors():
             import wandb
 
             self._log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
     def summary(self, values: Mapping[str, Any]) -> None:
-        with self._never_failing():
+        with self._log_errors():
             if self.run is not None:
                 self.run.summary.update(values)
 
     def finish(self, code: int) -> None:
-        with self._never_failing():
+        with self._log_errors():
             if self.run is not None:
                 where = self.run.settings.sync_dir
                 try:
                     self.run.finish(exit_code=code)
                 except TimeoutError:
-                    _Worker.no_answer = f"{self.name} could not be uploaded in {LAST_WORDS} s"
+                    _Worker.no_answer = f"{self.name} could not be uploaded in {UPLOAD_SECONDS} s"
                     log.warning("W&B: %s, it is on disk: wandb sync %s", _Worker.no_answer, where)
         self._end()
 
     def _log(self, values: Mapping[str, Any]) -> None:
-        with self._never_failing():
+        with self._log_errors():
             if self.run is not None:
                 self.run.log(dict(values), step=self.step, commit=True)
         self.step += 1
 
     @contextlib.contextmanager
-    def _never_failing(self) -> Iterator[None]:
+    def _log_errors(self) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # W&B's own errors, its service's, the system's: none may stop a run
+        except Exception as error:  # any error, of W&B, its service or the system: none may stop a run
             log.warning("W&B: %s is not tracked any further (%s)", self.name, _first_line(error))
             self._end()
 
@@ -107,28 +107,28 @@ class WandbRun:
 
 
 class _Worker:
-    """What the runs of this process have come to know of W&B."""
+    """State of W&B in this process, shared by its runs."""
 
-    no_answer: str | None = None  # why runs that could be online no longer are
-    told = False  # how to upload what is recorded offline
+    no_answer: str | None = None  # why runs are recorded offline although they could be online
+    announced = False  # the log says how to upload offline runs
     open: ClassVar[set[WandbRun]] = set()
 
 
 def _started(mode: str, folder: Path, **of_the_run: Any) -> Any:
-    """A started run of W&B's: online if the mode, the key and the network allow it, else offline."""
+    """Start a W&B run: online if mode, key and network allow it, else offline."""
     import wandb
 
     def start(mode: Any) -> Any:
         for earlier in folder.glob(f"wandb/offline-run-*-{of_the_run['id']}"):
-            shutil.rmtree(earlier)  # of an attempt that was broken off: this one records all of it once more
+            shutil.rmtree(earlier)  # of an interrupted attempt, which this one records again
         settings = wandb.Settings(
             silent=True,
             console="off",
             x_disable_meta=True,
-            x_save_requirements=False,  # the row tells the versions that matter; the list takes longer than all else
-            reinit="create_new",  # a stage's run may be open beside the run's own
+            x_save_requirements=False,  # slow, and the row has the relevant versions
+            reinit="create_new",  # a stage's run may be open beside this one
             init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", PATIENCE)),
-            finish_timeout=LAST_WORDS,
+            finish_timeout=UPLOAD_SECONDS,
             finish_timeout_raises=True,
         )
         return wandb.init(dir=str(folder), mode=mode, resume="allow", settings=settings, **of_the_run)
@@ -139,18 +139,18 @@ def _started(mode: str, folder: Path, **of_the_run: Any) -> Any:
     except Exception as error:
         if mode == "online":
             why = _Worker.no_answer = f"no answer: {_first_line(error)}"
-        if not _Worker.open:  # its service keeps hold of the id of a run that did not start, or has died itself
+        if not _Worker.open:  # its service may have died, or hold the id of the run that did not start
             close_service()
         run, mode = start("offline"), "offline"
     close_service_at_exit()
-    if mode == "offline" and not _Worker.told:
-        _Worker.told = True
+    if mode == "offline" and not _Worker.announced:
+        _Worker.announced = True
         log.info("W&B: recorded offline (%s), to upload: wandb sync %s/*/wandb/offline-run-*", why, folder.parent)
     return run
 
 
 def _mode(mode: str) -> tuple[str, str]:
-    """online, offline or disabled, and why."""
+    """The mode (online, offline or disabled), and the reason."""
     wanted = os.environ.get("WANDB_MODE")
     if mode != "auto":
         why = f"tracking.mode={mode}"

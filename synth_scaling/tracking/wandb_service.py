@@ -1,4 +1,4 @@
-"""The end of W&B's service process. W&B waits for it without a bound, and it for a server that may not answer."""
+"""Shutdown of W&B's service process, which W&B would await without a limit while its server does not answer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import contextlib
 
 import psutil
 
-PATIENCE = 5  # seconds that it may take to end when it is told to
+PATIENCE = 5  # [s] between SIGTERM and SIGKILL
 
 
 def close_service() -> None:
-    """End the service that W&B has started in this process; it is killed if it does not end by itself.
+    """End the service that W&B started for this process, with SIGTERM and then SIGKILL.
 
-    For when no run is open: a run that is finished has its data on disk, and at its server if that answered in time.
+    Call it without open runs: the data of finished ones is on disk, and on the server if that answered in time.
     """
     import wandb
 
@@ -23,11 +23,11 @@ def close_service() -> None:
             service.terminate()
         for service in psutil.wait_procs(services, PATIENCE)[1]:
             service.kill()
-    with contextlib.suppress(Exception, SystemExit):  # what W&B makes of a service that is gone
+    with contextlib.suppress(Exception, SystemExit):  # W&B's errors about the missing service
         wandb.teardown()
 
 
 def close_service_at_exit() -> None:
-    """Before W&B's own end of this process, which waits for its service. Called again, it still is one call."""
+    """Register :func:`close_service` once, to run at exit before W&B's handler, which waits for the service."""
     atexit.unregister(close_service)
     atexit.register(close_service)

@@ -1,7 +1,7 @@
-"""Batches of rows of token ids for the NLL: each row in a sequence of its own, or several packed into one.
+"""Batches of token-id rows for the NLL: one row per sequence, or several packed into one.
 
-No attention mask: with causal attention what stands on the right of a token does not reach it. Packed rows are kept
-apart by their positions, which begin at 0 in each: transformers makes a block-diagonal mask of them.
+No attention mask is needed: with causal attention, padding on the right does not reach a token. Packed rows are
+separated by their positions, which start at 0 in each: transformers derives a block-diagonal mask from them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ IGNORED = -100  # label of a token that is not trained on
 
 
 class PadRight:
-    """Batches (B, T) of `input_ids`, `labels`, `weights`."""
+    """Collates rows into (B, T) tensors `input_ids`, `labels` and `weights`, padded on the right."""
 
     def __init__(self, pad: int) -> None:
         self.fill = {"input_ids": pad, "labels": IGNORED, "weights": 0.0}
@@ -26,9 +26,9 @@ class PadRight:
 
 
 class Pack(PadRight):
-    """The same rows in R <= B sequences of the same length T, with `position_ids` (R, T) that begin anew at each row.
+    """Packs the same rows into R <= B sequences of the same length T, with `position_ids` (R, T) from 0 in each row.
 
-    The batch's loss is that of :class:`PadRight`'s: same rows, same tokens trained on, same number of them.
+    The loss of the batch equals that of :class:`PadRight`: the same trained tokens, and their number.
     """
 
     def __call__(self, examples: list[dict[str, list]]) -> dict[str, torch.Tensor]:
@@ -42,7 +42,7 @@ class Pack(PadRight):
     def _join(self, examples: list[dict[str, list]]) -> dict[str, list]:
         joined: dict[str, list] = {name: [value for e in examples for value in e[name]] for name in self.fill}
         joined["position_ids"] = [i for e in examples for i in range(len(e["input_ids"]))]
-        # A row's first token has nothing to be predicted from; alone it stands first, where no prediction is made.
+        # A row's first token must not be predicted from the row before; in PadRight it is never predicted.
         joined["labels"] = [
             IGNORED if i == 0 else label for i, label in zip(joined["position_ids"], joined["labels"], strict=True)
         ]
@@ -50,7 +50,7 @@ class Pack(PadRight):
 
 
 def first_fit(lengths: list[int], most: int) -> list[list[int]]:
-    """Indices of `lengths` in groups of at most `most` in all, longest first; ties and groups in order."""
+    """Groups of indices of `lengths`, each with a sum of at most `most`: first fit, longest first, ties in order."""
     groups: list[list[int]] = []
     left: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):

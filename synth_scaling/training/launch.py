@@ -1,12 +1,12 @@
 """One training in this process, or in several that share its batches (`trainer.num_processes`): DDP or FSDP2.
 
-The processes are torchrun's; each runs this module with the folder of the training, where the rows lie and what else
-is to be known stands in `job.json`. transformers' Trainer shares the batches out by accelerate, which fills the last
-batch of an epoch up with the epoch's first rows; all other batches are those of one process. The first process writes
-the checkpoint and `cost.json`.
+torchrun starts the processes; each runs this module with the folder of the training, which holds the rows and all
+other arguments in `job.json`. transformers' Trainer distributes the batches through accelerate, which completes the
+last batch of an epoch with the epoch's first rows; all other batches equal those of a single process. The first process
+writes the checkpoint and `cost.json`.
 
-A signal that tells this process to stop is passed on; the processes agree on the step after which they write a
-checkpoint and end. They end as well when this process is gone: their standard input is a pipe from it.
+A termination signal is forwarded; the processes agree on the step after which they write a checkpoint and end. They
+also end if this process dies: their standard input is a pipe from it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROWS, JOB, COST = "rows.parquet", "job.json", "cost.json"
 
 @dataclass(frozen=True)
 class Preference:
-    """What DPO is told beyond a :class:`Training`."""
+    """Arguments of DPO beyond those of :class:`Training`."""
 
     beta: float
     nll: float
@@ -50,9 +50,10 @@ def train(
     preference: Preference | None = None,
     curve: Curve = lambda point: None,
 ) -> Cost:
-    """Write `rows` and the checkpoint that training on them gives to `folder`; pairs come with a `preference`.
+    """Train on `rows`, and write them and the checkpoint to `folder`; returns the cost. Pairs need a `preference`.
 
-    Raises ChildFailed with what the first of several processes said that failed, Interrupted if they were told to stop.
+    With several processes, raises ChildFailed with the reason of the first that failed, and Interrupted after a
+    termination signal.
     """
     write_table(folder / ROWS, rows, NLLRow if preference is None else PreferenceRow)
     if training.options.num_processes == 1:
@@ -73,47 +74,47 @@ def train(
 
 
 def run_processes(folder: Path, training: Training) -> None:
-    """Run the job in `folder` to its end in as many processes as it asks for."""
+    """Run the job in `folder` in `training.options.num_processes` processes, until they end."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--signals-to-handle=" + ",".join(number.name for number in signals.SIGNALS)]
     command += [f"--nproc-per-node={training.options.num_processes}", "-m", __spec__.name, str(folder)]
     environment = os.environ | {"OMP_NUM_THREADS": str(training.threads)}
     for path in folder.glob("error-*.json"):  # of an earlier attempt
         path.unlink()
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
+    with tempfile.TemporaryFile("w+", errors="replace") as stderr:
         with subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr
         ) as processes:
             _wait(processes)
         if processes.returncode == 0:
             return
-        said.seek(0)
-        words = said.read()
-    told = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
-    failures = [json.loads(path.read_text()) for path in told]  # the first failed; the others lost it
+        stderr.seek(0)
+        output = stderr.read()
+    records = sorted(folder.glob("error-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    failures = [json.loads(path.read_text()) for path in records]  # the first is the cause of the others
     stopped = any(failure["kind"] == "interrupted" for failure in failures)
     if (by := signals.requested()) or stopped:
         raise signals.Interrupted(by or "a signal to a process of the training")
     count = training.options.num_processes
-    if "SIGKILL" in words or processes.returncode == -signal.SIGKILL:  # who was killed could not say it
+    if "SIGKILL" in output or processes.returncode == -signal.SIGKILL:  # a killed process leaves no record
         line = f"one of the {count} processes of a training was killed (SIGKILL): is there enough memory?"
-        raise ChildFailed(Reason("out_of_memory", line), words[-4000:])
-    details = failures[0].pop("details") if failures else words[-4000:]
+        raise ChildFailed(Reason("out_of_memory", line), output[-4000:])
+    details = failures[0].pop("details") if failures else output[-4000:]
     cause = Reason(**failures[0]) if failures else Reason("error", f"training in {count} processes failed")
     raise ChildFailed(cause, f"training in {count} processes failed:\n{details}")
 
 
 def _wait(processes: subprocess.Popen) -> None:
-    """Until they have ended. They are told once to stop, if this process is, and have their time for it."""
-    told = False
+    """Wait for `processes` to end. A termination signal is forwarded to them once."""
+    forwarded = False
     while True:
         try:
             processes.wait(timeout=0.5)
             return
         except subprocess.TimeoutExpired:
-            if not told and signals.requested():
-                processes.send_signal(signal.SIGTERM)  # torchrun hands it on, and waits 30 seconds
-                told = True
+            if not forwarded and signals.requested():
+                processes.send_signal(signal.SIGTERM)  # torchrun forwards it, and gives them 30 s for a checkpoint
+                forwarded = True
 
 
 def _train(rows: Any, training: Training, folder: Path, preference: Preference | None, curve: Curve) -> Cost:
@@ -127,7 +128,7 @@ def _train(rows: Any, training: Training, folder: Path, preference: Preference |
 
 
 def main(folder: Path) -> None:
-    """One of the processes. What goes wrong is written beside the job: torchrun says little of it."""
+    """Run one of the processes. An exception is recorded beside the job, since torchrun reports little of it."""
     signals.install(insist=False)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -139,20 +140,20 @@ def main(folder: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    os.read(0, 1)  # nothing is ever written: the pipe ends with the process that holds its other end
+    os.read(0, 1)  # blocks: nothing is written, and the pipe closes when its writer ends
     os._exit(1)
 
 
 def _work(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text())
-    told, options = job.pop("preference"), job.pop("options")
-    preference = None if told is None else Preference(**told)
+    preference, options = job.pop("preference"), job.pop("options")
+    preference = preference and Preference(**preference)
     options = TrainerOptions(**options | {"lora": LoRAOptions(**options["lora"])})
     resume = job.pop("resume")
     training = Training(Path(job.pop("start")), options=options, resume=resume and Path(resume), **job)
     rows: Any = read_table(folder / ROWS, NLLRow if preference is None else PreferenceRow)
     cost = _train(rows, training, folder, preference, lambda point: None)
-    cost = replace(cost, peak_device_memory=peak_device_memory())  # of another process it cannot be seen
+    cost = replace(cost, peak_device_memory=peak_device_memory())  # the parent cannot measure it
     if os.environ["RANK"] == "0":
         (folder / COST).write_text(json.dumps(asdict(cost)))
 

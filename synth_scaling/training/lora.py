@@ -1,4 +1,4 @@
-"""LoRA (arXiv 2106.09685) on peft: an adapter to train, and the plain checkpoint that comes of it."""
+"""LoRA (arXiv 2106.09685) with peft: the adapter to train, and the plain checkpoint after merging it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from synth_scaling.training.options import LoRAOptions
 
 
 def adapter(options: LoRAOptions) -> LoraConfig | None:
-    """peft's configuration of `options`; None if all weights are trained."""
+    """peft's configuration for `options`; None if all weights are trained."""
     if options.rank == 0:
         return None
     return LoraConfig(
@@ -24,5 +24,5 @@ def adapter(options: LoRAOptions) -> LoraConfig | None:
 
 
 def merged(model: Any) -> PreTrainedModel:
-    """`model` without its adapter, whose product is added to the weights: a checkpoint like any other."""
+    """`model` with the adapter's product added to its weights; a model without adapter unchanged."""
     return model.merge_and_unload() if isinstance(model, PeftModel) else model

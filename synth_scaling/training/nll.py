@@ -1,7 +1,7 @@
-"""Next-token NLL with a weight a token, on transformers' Trainer.
+"""Next-token NLL with a weight per token, on transformers' Trainer.
 
-All NLL methods go through this one loss; without weights every trained token has weight 1. TRL's SFTTrainer has
-no token weights, and at 20 ms a step its metrics cost a quarter of the speed (benchmarks/training.py).
+All NLL methods share this loss; without weights every trained token has weight 1. TRL's SFTTrainer has no token
+weights, and at 20 ms per step its metrics take a quarter of the time (benchmarks/training.py).
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from synth_scaling.training.trainer import Curve, CurveRecorder, Training, argum
 def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: Curve = lambda point: None) -> Cost:
     """Train on `rows`, write the checkpoint to `folder`, return the cost. Raises ValueError if there are no rows."""
     if not rows:
-        raise ValueError("nothing to train on: the method made no rows")
+        raise ValueError("nothing to train on: the method built no rows")
     tokenizer = load_tokenizer(training.start)
     examples = [example(row, tokenizer.eos_token_id) for row in rows]
-    told = TrainingArguments(**arguments(training, folder))
+    training_arguments = TrainingArguments(**arguments(training, folder))
     model: Any = load_model(training)
     if (lora := adapter(training.options.lora)) is not None:
         model = get_peft_model(model, lora)
     trainer = NLLTrainer(
         model,
-        told,
+        training_arguments,
         data_collator=(Pack if training.options.packing else PadRight)(tokenizer.pad_token_id),
         train_dataset=examples,
         callbacks=[CurveRecorder(training, folder, curve)],
@@ -50,9 +50,9 @@ def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: C
 
 
 def example(row: NLLRow, eos: int) -> dict[str, list]:
-    """`input_ids`, `labels` (IGNORED on the prompt) and `weights` of one row, all of its length in tokens.
+    """Lists `input_ids`, `labels` (IGNORED on the prompt) and `weights` of one row, all of equal length.
 
-    The end token follows iff the row ends. Raises ValueError if the weights do not fit the trained tokens.
+    The end token is appended iff the row ends. Raises ValueError if the weights do not fit the trained tokens.
     """
     trained = [*row.completion, *([eos] if row.ends else [])]
     weights = [1.0] * len(trained) if row.weights is None else list(row.weights)
@@ -68,7 +68,7 @@ class NLLTrainer(ShardedTrainer):
     ) -> Any:
         """Sum of weight times NLL over the trained tokens of the batch, divided by their number.
 
-        Among several processes the number is that of all of them, and their mean is taken: hence the factor.
+        With several processes that is the number in all of them, and the Trainer averages: hence the factor.
         """
         positions = {"position_ids": inputs["position_ids"]} if "position_ids" in inputs else {}
         outputs = model(input_ids=inputs["input_ids"], use_cache=False, **positions)

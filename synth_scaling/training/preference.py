@@ -1,8 +1,8 @@
 """DPO (arXiv 2305.18290) on TRL's DPOTrainer, from token ids, with an optional NLL term on the chosen side.
 
-The loss falls on what follows the prompt only; for per-step pairs the prompt holds the shared prefix. TRL's own
-data preparation works on text and appends the end token to both sides: it is passed by, because a response cut at
-its pit must not end.
+The loss covers the tokens after the prompt only; in per-step pairs the prompt contains the shared prefix. TRL's data
+preparation works on text and appends the end token to both sides. It is bypassed, because a response cut at its first
+error must not end.
 """
 
 from __future__ import annotations
@@ -34,36 +34,36 @@ def train_preference(
     nll: float,
     curve: Curve = lambda point: None,
 ) -> Cost:
-    """Train on pairs against the start checkpoint as reference, write the checkpoint to `folder`.
+    """Train on pairs with the start checkpoint as reference; write the checkpoint to `folder`, and return the cost.
 
-    Loss a batch: mean of -log sigmoid(beta * (chosen - rejected log-ratio)), log-probabilities summed over tokens,
-    plus `nll` times the mean NLL a chosen token (with gradient accumulation, of each micro-batch). Raises ValueError if
-    there are no pairs.
+    Loss of a batch: mean of -log sigmoid(beta * (chosen - rejected log-ratio)), log-probabilities summed over tokens,
+    plus `nll` times the mean NLL per chosen token (with gradient accumulation, of each micro-batch). Raises ValueError
+    if there are no pairs.
     """
     if not rows:
-        raise ValueError("nothing to train on: the method made no pairs")
+        raise ValueError("nothing to train on: the method built no pairs")
     if not sys.stderr.isatty():
         disable_progress_bars()
-        os.environ.setdefault("TQDM_DISABLE", "1")  # TRL's bar over the reference pass has no other switch
+        os.environ.setdefault("TQDM_DISABLE", "1")  # TRL's bar over the reference pass cannot be disabled otherwise
     tokenizer = load_tokenizer(training.start)
     examples: list[dict[str, Any]] = [example(row, tokenizer.eos_token_id) for row in rows]
     if training.options.length_grouped:
         for e in examples:
             e["length"] = len(e["prompt_ids"]) + max(len(e["chosen_ids"]), len(e["rejected_ids"]))
     options = training.options
-    sharded_adapter = options.sharding == "fsdp" and options.lora.rank > 0  # the pass would come before the sharding
-    told = DPOConfig(
+    sharded_adapter = options.sharding == "fsdp" and options.lora.rank > 0  # the pass would precede the sharding
+    dpo_config = DPOConfig(
         **arguments(training, folder),
         beta=beta,
         loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
         loss_weights=[1.0, nll] if nll else None,
         max_length=None,
-        precompute_ref_log_probs=not sharded_adapter,  # one pass over the pairs instead of one an epoch
+        precompute_ref_log_probs=not sharded_adapter,  # one pass over the pairs instead of one per epoch
     )
     trainer = TokenDPOTrainer(
         load_model(training),
-        args=told,
-        train_dataset=_shared(Dataset.from_list(examples), told, folder),
+        args=dpo_config,
+        train_dataset=_shared(Dataset.from_list(examples), dpo_config, folder),
         processing_class=tokenizer,
         peft_config=adapter(training.options.lora),  # then the reference is the model with its adapter disabled
         callbacks=[CurveRecorder(training, folder, curve)],
@@ -77,7 +77,7 @@ def train_preference(
 
 
 def example(row: PreferenceRow, eos: int) -> dict[str, Any]:
-    """TRL's columns of one pair; the end token follows a side iff that side ends."""
+    """TRL's columns of one pair; the end token is appended to a side iff that side ends."""
     return {
         "prompt_ids": list(row.prompt),
         "chosen_ids": [*row.chosen, *([eos] if row.chosen_ends else [])],
@@ -85,19 +85,19 @@ def example(row: PreferenceRow, eos: int) -> dict[str, Any]:
     }
 
 
-def _shared(pairs: Dataset, told: DPOConfig, folder: Path) -> Dataset:
-    """`pairs`, for several processes on disk: what TRL computes of the reference is passed on in a file beside them."""
-    if told.world_size == 1:
+def _shared(pairs: Dataset, dpo_config: DPOConfig, folder: Path) -> Dataset:
+    """`pairs`, for several processes read from disk: TRL stores reference log-probabilities in a file beside them."""
+    if dpo_config.world_size == 1:
         return pairs
     place = str(folder / "trainer" / "pairs")
-    with told.main_process_first():
-        if told.process_index == 0:
+    with dpo_config.main_process_first():
+        if dpo_config.process_index == 0:
             pairs.save_to_disk(place)
         return Dataset.load_from_disk(place)
 
 
 class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
-    """TRL's DPOTrainer on rows that are token ids already."""
+    """TRL's DPOTrainer for rows of token ids."""
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset

@@ -34,9 +34,9 @@ def pretrain(
     threads: int,
     curve: Curve = lambda point: None,
 ) -> Cost:
-    """One pass over `documents` documents of the corpus; 0 leaves the random weights.
+    """Train a random Llama for one pass over `documents` documents of the corpus (0: random weights) into `folder`.
 
-    Without `prompts` the loss falls on what follows a prompt alone.
+    Without `prompts` the loss covers the tokens after a document's prompt only. Returns the cost.
     """
     if documents == 0:
         create_tiny_llama(folder, task, shape, seed)
@@ -60,7 +60,7 @@ def pretrain(
 
 
 def refuse_held_out(task: EmbeddedTask, corpus: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    """Pass the corpus on; RuntimeError if a document is about a validation or test problem."""
+    """The documents of `corpus`. Raises RuntimeError at one about a validation or test problem."""
     held_out = {p.prompt for split in ("validation", "test") for p in task.problems(split, None, 0)}
     for prompt, continuation in corpus:
         if prompt in held_out:

@@ -1,4 +1,4 @@
-"""What the two objectives share: the settings, the training curve, and the checkpoint that is written."""
+"""Training arguments, training curve and final checkpoint, shared by both objectives."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from synth_scaling.training.options import TrainerOptions
 log = logging.getLogger("synth_scaling")
 
 Curve = Callable[[Mapping[str, float]], None]  # called with each logged point of a training curve
-RESUME = "resume"  # the part of a stage's folder that is kept until the stage is complete
+RESUME = "resume"  # sub-folder of a stage's folder that outlives an incomplete stage
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training: where it starts, how long and how fast, and the seed of its data order.
+    """Arguments of one training: start checkpoint, epochs, learning rate, and the seed of the data order.
 
-    `resume` is a folder that survives the process. If an earlier process left a checkpoint of this training in it, the
-    training goes on from there and ends with the weights, bit for bit, of one that was never interrupted.
+    `resume` is a folder that outlives the process. If it contains a checkpoint of this training, the training resumes
+    from it and ends with the same weights, bit for bit, as without interruption.
     """
 
     start: Path
@@ -48,16 +48,16 @@ class Training:
 
 
 def load_model(training: Training) -> PreTrainedModel:
-    """The start checkpoint, ready to train. torch's generator, which an adapter draws from, begins at the seed.
+    """The start checkpoint, ready to train. torch's generator, which initialises an adapter, is seeded.
 
-    In bfloat16 the weights that are trained stay float32: at a learning rate of 1e-6 a step is far below what bfloat16
-    tells apart, and nothing would change. The passes through them are in bfloat16 all the same (autocast), and so is
-    what is saved. With an adapter (float32, too) the frozen weights are bfloat16 itself.
+    With bfloat16, trained weights stay float32: at a learning rate of 1e-6 an update is below bfloat16's resolution and
+    would be lost. Forward and backward passes run in bfloat16 (autocast), and the saved weights are bfloat16. With an
+    adapter, which is float32 as well, the frozen weights are bfloat16.
     """
     o = training.options
-    if _read_once(o):  # the Trainer says so only after the weights are read
+    if _read_once(o):  # the Trainer sets these only after the weights are read
         os.environ.update({"ACCELERATE_USE_FSDP": "true", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"})
-        assert torch.distributed.is_initialized(), "made by TrainingArguments, which come first"
+        assert torch.distributed.is_initialized(), "TrainingArguments, which come first, initialise it"
     transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     torch.set_num_threads(training.threads)
@@ -80,7 +80,7 @@ def arguments(training: Training, folder: Path) -> dict[str, Any]:
         learning_rate=training.learning_rate,
         weight_decay=o.weight_decay,
         lr_scheduler_type=o.schedule,
-        warmup_steps=o.warmup_share,  # below 1: a share of all steps
+        warmup_steps=o.warmup_share,  # a value below 1 is a share of all steps
         max_grad_norm=o.max_grad_norm,
         bf16=o.dtype == "bfloat16",
         gradient_checkpointing=checkpointing,
@@ -100,7 +100,7 @@ def arguments(training: Training, folder: Path) -> dict[str, Any]:
 
 
 def _distributed(o: TrainerOptions) -> dict[str, Any]:
-    """Processes are told apart by torchrun's environment; what each holds is said here."""
+    """Arguments of a training in several processes, which torchrun's environment numbers."""
     if o.num_processes == 1:
         return {}
     backend = {"ddp_backend": "nccl" if torch.cuda.is_available() else "gloo"}
@@ -111,21 +111,21 @@ def _distributed(o: TrainerOptions) -> dict[str, Any]:
         "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
         "activation_checkpointing": o.gradient_checkpointing,
         "cpu_ram_efficient_loading": _read_once(o),
-        "state_dict_type": "SHARDED_STATE_DICT",  # no whole one on the way; the last is put together below
+        "state_dict_type": "SHARDED_STATE_DICT",  # checkpoints are sharded; `_whole` gathers the final one
     }
     return {**backend, "fsdp": True, "fsdp_config": sharding}
 
 
 def _read_once(o: TrainerOptions) -> bool:
-    """Whether one process reads the weights and hands them out, so that memory need not hold them once a process.
+    """Whether one process reads the weights and broadcasts them, so that host memory holds a single copy.
 
-    Not without an adapter: TRL reads DPO's reference then, which would be read so, too, and is never handed out.
+    Not without an adapter: TRL then loads DPO's reference in the same way, and never broadcasts it.
     """
     return o.sharding == "fsdp" and o.lora.rank > 0
 
 
 class CurveRecorder(TrainerCallback):
-    """Writes each logged point to `curve.jsonl` and hands it on; a training that diverged is ended."""
+    """Writes each logged point to `curve.jsonl`, passes it to `curve`, and stops a training that diverges."""
 
     def __init__(self, training: Training, folder: Path, curve: Curve) -> None:
         self.most = training.options.max_loss
@@ -134,7 +134,7 @@ class CurveRecorder(TrainerCallback):
         self.spoke = time.monotonic()
 
     def on_train_begin(self, args: TrainingArguments, state: Any, control: Any, **_: Any) -> None:
-        """A training that goes on has the points of its earlier part in its checkpoint."""
+        """Start the curve anew, with the points of a resumed checkpoint."""
         if state.is_world_process_zero:
             self.file.unlink(missing_ok=True)
         for logs in state.log_history:
@@ -155,12 +155,12 @@ class CurveRecorder(TrainerCallback):
                 f"above trainer.max_loss={self.most:g}"
             )
         self.curve(point)
-        if time.monotonic() - self.spoke > 20 and not sys.stderr.isatty():  # on a terminal there is a bar
+        if time.monotonic() - self.spoke > 20 and not sys.stderr.isatty():  # a terminal has a progress bar
             self.spoke = time.monotonic()
             log.info("  step %d of %d, loss %.3f", state.global_step, state.max_steps, point["loss"])
 
     def _point(self, logs: Mapping[str, Any], step: int, state: Any) -> dict[str, float]:
-        """The point that is in what the Trainer logged, now in the file; empty if there is none."""
+        """The point of a training curve in the Trainer's `logs`, appended to the file; empty if there is none."""
         point = {k: float(v) for k, v in logs.items() if k != "step" and not k.startswith(("train_", "total_"))}
         if "loss" not in point:
             return {}
@@ -174,28 +174,28 @@ class CurveRecorder(TrainerCallback):
 def run(trainer: Trainer, training: Training, folder: Path) -> None:
     """Train, from the last checkpoint in `training.resume` if there is one, and write the result to `folder`.
 
-    Raises FloatingPointError if the training diverges, Interrupted at the end of a step if the process was told to
-    stop.
+    Raises FloatingPointError if the training diverges, Interrupted after the step in which a termination signal
+    arrived.
     """
     trainer.remove_callback(transformers.PrinterCallback)
     checkpoints = Checkpoints(trainer, training.resume, training.options.checkpoint_minutes)
     trainer.add_callback(checkpoints)
     source = None if checkpoints.source is None else str(checkpoints.source)
     if source is not None and trainer.is_world_process_zero():
-        log.info("  training goes on from %s", checkpoints.source)
+        log.info("  training resumes from %s", checkpoints.source)
     mean_loss = trainer.train(resume_from_checkpoint=source).training_loss
-    if not math.isfinite(mean_loss):  # also of steps between the logged ones
+    if not math.isfinite(mean_loss):  # covers the steps between logged ones
         raise FloatingPointError(f"training diverged: the mean loss is {mean_loss}")
     model = _whole(trainer, training)
     if trainer.is_world_process_zero():
         merged(model).to(getattr(torch, training.options.dtype)).save_pretrained(folder)
         load_tokenizer(training.start).save_pretrained(folder)
         shutil.rmtree(folder / "trainer", ignore_errors=True)
-    trainer.accelerator.wait_for_everyone()  # the checkpoint is looked at next
+    trainer.accelerator.wait_for_everyone()  # they read the checkpoint next
 
 
 def _whole(trainer: Trainer, training: Training) -> Any:
-    """The trained model with all its weights in this process; of a sharded one, in the main process alone."""
+    """The trained model with all its weights; None in other processes than the main one if it was sharded."""
     if not trainer.is_fsdp_enabled:
         return trainer.model
     state = trainer.accelerator.get_state_dict(trainer.model)  # every process takes part

@@ -122,6 +122,8 @@ FAIL_LATE = [
     ("task.world_seed=-1", "allowed are 0 to 2^32 - 1"),
     ("seed=4294967296", "allowed"),  # numpy's legacy seeding, which transformers calls, takes 32 bits
     ("evaluation.temperature=0.0 evaluation.pass_at_k=[4]", ABOVE_ZERO),
+    ("evaluation.samples=-1", "allowed are values of at least 0"),
+    ("evaluation.samples=0 evaluation.temperatures=[0.5]", "with evaluation.temperatures, allowed"),
     ("engine.gpu_memory_share=0.0", "allowed"),
     ("engine.gpu_memory_share=1.5", "allowed"),
     ("tracking.sampled_rows=-1", "allowed are values of at least 0"),
@@ -157,6 +159,10 @@ def test_what_a_task_in_words_refuses_is_one_line(overrides: list[str], words: s
 def test_each_of_several_k_is_checked() -> None:
     with pytest.raises(ConfigError, match=r"^evaluation\.pass_at_k=0: allowed are values of at least 1$"):
         config("evaluation.pass_at_k=[1,0]")
+    with pytest.raises(ConfigError, match=r"^evaluation\.pass_at_k=8: allowed are values up to evaluation\.samples=4$"):
+        config("evaluation.pass_at_k=[1,8]", "evaluation.samples=4")
+    with pytest.raises(ConfigError, match=r"^evaluation\.temperatures=0\.0: allowed are values above 0$"):
+        config("evaluation.temperatures=[0.5,0.0]", "evaluation.samples=4")
 
 
 # A name that is not the file's: the choice is made with `method=dpo`, not `method.name=dpo`.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth_scaling.core.metrics import counts, pass_at_k, shares, wilson_interval
+from synth_scaling.core.metrics import correct_counts, counts, error_of, pass_at_k, shares, wilson_interval
 from synth_scaling.core.records import Response
 
 
@@ -80,3 +80,11 @@ def test_shares_add_to_one_the_most_frequent_first() -> None:
 def test_counts_are_ascending_in_the_value():
     assert counts([3, -1, 3, 0, 3]) == [[-1, 1], [0, 1], [3, 3]]
     assert counts([]) == []
+
+
+def test_error_and_counts_of_samples_by_hand() -> None:
+    rows = responses([1, 0, 0, 1], "a") + responses([0, 0, 0, 1], "b")
+    assert correct_counts(rows) == {"a": (2, 4), "b": (1, 4)}
+    assert error_of(rows) == 5 / 8 == 1 - pass_at_k(rows, 1)
+    with pytest.raises(ValueError, match="nothing was sampled"):
+        error_of([])

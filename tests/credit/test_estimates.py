@@ -13,7 +13,6 @@ from scipy.stats import chi2
 
 from synth_scaling import credit
 from synth_scaling.core.records import Response, ResponseValues
-from synth_scaling.sampling.rollouts import sample_responses
 from tests.support.credit_chain import (
     CODEC,
     MOVES,
@@ -25,6 +24,7 @@ from tests.support.credit_chain import (
     TwoLives,
     ends_of,
     sampled,
+    sampler,
     searched,
     value,
     values_of,
@@ -43,7 +43,7 @@ def estimates(k: int, seed: int) -> dict[str, float]:
 def valued(responses: Sequence[Response], k: int, seed: int, stop_at_zero: bool = False) -> list[ResponseValues]:
     """The road of the experiment from responses to Q_0..Q_L."""
     search = credit.Exhaustive(k, stop_at_zero)
-    known = searched(search, responses, seed).known
+    known = searched(search, responses, seed).values
     return search.values(responses, ends_of(responses), credit.initial_values(responses), known)
 
 
@@ -119,7 +119,7 @@ def test_the_first_pit_of_a_negative_is_where_its_second_life_goes(stop_at_zero:
     for response, row in zip(negatives, valued(negatives, 64, 7, stop_at_zero), strict=True):
         moves = TASK.steps(CODEC.decode(response.tokens))
         second = [i for i, move in enumerate(moves, start=1) if move == "w."][1]
-        assert credit.first_pit(row.values, "lowest") == credit.first_pit(row.values, "first_zero") == second
+        assert credit.first_error(row.values, "lowest") == credit.first_error(row.values, "first_zero") == second
 
 
 # -- what is sampled, and what comes back ----------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_the_first_pit_of_a_negative_is_where_its_second_life_goes(stop_at_zero:
 
 def test_responses_come_in_the_order_of_problems_then_draws_and_are_graded() -> None:
     problems = TASK.problems("train", 3, 0)
-    rows, cost = sample_responses(ChainEngine(), TASK, CODEC, problems, 10, n=2, temperature=1.0, seed=0)
+    rows, cost = sampler(0).responses(problems, 2)
     assert [(row.problem, row.sample) for row in rows] == [(p.id, i) for p in problems for i in range(2)]
     assert all(row.finished and row.reward == (CODEC.decode(row.tokens).count("w") <= 1) for row in rows)
     assert cost.tokens_sampled == 6 * 2 * MOVES and cost.flops_sampling == 2 * 10 * (3 + 6 * 2 * MOVES)

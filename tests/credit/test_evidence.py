@@ -10,8 +10,7 @@ from scipy.stats import chi2
 from synth_scaling import credit
 from synth_scaling.core.records import PrefixValue, Response
 from synth_scaling.credit import Draw
-from synth_scaling.sampling.rollouts import sample_completions
-from tests.support.credit_chain import CODEC, NAME, PROBLEMS, TASK, ChainEngine, ends_of, sampled, value
+from tests.support.credit_chain import CODEC, NAME, PROBLEMS, TASK, ends_of, sampled, sampler, value
 
 PROPERTY = settings(max_examples=100)
 
@@ -82,7 +81,7 @@ def test_what_is_reused_has_the_binomial_error_of_what_was_asked_for() -> None:
     start, passed, squares = (NAME, CODEC.encode("r.")), (NAME, CODEC.encode("r.w.")), []
     asked = {NAME: {4: frozenset({passed[1]})}}
     for seed in range(40):
-        rows, _ = sample_completions(ChainEngine(), TASK, CODEC, PROBLEMS, {start: 200}, 10, temperature=1.0, seed=seed)
+        rows, _ = sampler(seed).completions(PROBLEMS, {start: 200})
         row = credit.learned({}, rows, asked)[passed]
         assert 20 < row.rollouts < 110  # three in ten pass
         q = value("r.w.")

@@ -53,7 +53,7 @@ def test_stopping_at_zero_goes_step_by_step_and_not_beyond_a_zero() -> None:
 def test_stopping_at_zero_rolls_out_what_has_no_zero_before_it(k: int) -> None:
     responses = sampled(80, seed=8)
     ends = ends_of(responses)
-    known = searched(credit.Exhaustive(k, True), responses, 9).known
+    known = searched(credit.Exhaustive(k, True), responses, 9).values
     zeros = {prefix for (_, prefix), row in known.items() if row.value == 0.0}
     prefixes = {(r.problem, r.tokens[:end]) for r, stops in zip(responses, ends, strict=True) for end in stops[:-1]}
     assert zeros and known.keys() == {

@@ -15,9 +15,9 @@ from scipy.stats import binom
 from synth_scaling import credit
 from synth_scaling.core.records import PrefixValue, Response
 from synth_scaling.credit import Adaptive, Bisection, Draw, Exhaustive, Prefix, Search
-from synth_scaling.credit.adaptive import wrong_ones_needed
+from synth_scaling.credit.adaptive import incorrect_needed
 from synth_scaling.credit.bisection import middle
-from synth_scaling.credit.evidence import right_of
+from synth_scaling.credit.evidence import correct_of
 from tests.support.credit_chain import CODEC, MOVES, NAME, TASK, ends_of, sampled, searched
 
 PROPERTY = settings(max_examples=200)
@@ -35,12 +35,12 @@ def test_the_pit_found_is_where_the_second_life_goes(search: Search) -> None:
     """On the chain every value is 0 or above 0.19, and 64 wrong completions in a row say 0."""
     rollouts = sampled(120, seed=6)
     negatives = [response for response in rollouts if not response.reward]
-    known = searched(search, negatives, 7, rollouts).known
+    known = searched(search, negatives, 7, rollouts).values
     rows = search.values(negatives, ends_of(negatives), credit.initial_values(rollouts), known)
     for response, row in zip(negatives, rows, strict=True):
         moves = TASK.steps(CODEC.decode(response.tokens))
         second = [i for i, move in enumerate(moves, start=1) if move == "w."][1]
-        assert credit.first_pit(row.values, "lowest") == credit.first_pit(row.values, "first_zero") == second
+        assert credit.first_error(row.values, "lowest") == credit.first_error(row.values, "first_zero") == second
         if second > 1:  # what step_dpo takes its chosen side from
             assert known[NAME, response.tokens[: 2 * (second - 1)]].correct
 
@@ -63,7 +63,7 @@ def answered(search: Search, steps: int, pit: int) -> tuple[int | None, Counter[
             right = Response(problem, 0, (*tokens, -1), True, int(len(tokens) < pit))
             known = credit.learned(known, [Draw(right, len(tokens))] * n)
     (row,) = search.values([response], [stops], {"a": 0.5}, known)
-    return credit.first_pit(row.values), asked
+    return credit.first_error(row.values), asked
 
 
 @PROPERTY
@@ -141,12 +141,12 @@ def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) ->
     """Four, or as many as come of `most` completions; on the chain one in five is right after the first wrong move."""
     negatives = [response for response in sampled(60, seed=2) if not response.reward]
     search = Adaptive(32, 0.1, 0.95, 1, order, reuse=True, right=4)  # type: ignore[arg-type]
-    known = searched(search, negatives, 3).known
+    known = searched(search, negatives, 3).values
     rows = search.values(negatives, ends_of(negatives), {NAME: 0.5}, known)
-    pits = [credit.first_pit(row.values) or 0 for row in rows]
+    pits = [credit.first_error(row.values) or 0 for row in rows]
     before = [known[NAME, r.tokens[: 2 * (pit - 1)]] for r, pit in zip(negatives, pits, strict=True) if pit > 1]
     assert len(before) > 20
-    assert all(right_of(value) >= 4 or value.rollouts >= 32 for value in before)
+    assert all(correct_of(value) >= 4 or value.rollouts >= 32 for value in before)
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) ->
 def test_as_many_wrong_ones_are_needed_as_a_value_of_epsilon_rarely_gives(
     epsilon: float, confidence: float, n: int
 ) -> None:
-    assert wrong_ones_needed(epsilon, confidence) == n
+    assert incorrect_needed(epsilon, confidence) == n
     assert binom.pmf(0, n, epsilon) <= 1 - confidence + 1e-9 < binom.pmf(0, n - 1, epsilon)
     assert Adaptive(1000, epsilon, confidence, 1, "forward", False).enough == n
     assert Adaptive(max(1, n - 1), epsilon, confidence, 1, "forward", False).enough == max(1, n - 1)
@@ -205,7 +205,7 @@ def test_given_the_same_completions_forward_finds_the_pits_of_the_exhaustive_sea
                 assert len(rows) == n
                 known, taken = credit.learned(known, [Draw(row, len(tokens)) for row in rows]), taken + n
         rows = search.values(negatives, ends, initial, known)
-        return [credit.first_pit(row.values) for row in rows], taken
+        return [credit.first_error(row.values) for row in rows], taken
 
     pits, whole = found(Exhaustive(k, stop_at_zero=True))
     again, part = found(Adaptive(k, 1e-6, 0.95, 1, "forward", reuse=False))
@@ -219,15 +219,15 @@ def test_numbered_completions_go_on_where_the_last_round_ended() -> None:
     ends, initial = ends_of(negatives), credit.initial_values(rollouts)
     whole = searched(Exhaustive(8, stop_at_zero=True), negatives, 3, numbered=True)
     part = searched(Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False, right=8), negatives, 3, numbered=True)
-    rows = Exhaustive(8, stop_at_zero=True).values(negatives, ends, initial, whole.known)
-    pits = [credit.first_pit(row.values) or 0 for row in rows]
-    found = Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False).values(negatives, ends, initial, part.known)
-    assert [credit.first_pit(row.values) for row in found] == pits and set(pits) == {2, 3, 4}
+    rows = Exhaustive(8, stop_at_zero=True).values(negatives, ends, initial, whole.values)
+    pits = [credit.first_error(row.values) or 0 for row in rows]
+    found = Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False).values(negatives, ends, initial, part.values)
+    assert [credit.first_error(row.values) for row in found] == pits and set(pits) == {2, 3, 4}
     for response, stops, pit in zip(negatives, ends, pits, strict=True):
         if pit > 1:
             prefix = (NAME, response.tokens[: stops[pit - 2]])
-            assert part.known[prefix] == whole.known[prefix]
+            assert part.values[prefix] == whole.values[prefix]
     assert part.rounds > whole.rounds and part.cost.tokens_sampled < whole.cost.tokens_sampled
     # Of other rounds other completions, where they are not numbered.
     other = searched(Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False, right=8), negatives, 3)
-    assert other.known != part.known
+    assert other.values != part.values

@@ -28,18 +28,18 @@ VALUES = st.lists(st.sampled_from([i / 8 for i in range(9)]), min_size=2, max_si
     ],
 )
 def test_first_pit_by_hand(values: tuple[float, ...], lowest: int, first_zero: int | None) -> None:
-    assert credit.first_pit(values, "lowest") == lowest
-    assert credit.first_pit(values, "first_zero") == first_zero
+    assert credit.first_error(values, "lowest") == lowest
+    assert credit.first_error(values, "first_zero") == first_zero
 
 
 @PROPERTY
 @given(VALUES, st.integers(1, 6))
 def test_first_pit_is_the_first_step_that_is_nowhere_undercut(values: list[float], k: int) -> None:
-    pit = credit.first_pit(values)
+    pit = credit.first_error(values)
     assert pit is not None and 1 <= pit < len(values)
     assert all(q > values[pit] for q in values[1:pit]) and all(q >= values[pit] for q in values[pit:])
-    assert credit.first_pit(credit.best_of(values, k)) == pit  # best-of-k keeps the order
-    zero = credit.first_pit(values, "first_zero")
+    assert credit.first_error(credit.best_of(values, k)) == pit  # best-of-k keeps the order
+    zero = credit.first_error(values, "first_zero")
     assert zero == (pit if values[pit] == 0.0 else None)
 
 
@@ -101,4 +101,4 @@ def test_located_values_fall_to_zero_after_the_last_prefix_that_is_alive(
     rows = {("a", response.tokens[:i]): PrefixValue("a", response.tokens[:i], q, 8, ()) for i, q in known.items()}
     assert credit.located_values([response], [ends], {"a": 0.5}, rows) == [ResponseValues(0, ends, values)]
     pit = max((i for i, q in known.items() if q > 0), default=0) + 1
-    assert credit.first_pit(values, "first_zero") == credit.first_pit(values, "lowest") == pit
+    assert credit.first_error(values, "first_zero") == credit.first_error(values, "lowest") == pit

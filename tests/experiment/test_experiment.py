@@ -174,6 +174,33 @@ def test_difficulty_is_the_pass_rate_before_the_method_and_no_cost_of_it(
     assert rows["sft"]["hashes"]["initial_policy"] == study["rft"]["hashes"]["pi_sft"]
 
 
+def test_samples_are_added_to_a_stored_run_by_one_stage_per_temperature(
+    study: dict[str, Row], folder: Path, tmp_path: Path
+) -> None:
+    more = ("method=rft", "evaluation.samples=4", "evaluation.temperatures=[0.01]")
+    run = configuration(tmp_path, *more, store=folder / "store")
+    row, plain = run_once(run), study["rft"]
+    lines = [json.loads(line) for line in run_folder(run).stages.read_text().splitlines()]
+    assert {line["stage"] for line in lines if "seconds" in line} == {"samples_1", "samples_0.01"}  # computed here
+    assert row["hashes"]["policy"] == plain["hashes"]["policy"] and row["error"] == plain["error"]
+    assert all(row[amount] == plain[amount] for amount in ("tokens_trained", "tokens_sampled", "flops_sampling"))
+
+    table = pd.read_parquet(run_folder(run).correct)
+    assert list(table) == ["problem", "correct", "samples_correct", "samples"] and set(table["samples"]) == {4}
+    correct = table["samples_correct"].to_numpy()
+    stored = folder / "store" / "responses" / row["hashes"]["samples_1"] / "responses.parquet"
+    responses = read_table(stored, Response)
+    assert [(r.problem, r.sample) for r in responses] == [(p, i) for p in table["problem"] for i in range(4)]
+    assert correct.tolist() == np.reshape([r.reward for r in responses], (TESTED, 4)).sum(1).tolist()
+    assert 0 < correct.sum() < 4 * TESTED
+    assert row["samples"] == 4 and row["sampled_error"] == pytest.approx(1 - correct.mean() / 4)
+    assert row["sampled_errors"].keys() == {"1", "0.01"} and row["sampled_errors"]["1"] == row["sampled_error"]
+    assert row["sampled_errors"]["0.01"] == pytest.approx(row["error"], abs=0.1)  # almost greedy
+    assert set(row["pass_at_k"]) == {"1", "2", "4"}
+    assert row["pass_at_k"]["1"] == pytest.approx(1 - row["sampled_error"])
+    assert row["pass_at_k"]["4"] == pytest.approx((correct > 0).mean())
+
+
 def test_more_traces_are_more_distinct_solutions_of_the_same_problems(
     study: dict[str, Row], folder: Path, tmp_path: Path
 ) -> None:

@@ -68,7 +68,7 @@ def converted(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     c = configuration(folder, "model=smollm2_135m")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "synth_scaling.experiment.stages.convert", lambda to: shutil.copytree(smollm2, to, dirs_exist_ok=True)
+            "synth_scaling.experiment.base_model.convert", lambda to: shutil.copytree(smollm2, to, dirs_exist_ok=True)
         )
         return run_once(c), folder, c
 

@@ -15,7 +15,7 @@ from synth_scaling.models.codec import Codec, step_ends
 from synth_scaling.models.tokenizer import word_tokenizer
 from synth_scaling.tasks import EMBEDDED, TASKS, EmbeddedTask
 
-OPTIONS = {"maze": {"side": 5, "max_distance": 8}, "chain": {}, "star_graph": {}}
+OPTIONS = {"maze": {"side": 5, "max_distance": 8}, "chain": {}, "star_graph": {}, "collect": {}}
 EACH_TASK = pytest.mark.parametrize("name", EMBEDDED)
 
 

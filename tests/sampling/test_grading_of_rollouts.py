@@ -12,13 +12,15 @@ from synth_scaling.credit import learned
 from synth_scaling.models.codec import Codec
 from synth_scaling.models.tokenizer import word_tokenizer
 from synth_scaling.sampling.engine import Completion
-from synth_scaling.sampling.rollouts import sample_completions, sample_responses
+from synth_scaling.sampling.sampler import Sampler
 from synth_scaling.system.jsonl import write_rows
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 
 
 class Written:
     """An engine that says what is written for it; sampling itself is tested with the real one."""
+
+    numbered = False
 
     def __init__(self, codec: Codec, texts: Sequence[tuple[str, bool]]) -> None:
         self.completions = [Completion(codec.encode(text), finished) for text, finished in texts]
@@ -62,10 +64,10 @@ def test_responses(math: tuple[MATH, Codec], caplog: pytest.LogCaptureFixture, m
     task, codec = math
     monkeypatch.setattr(logging.getLogger("synth_scaling"), "propagate", True)
     problems = task.problems("test", 2, 0)
-    rows, _ = sample_responses(Written(codec, TEXTS), task, codec, problems, 1, n=5, temperature=1.0, seed=0)
+    rows, _ = Sampler(Written(codec, TEXTS), task, codec, 1, temperature=1.0, seed=0).responses(problems, 5)
     assert [row.reward for row in rows] == [1, 0, 0, 0, 1, 0, 0, 1, 0, 0]
     assert [row.problem for row in rows] == ["test/0"] * 5 + ["test/1"] * 5
-    assert "the grading of 2 of 8 responses hit its bound; they count as wrong" in caplog.text
+    assert "the grading of 2 of 8 responses hit its bound; they count as incorrect" in caplog.text
 
 
 def test_prefix_values(math: tuple[MATH, Codec]) -> None:
@@ -74,7 +76,7 @@ def test_prefix_values(math: tuple[MATH, Codec]) -> None:
     prefixes = [("test/0", codec.encode("So ")), ("test/1", codec.encode("x")), ("test/0", ())]
     engine = Written(codec, [(r"\boxed{2}", True), (r"\boxed{3}", True), (r"\boxed{2}", True), (r"\boxed{2}", False)])
     draws = dict.fromkeys(prefixes, 4)
-    rows, _ = sample_completions(engine, task, codec, problems, draws, 1, temperature=1.0, seed=0)
+    rows, _ = Sampler(engine, task, codec, 1, temperature=1.0, seed=0).completions(problems, draws)
     assert [(row.problem, row.value, len(row.correct)) for row in learned({}, rows).values()] == [
         ("test/0", 0.5, 1),
         ("test/1", 0.25, 1),

@@ -11,7 +11,7 @@ from synth_scaling.core.records import Response
 from synth_scaling.credit import learned
 from synth_scaling.models.codec import Codec
 from synth_scaling.sampling.engine import Engine
-from synth_scaling.sampling.rollouts import sample_completions, sample_responses
+from synth_scaling.sampling.sampler import Sampler
 from synth_scaling.tasks.maze import Maze
 
 PARAMETERS = 1000
@@ -22,7 +22,7 @@ def responses(small_maze: Maze, codec: Codec, engine: Engine, pretrained: Path) 
     """16 of the pretrained model on each of 60 problems, right and wrong ones among them."""
     engine.load(pretrained)
     problems = small_maze.problems("test", 60, 0)
-    rows, cost = sample_responses(engine, small_maze, codec, problems, PARAMETERS, n=16, temperature=1.0, seed=0)
+    rows, cost = Sampler(engine, small_maze, codec, PARAMETERS, temperature=1.0, seed=0).responses(problems, 16)
     prompt_tokens = 3 * len(problems)
     sampled = sum(len(row.tokens) for row in rows)
     assert cost.tokens_sampled == sampled and cost.flops_sampling == 2 * PARAMETERS * (prompt_tokens + sampled)
@@ -48,8 +48,8 @@ def test_the_value_of_a_prefix_is_the_share_of_its_completions_that_are_right(
     problems = {p.id: p for p in small_maze.problems("test", 60, 0)}
     prefixes = list(dict.fromkeys((r.problem, r.tokens[:-1]) for r in responses if r.reward))
     k = 32
-    drawn, cost = sample_completions(
-        engine, small_maze, codec, problems, dict.fromkeys(prefixes, k), PARAMETERS, temperature=1.0, seed=0
+    drawn, cost = Sampler(engine, small_maze, codec, PARAMETERS, temperature=1.0, seed=0).completions(
+        problems, dict.fromkeys(prefixes, k)
     )
     rows = list(learned({}, drawn).values())
     assert [(row.problem, row.prefix) for row in rows] == prefixes

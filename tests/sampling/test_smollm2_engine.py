@@ -21,7 +21,7 @@ from synth_scaling.methods import METHODS, Graded
 from synth_scaling.models.codec import Codec
 from synth_scaling.models.prompts import PromptFormat
 from synth_scaling.sampling.engine import Completion, Engine
-from synth_scaling.sampling.rollouts import sample_completions
+from synth_scaling.sampling.sampler import Sampler
 from synth_scaling.training import nll, preference
 from synth_scaling.training.batches import IGNORED, Pack, PadRight
 from synth_scaling.training.nll import token_nll, train_nll
@@ -158,7 +158,7 @@ def test_random_prefixes_are_the_same_token_ids_in_the_engine_and_in_the_trainer
     cuts = [int(rng.integers(1, 11)) for _ in responses]
     prefixes = [(r.problem, r.tokens[:cut]) for r, cut in zip(responses, cuts, strict=True)]
     draws = dict.fromkeys(prefixes, 8)
-    drawn, _ = sample_completions(loaded, task, codec, by_id, draws, 1, temperature=2.0, seed=0)  # type: ignore[misc]
+    drawn, _ = Sampler(loaded, task, codec, 1, temperature=2.0, seed=0).completions(by_id, draws)  # type: ignore[arg-type]
     prompts = {id: codec.encode_prompt(p) for id, p in by_id.items()}
     assert prompted == [prompts[id] + prefix for id, prefix in prefixes]
     drifted = [codec.tokenizer.encode(codec.decode(tokens)) != list(tokens) for _, tokens in prefixes]

@@ -19,7 +19,8 @@ from synth_scaling.core.records import PrefixValue, Problem, Response
 from synth_scaling.core.stage import Cost
 from synth_scaling.models.codec import step_ends
 from synth_scaling.sampling.engine import Completion, Engine
-from synth_scaling.sampling.rollouts import Found, sample_completions, sample_responses, search_values
+from synth_scaling.sampling.sampler import Sampler
+from synth_scaling.sampling.search import SearchResult, search_values
 
 MOVES, END = 4, ""
 
@@ -129,19 +130,21 @@ NAME = next(iter(PROBLEMS))
 TEXTS = ["".join(moves) for n in range(MOVES) for moves in itertools.product(("r.", "w."), repeat=n)]
 
 
+def sampler(seed: int, task: Any = TASK, engine: ChainEngine | None = None) -> Sampler:
+    """Samples the chain at temperature 1, as a policy of 10 parameters."""
+    return Sampler(engine or ChainEngine(), task, CODEC, 10, temperature=1.0, seed=seed)
+
+
 def values_of(
     draws: Mapping[credit.Prefix, int], seed: int, task: Any = TASK, engine: ChainEngine | None = None
 ) -> tuple[dict[credit.Prefix, PrefixValue], Cost]:
     """The Monte-Carlo values of some prefixes, and what they cost a model of 10 parameters."""
-    rows, cost = sample_completions(
-        engine or ChainEngine(), task, CODEC, PROBLEMS, draws, 10, temperature=1.0, seed=seed
-    )
+    rows, cost = sampler(seed, task, engine).completions(PROBLEMS, draws)
     return credit.learned({}, rows), cost
 
 
 def sampled(n: int, seed: int, task: Any = TASK) -> list[Response]:
-    problems = list(PROBLEMS.values())
-    rows, _ = sample_responses(ChainEngine(), task, CODEC, problems, 10, n=n, temperature=1.0, seed=seed)
+    rows, _ = sampler(seed, task).responses(list(PROBLEMS.values()), n)
     return rows
 
 
@@ -155,18 +158,7 @@ def searched(
     seed: int,
     rollouts: Sequence[Response] = (),
     numbered: bool = False,
-) -> Found:
-    """What a search finds, as the stage goes about it; with `numbered` by the same completions of a prefix always."""
-    return search_values(
-        ChainEngine(numbered),
-        TASK,
-        CODEC,
-        PROBLEMS,
-        responses,
-        ends_of(responses),
-        search,
-        rollouts,
-        10,
-        temperature=1.0,
-        seeds=lambda done: seed if numbered else seed + done,
-    )
+) -> SearchResult:
+    """The result of a search, by the stage's function; with `numbered`, a prefix has the same completions always."""
+    chain = sampler(seed, engine=ChainEngine(numbered))
+    return search_values(chain, PROBLEMS, responses, ends_of(responses), search, rollouts)

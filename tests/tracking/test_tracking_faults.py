@@ -28,7 +28,7 @@ def worker(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) ->
     close_service()
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    for name, value in {"no_answer": None, "told": False, "open": set()}.items():
+    for name, value in {"no_answer": None, "announced": False, "open": set()}.items():
         monkeypatch.setattr(wandb_run._Worker, name, value)
     caplog.set_level(logging.INFO, "synth_scaling")
     yield
@@ -169,7 +169,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
 def test_a_network_that_is_lost_holds_a_run_up_for_a_bounded_time(
     server: ThreadingHTTPServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wandb_run, "LAST_WORDS", 2)
+    monkeypatch.setattr(wandb_run, "UPLOAD_SECONDS", 2)
     tracker = begun(tmp_path, 0)
     server.shutdown()
     server.server_close()
