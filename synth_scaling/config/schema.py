@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
 from synth_scaling.core.hashing import ADDED
+from synth_scaling.core.validation import above_zero, at_least, filled, one_of
 from synth_scaling.credit.options import CREDIT, CreditOptions
 from synth_scaling.data.options import DataOptions, JSONLDataOptions
-from synth_scaling.methods import METHODS
-from synth_scaling.models.options import MODELS
+from synth_scaling.methods import METHODS, MethodOptions
+from synth_scaling.models.options import MODELS, ModelOptions
 from synth_scaling.sampling.options import EngineOptions
-from synth_scaling.tasks import TASKS
+from synth_scaling.tasks import TASKS, TaskOptions
 from synth_scaling.training.options import TrainerOptions
 
 
 @dataclass
 class RolloutPolicyOptions:
-    """pi_sft, which samples and finishes prefixes. More epochs make it memorise its own problems."""
+    """Training of pi_sft, which samples responses and completes prefixes. Many epochs memorise its problems."""
 
     epochs: float = 5  # [passes over D_syn] of its training; with many it memorises its problems, and negatives run out
     learning_rate: float = 1e-3  # peak of the schedule
+
+
+def check_rollout_policy(policy: RolloutPolicyOptions) -> None:
+    """Refuse options that cannot be. Raises ConfigError."""
+    above_zero("rollout_policy.epochs", policy.epochs)
+    above_zero("rollout_policy.learning_rate", policy.learning_rate)
 
 
 @dataclass
@@ -37,6 +43,17 @@ class EvaluationOptions:
     base: bool = field(default=False, metadata=ADDED)  # the base model is tested as well, before any training
 
 
+def check_evaluation(evaluation: EvaluationOptions) -> None:
+    """Refuse options that cannot be. Raises ConfigError."""
+    one_of("evaluation.split", evaluation.split, ("validation", "test"))
+    if evaluation.problems is not None:
+        at_least("evaluation.problems", evaluation.problems, 1)
+    for k in evaluation.pass_at_k:
+        at_least("evaluation.pass_at_k", k, 1)
+    at_least("evaluation.difficulty_rollouts", evaluation.difficulty_rollouts, 0)
+    above_zero("evaluation.temperature", evaluation.temperature)
+
+
 @dataclass
 class TrackingOptions:
     """conf/tracking/*.yaml. `mode` auto: online with a W&B key, else offline."""
@@ -47,18 +64,26 @@ class TrackingOptions:
     sampled_rows: int = 50  # [rows] of each logged table of responses
 
 
+def check_tracking(tracking: TrackingOptions) -> None:
+    """Refuse options that cannot be. Raises ConfigError."""
+    one_of("tracking.name", tracking.name, ("wandb", "none"))
+    filled("tracking.project", tracking.project)
+    one_of("tracking.mode", tracking.mode, ("auto", "online", "offline"))
+    at_least("tracking.sampled_rows", tracking.sampled_rows, 0)
+
+
 @dataclass
 class Config:
-    """One run. `label` names the curve that it is a point of, `figure` what it was run for."""
+    """One run. `label` names the curve that it is a point of, `figure` the figure that it was run for."""
 
-    task: Any = None  # a group, chosen by task=NAME
-    model: Any = None  # a group, chosen by model=NAME
-    method: Any = None  # a group, chosen by method=NAME
+    task: TaskOptions = field(default_factory=TaskOptions)  # a group, chosen by task=NAME
+    model: ModelOptions = field(default_factory=ModelOptions)  # a group, chosen by model=NAME
+    method: MethodOptions = field(default_factory=MethodOptions)  # a group, chosen by method=NAME
     data: DataOptions = field(default_factory=DataOptions)  # a group, chosen by data=NAME
     rollout_policy: RolloutPolicyOptions = field(default_factory=RolloutPolicyOptions)  # how pi_sft is trained
     credit: CreditOptions = field(default_factory=CreditOptions)  # a group, chosen by credit=NAME
     engine: EngineOptions = field(default_factory=EngineOptions)  # a group, chosen by engine=NAME
-    trainer: Any = None  # a group, chosen by trainer=NAME
+    trainer: TrainerOptions = field(default_factory=TrainerOptions)  # a group, chosen by trainer=NAME
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)  # how the policy is tested
     tracking: TrackingOptions = field(default_factory=TrackingOptions)  # a group, chosen by tracking=NAME
     seed: int = 0  # of demonstrations, data order and sampling
@@ -71,7 +96,7 @@ class Config:
 
 
 def register_schemas() -> None:
-    """Tell Hydra the types of conf/'s groups."""
+    """Register the options dataclasses with Hydra: the types of conf/'s groups."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for name, (_, options) in TASKS.items():

@@ -70,6 +70,7 @@ class Stages:
     def base(self) -> StageResult:
         """The model that every policy descends from, shared by the whole sweep: pretrained here, or elsewhere."""
         m = self.config.model
+        assert isinstance(m, TinyOptions | PretrainedOptions)
         result = self._own_base(m) if isinstance(m, TinyOptions) else self._pretrained_base(m)
         check_targets(self.config.trainer.lora.target_modules, tensor_names(result.path))
         _ = self.codec  # a task that is too long for the model is refused before anything is sampled or trained

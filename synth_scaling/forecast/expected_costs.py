@@ -18,9 +18,9 @@ from synth_scaling.credit.options import search_of
 from synth_scaling.data.options import JSONLDataOptions
 from synth_scaling.forecast.model_sizes import matmul_parameters_of
 from synth_scaling.forecast.text_lengths import Lengths, lengths_of
-from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
+from synth_scaling.methods import METHODS, ExpectedData, MethodOptions, PreferenceOptions
 from synth_scaling.methods.sft import SFTOptions
-from synth_scaling.models.options import TinyOptions
+from synth_scaling.models.options import PretrainedOptions, TinyOptions
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,7 @@ class _Run:
     def _base(self, made: list[Stage]) -> str:
         m = self.config.model
         if not isinstance(m, TinyOptions):
+            assert isinstance(m, PretrainedOptions)
             return content_hash({"path": m.path, "revision": m.revision})
         tokens = round(m.pretrain_documents * self.lengths.document)
         cost = Cost(tokens_trained=tokens, flops_training=training_flops(self.parameters, tokens))
@@ -168,27 +169,21 @@ class _Run:
         )
         return Stage(name, key, Cost(tokens_trained=tokens, flops_training=flops))
 
-    def _tokens(self, method: MethodOptions) -> float:
-        """Of the method's rows, gone over once. Of `rft_filtered` at most: nothing filtered."""
-        a, steps = self.assumed, self.lengths.steps
-        prompt, own = self.lengths.prompt, self.lengths.prompt + self.response + 1
-        taught = self.demonstrations * (prompt + self.lengths.response + 1)
-        pairs = self.negatives * a.pairs
-        cut = self.response * max(0.0, a.until_pit - 1 / steps)  # the steps before the pit
-        match method.name:
-            case "sft":
-                return taught
-            case "rft" | "rft_filtered":
-                return taught + self.positives * own
-            case "advantage_weighted":
-                return (taught if method.demonstrations else 0) + (self.positives + self.negatives) * own  # type: ignore[attr-defined]
-            case "step_sft":
-                return (taught if method.demonstrations else 0) + pairs * own  # type: ignore[attr-defined]
-            case "step_dpo":
-                rejected = self.response - cut if method.rejected == "rest" else self.response / steps  # type: ignore[attr-defined]
-                return pairs * (own + prompt + cut + rejected)
-            case _:
-                return self.negatives * 2 * own
+    def _tokens(self, options: MethodOptions) -> float:
+        """Tokens of the rows of the method that `options` belong to, gone over once."""
+        assumed, lengths = self.assumed, self.lengths
+        data = ExpectedData(
+            demonstrations=self.demonstrations,
+            positives=self.positives,
+            negatives=self.negatives,
+            pairs=self.negatives * assumed.pairs,
+            prompt=lengths.prompt,
+            demonstration=lengths.response,
+            response=self.response,
+            step=self.response / lengths.steps,
+            before_error=self.response * max(0.0, assumed.until_pit - 1 / lengths.steps),
+        )
+        return METHODS[options.name].expected_tokens(options, data)
 
     def _sampled(self, prompts: float, n: int) -> Cost:
         tokens = prompts * n * self.response

@@ -1,7 +1,7 @@
-"""Methods by name: every row of the paper's comparison, one file each."""
+"""Methods by name: those of the paper's comparison, one file each."""
 
 from synth_scaling.methods import advantage_weighted, dpo, rejected_only, rft, rft_filtered, sft, step_dpo, step_sft
-from synth_scaling.methods.method import Graded, Method, MethodOptions, PreferenceOptions
+from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, PreferenceOptions, check_method
 
 METHODS: dict[str, Method] = {
     "sft": sft.METHOD,
@@ -15,4 +15,4 @@ METHODS: dict[str, Method] = {
     "advantage_weighted": advantage_weighted.METHOD,
 }
 
-__all__ = ["METHODS", "Graded", "Method", "MethodOptions", "PreferenceOptions"]
+__all__ = ["METHODS", "ExpectedData", "Graded", "Method", "MethodOptions", "PreferenceOptions", "check_method"]

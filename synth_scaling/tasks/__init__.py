@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from synth_scaling.tasks.chain import Chain, ChainOptions
 from synth_scaling.tasks.collect import Collect, CollectOptions
 from synth_scaling.tasks.gsm8k import GSM8K, GSM8KOptions
@@ -11,10 +9,10 @@ from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.tasks.star_graph import StarGraph, StarGraphOptions
-from synth_scaling.tasks.task import EmbeddedTask, Split, Task, embedded, grade_all
+from synth_scaling.tasks.task import EmbeddedTask, Split, Task, TaskOptions, embedded, grade_all
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 
-TASKS: dict[str, tuple[type, type]] = {
+TASKS: dict[str, tuple[type, type[TaskOptions]]] = {
     "maze": (Maze, MazeOptions),
     "chain": (Chain, ChainOptions),
     "star_graph": (StarGraph, StarGraphOptions),
@@ -28,7 +26,7 @@ TASKS: dict[str, tuple[type, type]] = {
 EMBEDDED = tuple(name for name, (task, _) in TASKS.items() if hasattr(task, "corpus"))  # tasks that make a base model
 
 
-def make_task(options: Any) -> Task:
+def make_task(options: TaskOptions) -> Task:
     """The task that `options` (one of the options dataclasses) describes. Raises ValueError on impossible options."""
     key = repr(options)
     if key not in _made:  # checking a sweep asks for the same task once a job
@@ -39,4 +37,4 @@ def make_task(options: Any) -> Task:
 _made: dict[str, Task] = {}
 
 
-__all__ = ["EMBEDDED", "TASKS", "EmbeddedTask", "Split", "Task", "embedded", "grade_all", "make_task"]
+__all__ = ["EMBEDDED", "TASKS", "EmbeddedTask", "Split", "Task", "TaskOptions", "embedded", "grade_all", "make_task"]
