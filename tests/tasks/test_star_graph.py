@@ -111,7 +111,7 @@ def test_a_line_is_read_exactly_or_refused(line: str) -> None:
 
 @pytest.mark.parametrize(("degree", "length", "n_nodes"), PUBLIC_SHAPES)
 def test_graphs_are_stars(degree: int, length: int, n_nodes: int) -> None:
-    task = StarGraph(StarGraphOptions(degree, length, n_nodes, n_test=50, n_validation=20))
+    task = StarGraph(StarGraphOptions(degree=degree, path_length=length, n_nodes=n_nodes, n_test=50, n_validation=20))
     rng = np.random.default_rng(0)
     for problem in task.problems("train", 100, 0) + task.problems("test", None, 0):
         star = read_line(problem.prompt + problem.answer)
