@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling import credit
+from synth_scaling.config.needed_stages import needed_stages
 from synth_scaling.config.schema import Config
 from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, ResponseValues
 from synth_scaling.core.stage import StageResult
@@ -47,7 +48,7 @@ class Outcome:
 
 def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     """One run: D_syn, the policy that samples, its responses and their step values, the method's policy, its test."""
-    method = METHODS[config.method.name]
+    needed, uses = needed_stages(config), METHODS[config.method.name].uses
     task = make_task(config.task)
     stages = Stages(config, store, tracker, task)
 
@@ -66,18 +67,18 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     # The policy's own responses, right and wrong, and what each step of them is worth.
     few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
     few_rows = build(few_epochs, graded, config.seed)
-    if method.uses or config.method.start == "pi_sft":
+    if "pi_sft" in needed:
         pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
-        graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
+        graded = self_generated(config, stages, pi_sft, problems, graded, uses)
 
     # What the base does before any training: the same for every method of this seed.
     untrained: list[Response] = []
-    if config.evaluation.base:
+    if "base_evaluation" in needed:
         untrained = stages.responses("base_evaluation", base, tested, 1, 0.0)
 
     # How hard the test problems were before the method: the same for every method of this N and seed.
     initial: list[Response] = []
-    if config.evaluation.difficulty_rollouts:
+    if "initial_policy" in needed:
         before = stages.policy("initial_policy", base, few_epochs, few_rows)
         initial = stages.responses("initial_responses", before, tested, config.evaluation.difficulty_rollouts, 1.0)
 
@@ -90,9 +91,10 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     # Its test error.
     responses = stages.responses("evaluation", policy, tested, 1, 0.0)
     sampled: list[Response] = []
-    if config.evaluation.pass_at_k:
+    if "pass_at_k" in needed:
         n = max(config.evaluation.pass_at_k)
         sampled = stages.responses("pass_at_k", policy, tested, n, config.evaluation.temperature)
+    assert tuple(stages.done) == needed, f"stages {tuple(stages.done)} in place of {needed}"
     return Outcome(problems, tested, responses, sampled, untrained, initial, graded, rows, policy, stages)
 
 
@@ -137,7 +139,7 @@ def self_generated(
         return search.values(responses, ends, initial, prefix_values)
 
     values: dict[str, list[ResponseValues]] = {}
-    if "negative_values" in uses or (options.as_positives and "positives" in uses):
+    if "negative_values" in needed_stages(config):
         values["negative_values"] = step_values("negative_values", negatives, search_of(options))
     right = credit.completed(prefix_values.values(), data.rollouts) if options.as_positives else []
     positives = selection.positives([*rollouts, *right], data.positives)

@@ -9,12 +9,9 @@ from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_hash
 from synth_scaling.config.schema import Config
 from synth_scaling.core.metrics import counts, pass_at_k, shares, wilson_interval
-from synth_scaling.core.stage import MEASURED, Cost
+from synth_scaling.core.stage import MEASURED, Cost, role_of
 from synth_scaling.experiment.pipeline import Outcome
 from synth_scaling.experiment.stages import sampling_versions
-
-# Stages that make or measure, and are not part of a method's price.
-NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_policy", "initial_responses")
 
 
 def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
@@ -29,7 +26,7 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
     low, high = wilson_interval(wrong, tested)
     done, task = outcome.stages.done, outcome.stages.task
-    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT]
+    spent = [stage.cost for name, stage in done.items() if role_of(name).spent]
     distinct = list({stage.hash: stage for stage in done.values()}.values())
     problems = {p.id: p for p in outcome.problems}
     kinds = [
