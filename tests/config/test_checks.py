@@ -12,10 +12,10 @@ from synth_scaling.config.hydra_errors import one_line
 from synth_scaling.config.task_checks import check_task
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.methods import METHODS
-from synth_scaling.tasks import EMBEDDED, TASKS
+from synth_scaling.tasks import TASKS, embedded_tasks
 from tests.support.composing import config, with_words
 
-WORDED = [task for task in TASKS if task not in EMBEDDED]
+WORDED = [task for task in TASKS if task not in embedded_tasks()]
 LEAST_ONE, ABOVE_ZERO = "allowed are values of at least 1", "allowed are values above 0"
 SHARE = "allowed are shares from 0 to 1"
 REFUSED = [
