@@ -19,12 +19,9 @@ from omegaconf.errors import OmegaConfBaseException
 from synth_scaling.config.hydra_errors import one_line
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
-from synth_scaling.core.stage import Cost
-from synth_scaling.forecast.expected_costs import Assumed, Stage, made_once, stages_of, total
+from synth_scaling.core.stage import ROLES, Cost, stage_family
+from synth_scaling.forecast.expected_costs import Assumed, Stage, computed_once, stages_of, total
 from synth_scaling.sweep.compose import runs_of
-
-# A stage goes by its name in the first run that needs it: one may be pi_sft here and initial_policy there.
-ORDER = ("base", "pi_sft", "initial_policy", "rollouts", "negative_values", "positive_values", "policy", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -47,13 +44,12 @@ class Device:
 
 def estimate(configs: Sequence[Config], assumed: Assumed, device: Device) -> Iterable[str]:
     """Lines of a table: a line a kind of stage, shared ones counted once, and their sum."""
-    once = made_once(configs, assumed)
+    once = computed_once(configs, assumed)
     asked = sum(len(stages_of(config, assumed)) for config in configs)
     yield f"{configs[0].sweep}: {len(configs)} runs, {len(once)} stages made of {asked} asked for"
     yield f"{'stage':18}{'made':>7}{'tokens trained':>17}{'tokens sampled':>17}{'FLOPs':>11}{'GPU hours':>11}"
-    for name in [*dict.fromkeys([*ORDER, *(stage.name for stage in once)]), "all"]:
-        stages = [stage for stage in once if name in ("all", stage.name)]
-        if not stages:
+    for name in [*ROLES, "all"]:
+        if not (stages := _named(name, once)):
             continue
         cost = total(stages)
         flops = cost.flops_training + cost.flops_sampling
@@ -79,11 +75,11 @@ def compare(configs: Sequence[Config], assumed: Assumed, results: Path) -> Itera
     for row in rows:
         for name, cost in row["costs"].items():
             spent.setdefault(row["hashes"][name], Stage(name, row["hashes"][name], Cost(**cost)))
-    once = made_once(configs, assumed)
+    once = computed_once(configs, assumed)
     yield f"{sweep}: estimate / measured, {len(rows)} of {len(configs)} runs have rows"
     yield f"{'stage':18}{'made':>12}{'tokens trained':>16}{'tokens sampled':>16}{'FLOPs':>8}"
-    kinds = {stage.name: None for stage in spent.values()}
-    for name in [*kinds, "all but base", "all"]:
+    names = {stage_family(stage.name): None for stage in spent.values()}
+    for name in [*names, "all but base", "all"]:
         guessed, made = (_named(name, stages) for stages in (once, spent.values()))
         pairs = zip(_amounts(total(guessed)), _amounts(total(made)), strict=True)
         shown = [f"{guess / found:.2f}" if found else "" for guess, found in pairs]
@@ -91,7 +87,11 @@ def compare(configs: Sequence[Config], assumed: Assumed, results: Path) -> Itera
 
 
 def _named(name: str, stages: Iterable[Stage]) -> list[Stage]:
-    return [s for s in stages if name in ("all", s.name) or (name == "all but base" and s.name != "base")]
+    """The stages of a name in ROLES, or "all", or "all but base".
+
+    A stage has the name of the first run that needs it: pi_sft there may be initial_policy in another run.
+    """
+    return [s for s in stages if name in ("all", stage_family(s.name)) or (name == "all but base" and s.name != "base")]
 
 
 def _amounts(cost: Cost) -> tuple[float, float, float]:

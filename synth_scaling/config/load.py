@@ -41,9 +41,6 @@ def as_options(config: DictConfig) -> Config:
     """The same where neither model nor data need to be here: checked is what the configuration alone tells."""
     if OmegaConf.get_type(config) is not Config:
         raise ConfigError("defaults: allowed is a list that begins with config")
-    for group in ("task", "model", "method", "trainer"):
-        if config[group] is None:
-            raise ConfigError(f"{group}=null: allowed is one of the choices of {group}")
     plain = OmegaConf.to_object(config)
     assert isinstance(plain, Config), type(plain)
     known(plain)

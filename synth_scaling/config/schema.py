@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
 from synth_scaling.core.hashing import ADDED
+from synth_scaling.core.validation import ConfigError, above_zero, at_least, filled, one_of
 from synth_scaling.credit.options import CREDIT, CreditOptions
 from synth_scaling.data.options import DataOptions, JSONLDataOptions
-from synth_scaling.methods import METHODS
-from synth_scaling.models.options import MODELS
+from synth_scaling.methods import METHODS, MethodOptions
+from synth_scaling.models.options import MODELS, ModelOptions
 from synth_scaling.sampling.options import EngineOptions
-from synth_scaling.tasks import TASKS
+from synth_scaling.tasks import TASKS, TaskOptions
 from synth_scaling.training.options import TrainerOptions
 
 
 @dataclass
 class RolloutPolicyOptions:
-    """pi_sft, which samples and finishes prefixes. More epochs make it memorise its own problems."""
+    """Training of pi_sft, which samples responses and completes prefixes. Many epochs memorise its problems."""
 
     epochs: float = 5  # [passes over D_syn] of its training; with many it memorises its problems, and negatives run out
     learning_rate: float = 1e-3  # peak of the schedule
+
+
+def check_rollout_policy(policy: RolloutPolicyOptions) -> None:
+    """Refuse options that cannot be. Raises ConfigError."""
+    above_zero("rollout_policy.epochs", policy.epochs)
+    above_zero("rollout_policy.learning_rate", policy.learning_rate)
 
 
 @dataclass
@@ -43,6 +49,24 @@ class EvaluationOptions:
     temperatures: list[float] = field(default_factory=list, metadata=ADDED)
 
 
+def check_evaluation(evaluation: EvaluationOptions) -> None:
+    """Refuse options that cannot be. Raises ConfigError."""
+    one_of("evaluation.split", evaluation.split, ("validation", "test"))
+    if evaluation.problems is not None:
+        at_least("evaluation.problems", evaluation.problems, 1)
+    for k in evaluation.pass_at_k:
+        at_least("evaluation.pass_at_k", k, 1)
+    at_least("evaluation.difficulty_rollouts", evaluation.difficulty_rollouts, 0)
+    above_zero("evaluation.temperature", evaluation.temperature)
+    at_least("evaluation.samples", evaluation.samples, 0)
+    if evaluation.samples and (k := max(evaluation.pass_at_k, default=0)) > evaluation.samples:
+        raise ConfigError(f"evaluation.pass_at_k={k}: allowed are values up to evaluation.samples={evaluation.samples}")
+    if evaluation.temperatures and not evaluation.samples:
+        raise ConfigError("evaluation.samples=0: with evaluation.temperatures, allowed are values of at least 1")
+    for temperature in evaluation.temperatures:
+        above_zero("evaluation.temperatures", temperature)
+
+
 @dataclass
 class TrackingOptions:
     """conf/tracking/*.yaml. `mode` auto: online with a W&B key, else offline."""
@@ -53,18 +77,26 @@ class TrackingOptions:
     sampled_rows: int = 50  # [rows] of each logged table of responses
 
 
+def check_tracking(tracking: TrackingOptions) -> None:
+    """Refuse options that cannot be. Raises ConfigError."""
+    one_of("tracking.name", tracking.name, ("wandb", "none"))
+    filled("tracking.project", tracking.project)
+    one_of("tracking.mode", tracking.mode, ("auto", "online", "offline"))
+    at_least("tracking.sampled_rows", tracking.sampled_rows, 0)
+
+
 @dataclass
 class Config:
-    """One run. `label` names the curve that it is a point of, `figure` what it was run for."""
+    """One run. `label` names the curve that it is a point of, `figure` the figure that it was run for."""
 
-    task: Any = None  # a group, chosen by task=NAME
-    model: Any = None  # a group, chosen by model=NAME
-    method: Any = None  # a group, chosen by method=NAME
+    task: TaskOptions = field(default_factory=TaskOptions)  # a group, chosen by task=NAME
+    model: ModelOptions = field(default_factory=ModelOptions)  # a group, chosen by model=NAME
+    method: MethodOptions = field(default_factory=MethodOptions)  # a group, chosen by method=NAME
     data: DataOptions = field(default_factory=DataOptions)  # a group, chosen by data=NAME
     rollout_policy: RolloutPolicyOptions = field(default_factory=RolloutPolicyOptions)  # how pi_sft is trained
     credit: CreditOptions = field(default_factory=CreditOptions)  # a group, chosen by credit=NAME
     engine: EngineOptions = field(default_factory=EngineOptions)  # a group, chosen by engine=NAME
-    trainer: Any = None  # a group, chosen by trainer=NAME
+    trainer: TrainerOptions = field(default_factory=TrainerOptions)  # a group, chosen by trainer=NAME
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)  # how the policy is tested
     tracking: TrackingOptions = field(default_factory=TrackingOptions)  # a group, chosen by tracking=NAME
     seed: int = 0  # of demonstrations, data order and sampling
@@ -77,13 +109,18 @@ class Config:
 
 
 def register_schemas() -> None:
-    """Tell Hydra the types of conf/'s groups."""
+    """Register the options dataclasses with Hydra: the types of conf/'s groups."""
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for name, (_, options) in TASKS.items():
         store.store(group="task", name=f"{name}_schema", node=options)
     for name, method in METHODS.items():
         store.store(group="method", name=f"{name}_schema", node=method.options)
+    # A plugin's options compose without a YAML; a file task/NAME.yaml in --config-dir comes first.
+    for name in TASKS.plugins:
+        store.store(group="task", name=name, node=TASKS[name][1])
+    for name in METHODS.plugins:
+        store.store(group="method", name=name, node=METHODS[name].options)
     for name, kind in MODELS.items():
         store.store(group="model", name=f"{name}_schema", node=kind)
     store.store(group="data", name="schema", node=DataOptions)

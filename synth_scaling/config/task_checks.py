@@ -9,7 +9,7 @@ from synth_scaling.core.validation import ConfigError
 from synth_scaling.data.options import teacher_of
 from synth_scaling.data.teacher_file import Teacher
 from synth_scaling.models.options import check_context, check_model_files, check_model_for
-from synth_scaling.tasks import EMBEDDED, Split, make_task
+from synth_scaling.tasks import Split, embedded_tasks, make_task
 
 if TYPE_CHECKING:
     from synth_scaling.config.schema import Config
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def check_task(config: Config) -> None:
     """Refuse options that the task refuses, more problems than it has, a model it does not fit. Raises ConfigError."""
-    if config.model.name == "tiny" and config.task.name not in EMBEDDED:
+    if config.model.name == "tiny" and config.task.name not in embedded_tasks():
         raise ConfigError(
-            f"model=tiny: a base model is pretrained for task={', '.join(EMBEDDED)} only; "
+            f"model=tiny: a base model is pretrained for task={', '.join(embedded_tasks())} only; "
             f"task={config.task.name} has no corpus for it and takes a pretrained model"
         )
     check_model_files(config.model)

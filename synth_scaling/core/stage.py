@@ -1,11 +1,48 @@
-"""The cost and the result of one stored stage."""
+"""The stages of a run by name, and the cost and the result of one."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class StageRole:
+    """Attributes: `kind` names the stage in a store; `spent`: its cost belongs to the price of a method."""
+
+    kind: Literal["base", "policy", "responses", "step_values"]
+    spent: bool
+
+
+# The stages that a run may have, by their names in its row and in the order of the pipeline. Pretraining and
+# measurements are not part of a method's price.
+ROLES = {
+    "base": StageRole("base", spent=False),
+    "pi_sft": StageRole("policy", spent=True),
+    "rollouts": StageRole("responses", spent=True),  # in blocks: rollouts_0, rollouts_1, ...
+    "negative_values": StageRole("step_values", spent=True),
+    "positive_values": StageRole("step_values", spent=True),
+    "base_evaluation": StageRole("responses", spent=False),
+    "initial_policy": StageRole("policy", spent=False),
+    "initial_responses": StageRole("responses", spent=False),
+    "policy": StageRole("policy", spent=True),
+    "evaluation": StageRole("responses", spent=False),
+    "samples": StageRole("responses", spent=False),  # one per temperature: samples_1, samples_0.7, ...
+    "pass_at_k": StageRole("responses", spent=False),
+}
+
+
+def stage_family(name: str) -> str:
+    """The key in ROLES of a stage: "rollouts" for "rollouts_3", "samples" for "samples_0.7", else the name itself."""
+    return re.sub(r"_\d[\d.e+-]*$", "", name)
+
+
+def role_of(name: str) -> StageRole:
+    """Raises KeyError for a name that no stage has."""
+    return ROLES[stage_family(name)]
 
 
 @dataclass(frozen=True)

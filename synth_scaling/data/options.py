@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from synth_scaling.core.hashing import ADDED
+from synth_scaling.core.validation import above_zero, at_least, between
 from synth_scaling.data.teacher_file import Fields, Teacher, read_teacher_data
 from synth_scaling.tasks import Task
 
@@ -44,3 +45,17 @@ def teacher_of(data: DataOptions, task: Task) -> Teacher:
         raise ValueError(": needed is a JSONL file of teacher data")
     fields = Fields(data.question_field, data.solution_field, data.answer_field)
     return read_teacher_data(Path(data.path), fields, task)
+
+
+def check_data(data: DataOptions) -> None:
+    """Refuse amounts that cannot be. Raises ConfigError."""
+    at_least("data.problems", data.problems, 1)
+    at_least("data.traces", data.traces, 1)
+    at_least("data.rollouts", data.rollouts, 1)
+    for key in ("positives", "negatives"):
+        between(f"data.{key}", getattr(data, key), 0, data.rollouts, f"0 to data.rollouts={data.rollouts}")
+    if data.max_negatives is not None:
+        at_least("data.max_negatives", data.max_negatives, 1)
+    if data.rollout_block is not None:
+        at_least("data.rollout_block", data.rollout_block, 1)
+    above_zero("data.temperature", data.temperature)

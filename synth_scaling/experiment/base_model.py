@@ -15,7 +15,7 @@ from synth_scaling.core.stage import Cost, StageResult
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.keys import training_key, versions
 from synth_scaling.models.codec import Codec
-from synth_scaling.models.options import PretrainedOptions, TinyOptions, check_context
+from synth_scaling.models.options import ModelOptions, PretrainedOptions, TinyOptions, check_context
 from synth_scaling.models.pretrained import content_digest, context_of, resolve
 from synth_scaling.models.prompts import PromptFormat
 from synth_scaling.models.smollm2 import WHEEL, convert, file_digest
@@ -25,9 +25,9 @@ from synth_scaling.tasks import Task, embedded
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 
 
-def is_stored(model: TinyOptions | PretrainedOptions) -> bool:
+def is_stored(model: ModelOptions) -> bool:
     """Whether the base is a stage of the store; other pretrained models are used in place."""
-    return isinstance(model, TinyOptions) or model.path == WHEEL
+    return not isinstance(model, PretrainedOptions) or model.path == WHEEL
 
 
 def base_key(config: Config) -> dict[str, Any]:
@@ -67,8 +67,9 @@ def compute_base(config: Config, task: Task, folder: Path, curve: Callable[[Mapp
     return cost, {"parameters": matmul_parameters(folder)}
 
 
-def base_in_place(model: PretrainedOptions) -> StageResult:
+def base_in_place(model: ModelOptions) -> StageResult:
     """An existing model as the result of a stage; its hash is that of its files' content."""
+    assert isinstance(model, PretrainedOptions)
     folder = resolve(model.path, model.revision)
     facts = {"parameters": matmul_parameters(folder), "context": context_of(folder)}
     return StageResult("base", content_digest(folder), folder, Cost(), 0.0, False, facts)

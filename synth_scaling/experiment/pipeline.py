@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synth_scaling import credit
+from synth_scaling.config.needed_stages import needed_stages, sample_stages
 from synth_scaling.config.schema import Config
 from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, ResponseValues
 from synth_scaling.core.seeds import seed_of
@@ -28,8 +29,6 @@ from synth_scaling.tasks import make_task
 from synth_scaling.tracking.tracker import NoTracker
 
 log = logging.getLogger("synth_scaling")
-
-SAMPLES = "samples_"  # with a temperature: the stage of the policy's samples on the test problems
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Outcome:
 
 def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     """Compute one run: D_syn, pi_sft, its responses and their step values, the method's policy, its test error."""
+    needed = needed_stages(config)
     task = make_task(config.task)
     stages = Stages(config, store, tracker, task)
     method, options, evaluation = METHODS[config.method.name], config.method, config.evaluation
@@ -74,17 +74,17 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
     few_rows = build(few_epochs, graded, config.seed)
     start = base
-    if method.uses or options.start == "pi_sft":
+    if "pi_sft" in needed:
         pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
         graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
         start = base if options.start == "base" else pi_sft
 
     # References, shared by all methods of this seed: the base before training, and the difficulty of test problems.
     untrained: list[Response] = []
-    if evaluation.base:
+    if "base_evaluation" in needed:
         untrained = stages.responses("base_evaluation", base, test_problems, 1, 0.0)
     initial: list[Response] = []
-    if evaluation.difficulty_rollouts:
+    if "initial_policy" in needed:
         initial_policy = stages.policy("initial_policy", base, few_epochs, few_rows)
         n = evaluation.difficulty_rollouts
         initial = stages.responses("initial_responses", initial_policy, test_problems, n, 1.0)
@@ -96,13 +96,12 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     # Its test error. These stages wait for other processes: the run is tracked by now, and no longer deferred.
     responses = stages.responses("evaluation", policy, test_problems, 1, 0.0, wait=True)
     samples: dict[float, list[Response]] = {}
-    if evaluation.samples:
-        for temperature in dict.fromkeys([evaluation.temperature, *evaluation.temperatures]):
-            stage, n = f"{SAMPLES}{temperature:g}", evaluation.samples
-            samples[temperature] = stages.responses(stage, policy, test_problems, n, temperature, wait=True)
-    elif evaluation.pass_at_k:
+    for name, t in sample_stages(evaluation).items():
+        samples[t] = stages.responses(name, policy, test_problems, evaluation.samples, t, wait=True)
+    if "pass_at_k" in needed:
         t, n = evaluation.temperature, max(evaluation.pass_at_k)
         samples[t] = stages.responses("pass_at_k", policy, test_problems, n, t, wait=True)
+    assert set(stages.done) == set(needed), f"stages {tuple(stages.done)} in place of {needed}"
     return Outcome(problems, test_problems, responses, samples, untrained, initial, graded, rows, policy, stages)
 
 
@@ -154,7 +153,7 @@ def self_generated(
     # Negatives: incorrect responses, with values around their first error.
     negatives = selection.negatives(rollouts, data.negatives, data.max_negatives)
     negative_values: list[ResponseValues] = []
-    if "negative_values" in uses or (options.as_positives and "positives" in uses):
+    if "negative_values" in needed_stages(config):
         negative_values = step_values("negative_values", negatives, search_of(options))
 
     # Positives: correct responses, optionally also prefixes with correct completions, with the values of all steps.

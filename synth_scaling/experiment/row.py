@@ -9,12 +9,9 @@ from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_hash
 from synth_scaling.config.schema import Config, EvaluationOptions
 from synth_scaling.core.metrics import counts, error_of, pass_at_k, shares, wilson_interval
-from synth_scaling.core.stage import MEASURED, Cost
+from synth_scaling.core.stage import MEASURED, Cost, role_of
 from synth_scaling.experiment.keys import sampling_versions
-from synth_scaling.experiment.pipeline import SAMPLES, Outcome
-
-# Stages of pretraining and evaluation: not part of a method's cost.
-NOT_SPENT = ("base", "evaluation", "base_evaluation", "pass_at_k", "initial_policy", "initial_responses")
+from synth_scaling.experiment.pipeline import Outcome
 
 
 def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
@@ -33,7 +30,7 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
     low, high = wilson_interval(wrong, tested)
     done, task = outcome.stages.done, outcome.stages.task
-    spent = [stage.cost for name, stage in done.items() if name not in NOT_SPENT and not name.startswith(SAMPLES)]
+    spent = [stage.cost for name, stage in done.items() if role_of(name).spent]
     distinct = list({stage.hash: stage for stage in done.values()}.values())
     problems = {p.id: p for p in outcome.problems}
     kinds = [

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from synth_scaling.config.needed_stages import rollout_stages
 from synth_scaling.config.schema import Config
 from synth_scaling.core.flops import matmul_parameters
 from synth_scaling.core.hashing import content_hash, key_of
@@ -133,11 +134,12 @@ class Stages:
         Sampled in blocks (`data.rollout_block`), a run with a smaller M uses the first responses of one with a larger.
         """
         data = self.config.data
+        names = rollout_stages(data)
         if data.rollout_block is None:
-            return self.responses("rollouts", policy, problems, data.rollouts, data.temperature)
+            return self.responses(names[0], policy, problems, data.rollouts, data.temperature)
         sampled: dict[str, list[Response]] = {problem.id: [] for problem in problems}
-        for block in range(-(-data.rollouts // data.rollout_block)):
-            for row in self.responses(f"rollouts_{block}", policy, problems, data.rollout_block, data.temperature):
+        for block, name in enumerate(names):
+            for row in self.responses(name, policy, problems, data.rollout_block, data.temperature):
                 sampled[row.problem].append(replace(row, sample=block * data.rollout_block + row.sample))
         return [row for rows in sampled.values() for row in rows[: data.rollouts]]
 

@@ -11,23 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synth_scaling.config.schema import Config
-from synth_scaling.forecast.expected_costs import Stage, made_once, stages_of
+from synth_scaling.core.stage import role_of
+from synth_scaling.forecast.expected_costs import Stage, computed_once, stages_of
 from synth_scaling.system.files import read_advisory_lines
-
-# Kinds of stages in the store, by their names in a run.
-KIND = {"base": "base", "pi_sft": "policy", "initial_policy": "policy", "policy": "policy"} | {
-    name: "step_values" for name in ("negative_values", "positive_values")
-}
 
 
 def forecast(missing: Sequence[Config], done: Sequence[Config], store: Path, workers: int) -> str:
     """A line about the runs that are `missing`: what those that are `done` have made is there."""
     try:
-        there = {stage.key for stage in made_once(done)}
+        there = {stage.key for stage in computed_once(done)}
         asked = sum(len(stages_of(config)) for config in missing)
     except ValueError as error:  # the size of a model of one's own cannot be told
         return f"no estimate of what is to be made: {error}"
-    stages = [stage for stage in made_once(missing) if stage.key not in there]
+    stages = [stage for stage in computed_once(missing) if stage.key not in there]
     flops = sum(_flops(stage) for stage in stages)
     words = f"{len(stages)} stages to make, shared among {asked} uses; about {flops:.1e} FLOPs"
     seconds = expected_seconds(stages, rates(store))
@@ -61,7 +57,7 @@ def expected_seconds(stages: Sequence[Stage], reached: Mapping[str, float]) -> f
     for stage in stages:
         if (flops := _flops(stage)) == 0:
             continue
-        if (rate := reached.get(KIND.get(stage.name, "responses"))) is None:
+        if (rate := reached.get(role_of(stage.name).kind)) is None:
             return None
         total += flops / rate
     return total

@@ -1,7 +1,8 @@
-"""What runs will cost before any is made: tokens and FLOPs of their stages, those that are shared counted once.
+"""Expected tokens and FLOPs of the stages of runs; a stage that several runs share is counted once.
 
-Pure: a function of configurations, for which no file of a model has to be here. FLOPs follow
-:mod:`synth_scaling.core.flops`. Amounts that only the runs will tell are assumed: :class:`Assumed`.
+A pure function of configurations that needs no file of a model. FLOPs follow :mod:`synth_scaling.core.flops`; amounts
+that only the runs show are assumptions (:class:`Assumed`). The stages of a run are those of
+:func:`synth_scaling.config.needed_stages.needed_stages`, which the pipeline follows, too.
 """
 
 from __future__ import annotations
@@ -10,37 +11,38 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from synth_scaling.config.needed_stages import needed_stages, rollout_stages, sample_stages
 from synth_scaling.config.schema import Config
 from synth_scaling.core.flops import sampling_flops, training_flops
 from synth_scaling.core.hashing import content_hash, key_of
-from synth_scaling.core.stage import Cost
+from synth_scaling.core.stage import Cost, role_of, stage_family
 from synth_scaling.credit.options import search_of
 from synth_scaling.data.options import JSONLDataOptions
 from synth_scaling.forecast.model_sizes import matmul_parameters_of
 from synth_scaling.forecast.text_lengths import Lengths, lengths_of
-from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
+from synth_scaling.methods import METHODS, ExpectedData, MethodOptions, PreferenceOptions
 from synth_scaling.methods.sft import SFTOptions
-from synth_scaling.models.options import TinyOptions
+from synth_scaling.models.options import PretrainedOptions, TinyOptions
 
 
 @dataclass(frozen=True)
 class Assumed:
-    """Shares that only a run tells. Defaults: rows of results/maze_full at N = 400, rounded; nothing larger was run."""
+    """Shares that only a run shows. Defaults: results/maze_full at N = 400, rounded; no larger study was run."""
 
     wrong: float = 0.4  # of pi_sft's responses to the problems that it was trained on (0.37; 0.49 at 50, 0.26 at 1,600)
-    distinct: float = 0.9  # of right or of wrong responses to a problem, those that differ
-    until_pit: float = 0.6  # of a wrong response's steps, those up to the first without a right completion
-    prefixes: float = 0.9  # of the prefixes of all responses, those that differ
-    pairs: float = 0.95  # of the wrong responses, those with a right continuation before their pit
-    bisect: float = 0.33  # of the tokens of exhaustive values of wrong responses, those of a bisection (results/credit)
-    adaptive: float = 0.26  # of an adaptive search
-    forward: float = 0.3  # of one step by step
-    longer: float = 1.0  # a sampled response's length in a teacher's
+    distinct: float = 0.9  # distinct ones among the correct (or the incorrect) responses to a problem
+    until_pit: float = 0.6  # steps of an incorrect response up to its first error
+    prefixes: float = 0.9  # distinct ones among the prefixes of all responses
+    pairs: float = 0.95  # incorrect responses with a correct continuation before their first error
+    bisect: float = 0.33  # tokens of a bisection over those of exhaustive values (results/credit)
+    adaptive: float = 0.26  # the same of an adaptive search
+    forward: float = 0.3  # the same of a search step by step
+    longer: float = 1.0  # length of a sampled response over a teacher's
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as one run calls it; stages with one key are made once."""
+    """A stage with its name in one run; stages with equal keys are computed once."""
 
     name: str
     key: str
@@ -50,183 +52,231 @@ class Stage:
 def stages_of(config: Config, assumed: Assumed | None = None) -> list[Stage]:
     """The stages of a run with their expected costs, in the order of :mod:`synth_scaling.experiment.pipeline`.
 
-    Raises ConfigError for a model whose size is unknown.
+    A base that is not pretrained here has no stage. Raises ConfigError for a model whose size is unknown.
     """
-    return _Run(config, assumed or Assumed()).stages()
+    run = _Run(config, assumed or Assumed())
+    return [run.stage(name) for name in needed_stages(config) if name != "base" or run.pretrains]
 
 
-def made_once(configs: Iterable[Config], assumed: Assumed | None = None) -> list[Stage]:
-    """The stages of several runs, each named as by the first that needs it."""
-    found: dict[str, Stage] = {}
+def computed_once(configs: Iterable[Config], assumed: Assumed | None = None) -> list[Stage]:
+    """The stages of several runs without repetitions, each with its name in the first run that needs it."""
+    stages: dict[str, Stage] = {}
     for config in configs:
         for stage in stages_of(config, assumed):
-            found.setdefault(stage.key, stage)
-    return list(found.values())
+            stages.setdefault(stage.key, stage)
+    return list(stages.values())
 
 
 def total(stages: Iterable[Stage]) -> Cost:
+    """The sum of the stages' costs."""
     return sum((stage.cost for stage in stages), Cost())
 
 
 class _Run:
+    """Expected amounts of one run's data, and its stages by name."""
+
     def __init__(self, config: Config, assumed: Assumed) -> None:
         self.config, self.assumed = config, assumed
+        self._stages: dict[str, Stage] = {}
+        self.uses = METHODS[config.method.name].uses
+        self.pretrains = isinstance(config.model, TinyOptions)
         self.lengths = _lengths(config)
         self.parameters = matmul_parameters_of(config.model, self.lengths.vocabulary)
         self.response = assumed.longer * self.lengths.response
+        self.tested = config.evaluation.problems or self.lengths.tested[config.evaluation.split]
         data = config.data
-        right = (1 - assumed.wrong) * assumed.distinct * data.rollouts
-        wrong = assumed.wrong * assumed.distinct * data.rollouts
+        correct = (1 - assumed.wrong) * assumed.distinct * data.rollouts  # distinct ones per problem
+        incorrect = assumed.wrong * assumed.distinct * data.rollouts
         self.demonstrations = data.problems * data.traces
-        self.positives = data.problems * min(data.positives, right)
-        self.negatives = min(data.problems * min(data.negatives, wrong), data.max_negatives or float("inf"))
+        self.negatives = min(data.problems * min(data.negatives, incorrect), data.max_negatives or float("inf"))
+        if config.credit.as_positives:  # at least one correct continuation of a prefix per pair
+            correct += self.negatives * assumed.pairs / data.problems
+        self.positives = data.problems * min(data.positives, correct)
 
-    def stages(self) -> list[Stage]:
-        """As :func:`synth_scaling.experiment.pipeline.run` goes."""
-        c, data, uses = self.config, self.config.data, METHODS[self.config.method.name].uses
-        made: list[Stage] = []
+    def stage(self, name: str) -> Stage:
+        """The stage with this name in the run; its key is a hash of the inputs that determine it."""
+        if name not in self._stages:
+            self._stages[name] = self._stage(name)
+        return self._stages[name]
 
-        def add(name: str, key: Mapping[str, Any], cost: Cost) -> str:
-            made.append(Stage(name, content_hash({"stage": name, **key}), cost))
-            return made[-1].key
+    def _stage(self, name: str) -> Stage:
+        config, data, evaluation = self.config, self.config.data, self.config.evaluation
+        match stage_family(name):
+            case "base":
+                return self._base()
+            case "pi_sft" | "initial_policy":
+                few = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
+                return self._policy(name, few, self._base_key, {})
+            case "rollouts":
+                n = data.rollout_block or data.rollouts
+                return self._responses(name, self.stage("pi_sft").key, data.problems, n, data.temperature)
+            case "negative_values":
+                return self._negative_values()
+            case "positive_values":
+                k = config.credit.positive_rollouts
+                return self._step_values(name, self._positive_inputs(), {"k": k}, k, self._prefixes(self.positives))
+            case "policy":
+                start = self._base_key if config.method.start == "base" else self.stage("pi_sft").key
+                return self._policy(name, config.method, start, self._sampled_inputs())
+            case "evaluation":
+                return self._responses(name, self.stage("policy").key, self.tested, 1, 0.0)
+            case "base_evaluation":
+                return self._responses(name, self._base_key, self.tested, 1, 0.0)
+            case "samples":
+                t = sample_stages(evaluation)[name]
+                return self._responses(name, self.stage("policy").key, self.tested, evaluation.samples, t)
+            case "pass_at_k":
+                n = max(evaluation.pass_at_k)
+                return self._responses(name, self.stage("policy").key, self.tested, n, evaluation.temperature)
+            case "initial_responses":
+                n = evaluation.difficulty_rollouts
+                return self._responses(name, self.stage("initial_policy").key, self.tested, n, 1.0)
+        raise AssertionError(f"no cost of stage {name}")
 
-        base = self._base(made)
-        d_syn = {"start": base, "problems": data.problems, "traces": data.traces, "seed": c.seed, **_source(c)}
-        few = SFTOptions(epochs=c.rollout_policy.epochs, learning_rate=c.rollout_policy.learning_rate)
-        pi_sft = self._policy("pi_sft", few, d_syn)
-        parts: dict[str, Any] = {}
-        if uses or c.method.start == "pi_sft":
-            made.append(pi_sft)
-        if uses:
-            drawn = {
-                "policy": pi_sft.key,
-                "n": data.rollouts,
-                "temperature": data.temperature,
-                "engine": key_of(c.engine),
-            }
-            rollouts = add("rollouts", drawn, self._sampled(data.problems, data.rollouts))
-            parts["rollouts"] = rollouts
-            for kind, k, most, stop in (
-                ("negative", c.credit.rollouts, [data.negatives, data.max_negatives], c.credit.stop_at_zero),
-                ("positive", c.credit.positive_rollouts, [data.positives], False),
-            ):
-                if f"{kind}s" in uses:
-                    parts[kind] = most
-                if f"{kind}_values" in uses:
-                    options = {"of": rollouts, "most": most, "k": k, "stop": stop, "t": c.credit.temperature}
-                    if kind == "negative":
-                        options |= asdict(search_of(c.credit))
-                    parts[f"{kind}_values"] = add(f"{kind}_values", options, self._values(kind, k, stop))
-        policy = self._policy(
-            "policy", c.method, {**d_syn, "start": base if c.method.start == "base" else pi_sft.key, **parts}
-        )
-        made.append(policy)
-        self._tests(add, base, policy.key, pi_sft, made)
-        return made
+    # -- inputs that determine a stage -----------------------------------------------------------------------------
 
-    def _base(self, made: list[Stage]) -> str:
-        m = self.config.model
-        if not isinstance(m, TinyOptions):
-            return content_hash({"path": m.path, "revision": m.revision})
-        tokens = round(m.pretrain_documents * self.lengths.document)
+    def _rollout_inputs(self) -> dict[str, Any]:
+        """All rollouts: the stages of their blocks, and the number per problem that is used of them."""
+        data = self.config.data
+        return {"rollouts": [self.stage(name).key for name in rollout_stages(data)], "n": data.rollouts}
+
+    def _negative_inputs(self) -> dict[str, Any]:
+        data = self.config.data
+        return {**self._rollout_inputs(), "most": [data.negatives, data.max_negatives]}
+
+    def _positive_inputs(self) -> dict[str, Any]:
+        more = {"completed": self.stage("negative_values").key} if self.config.credit.as_positives else {}
+        return {**self._rollout_inputs(), "most": [self.config.data.positives], **more}
+
+    def _sampled_inputs(self) -> dict[str, Any]:
+        """The sampled part of a method's rows; D_syn belongs to every method's rows."""
+        return {
+            part: self.stage(part).key
+            if part.endswith("_values")
+            else (self._negative_inputs() if part == "negatives" else self._positive_inputs())
+            for part in sorted(self.uses)
+        }
+
+    @property
+    def _base_key(self) -> str:
+        model = self.config.model
+        if self.pretrains:
+            return self.stage("base").key
+        assert isinstance(model, PretrainedOptions)
+        return content_hash({"path": model.path, "revision": model.revision})
+
+    # -- kinds of stages -------------------------------------------------------------------------------------------
+
+    def _base(self) -> Stage:
+        model = self.config.model
+        assert isinstance(model, TinyOptions)
+        tokens = round(model.pretrain_documents * self.lengths.document)
         cost = Cost(tokens_trained=tokens, flops_training=training_flops(self.parameters, tokens))
-        made.append(
-            Stage("base", content_hash({"stage": "base", "task": key_of(self.config.task), "model": key_of(m)}), cost)
-        )
-        return made[-1].key
+        return Stage("base", _key("base", task=key_of(self.config.task), model=key_of(model)), cost)
 
-    def _tests(self, add: Any, base: str, policy: str, pi_sft: Stage, made: list[Stage]) -> None:
-        c, e = self.config, self.config.evaluation
-        tested = e.problems or self.lengths.tested[e.split]
-        common = {"split": e.split, "tested": tested, "engine": key_of(c.engine), "seed": c.seed}
-        add("evaluation", {"policy": policy, **common}, self._sampled(tested, 1))
-        if e.samples:
-            for t in dict.fromkeys([e.temperature, *e.temperatures]):
-                key = {"policy": policy, "n": e.samples, "temperature": t, **common}
-                add(f"samples_{t:g}", key, self._sampled(tested, e.samples))
-        elif e.pass_at_k:
-            n = max(e.pass_at_k)
-            add(
-                "pass_at_k",
-                {"policy": policy, "n": n, "temperature": e.temperature, **common},
-                self._sampled(tested, n),
-            )
-        if e.base:
-            add("base_evaluation", {"policy": base, **common}, self._sampled(tested, 1))
-        if e.difficulty_rollouts:
-            if pi_sft not in made:
-                made.append(Stage("initial_policy", pi_sft.key, pi_sft.cost))
-            n = e.difficulty_rollouts
-            add("initial_responses", {"policy": pi_sft.key, "n": n, **common}, self._sampled(tested, n))
-
-    def _policy(self, name: str, method: MethodOptions, rows: Mapping[str, Any]) -> Stage:
-        once = self._tokens(method)
-        tokens = round(method.epochs * once)
-        trainer = self.config.trainer
+    def _policy(self, name: str, options: MethodOptions, start: str, sampled: Mapping[str, Any]) -> Stage:
+        config, trainer = self.config, self.config.trainer
+        once = self._tokens(options)
+        tokens = round(options.epochs * once)
         reference = 0
-        if isinstance(method, PreferenceOptions):
+        if isinstance(options, PreferenceOptions):
             reference = tokens if trainer.sharding == "fsdp" and trainer.lora.rank else round(once)
         flops = training_flops(self.parameters, tokens, reference, frozen=trainer.lora.rank > 0)
-        key = content_hash(
-            {"stage": "policy", "method": key_of(method), "trainer": key_of(trainer), "rows": dict(rows)}
+        data = config.data
+        key = _key(
+            "policy",
+            start=start,
+            method=key_of(options),
+            trainer=key_of(trainer),
+            seed=config.seed,
+            task=key_of(config.task),
+            path=data.path if isinstance(data, JSONLDataOptions) else None,
+            problems=data.problems,
+            traces=data.traces,
+            sampled=dict(sampled),
         )
         return Stage(name, key, Cost(tokens_trained=tokens, flops_training=flops))
 
-    def _tokens(self, method: MethodOptions) -> float:
-        """Of the method's rows, gone over once. Of `rft_filtered` at most: nothing filtered."""
-        a, steps = self.assumed, self.lengths.steps
-        prompt, own = self.lengths.prompt, self.lengths.prompt + self.response + 1
-        taught = self.demonstrations * (prompt + self.lengths.response + 1)
-        pairs = self.negatives * a.pairs
-        cut = self.response * max(0.0, a.until_pit - 1 / steps)  # the steps before the pit
-        match method.name:
-            case "sft":
-                return taught
-            case "rft" | "rft_filtered":
-                return taught + self.positives * own
-            case "advantage_weighted":
-                return (taught if method.demonstrations else 0) + (self.positives + self.negatives) * own  # type: ignore[attr-defined]
-            case "step_sft":
-                return (taught if method.demonstrations else 0) + pairs * own  # type: ignore[attr-defined]
-            case "step_dpo":
-                rejected = self.response - cut if method.rejected == "rest" else self.response / steps  # type: ignore[attr-defined]
-                return pairs * (own + prompt + cut + rejected)
-            case _:
-                return self.negatives * 2 * own
+    def _responses(self, name: str, policy: str, problems: float, n: int, temperature: float) -> Stage:
+        """`n` responses to each problem; their seed depends on the stage's name."""
+        tokens = problems * n * self.response
+        flops = sampling_flops(self.parameters, round(problems * self.lengths.prompt), round(tokens))
+        key = _key(
+            "responses",
+            name=name,
+            policy=policy,
+            problems=problems,
+            split=None if role_of(name).spent else self.config.evaluation.split,
+            n=n,
+            temperature=temperature,
+            **self._sampling(),
+        )
+        return Stage(name, key, Cost(tokens_sampled=round(tokens), flops_sampling=flops))
 
-    def _sampled(self, prompts: float, n: int) -> Cost:
-        tokens = prompts * n * self.response
-        flops = sampling_flops(self.parameters, round(prompts * self.lengths.prompt), round(tokens))
-        return Cost(tokens_sampled=round(tokens), flops_sampling=flops)
+    def _negative_values(self) -> Stage:
+        """Values of incorrect responses; where `stop_at_zero` says so, up to the first error only."""
+        credit, assumed = self.config.credit, self.assumed
+        share = assumed.until_pit if credit.stop_at_zero else 1.0
+        searched = {
+            "exhaustive": 1.0,
+            "bisect": assumed.bisect,
+            "adaptive": assumed.adaptive,
+            "forward": assumed.forward,
+        }
+        prefixes = self._prefixes(self.negatives) * share * searched[credit.name]
+        search = {"search": asdict(search_of(credit)), "name": credit.name}
+        return self._step_values("negative_values", self._negative_inputs(), search, credit.rollouts, prefixes, share)
 
-    def _values(self, kind: str, k: int, stop: bool) -> Cost:
-        """Prefixes end after any step but the last; of a wrong response's, those up to its pit where `stop` says so."""
-        share = self.assumed.until_pit if stop else 1.0
-        prefixes = (self.negatives if kind == "negative" else self.positives) * (self.lengths.steps - 1) * share
-        prefixes *= self.assumed.prefixes
-        if kind == "negative":
-            prefixes *= {
-                "exhaustive": 1.0,
-                "bisect": self.assumed.bisect,
-                "adaptive": self.assumed.adaptive,
-                "forward": self.assumed.forward,
-            }[self.config.credit.name]
-        begun = self.response * share / 2  # mean length of a prefix
-        tokens = prefixes * k * (self.response - begun)
-        flops = sampling_flops(self.parameters, round(prefixes * (self.lengths.prompt + begun)), round(tokens))
-        return Cost(tokens_sampled=round(tokens), flops_sampling=flops)
+    def _step_values(
+        self,
+        name: str,
+        inputs: Mapping[str, Any],
+        search: Mapping[str, Any],
+        k: int,
+        prefixes: float,
+        share: float = 1.0,
+    ) -> Stage:
+        """`k` completions of each of `prefixes`, which end in the first `share` of a response."""
+        prefix = self.response * share / 2  # mean length
+        tokens = prefixes * k * (self.response - prefix)
+        flops = sampling_flops(self.parameters, round(prefixes * (self.lengths.prompt + prefix)), round(tokens))
+        temperature = self.config.credit.temperature
+        key = _key("step_values", name=name, of=inputs, search=search, temperature=temperature, **self._sampling())
+        return Stage(name, key, Cost(tokens_sampled=round(tokens), flops_sampling=flops))
+
+    def _prefixes(self, responses: float) -> float:
+        """Distinct prefixes of so many responses: they end after any step but the last."""
+        return responses * (self.lengths.steps - 1) * self.assumed.prefixes
+
+    def _sampling(self) -> dict[str, Any]:
+        return {"engine": key_of(self.config.engine), "seed": self.config.seed}
+
+    def _tokens(self, options: MethodOptions) -> float:
+        """Tokens of the rows of the method that `options` belong to, gone over once."""
+        assumed, lengths = self.assumed, self.lengths
+        data = ExpectedData(
+            demonstrations=self.demonstrations,
+            positives=self.positives,
+            negatives=self.negatives,
+            pairs=self.negatives * assumed.pairs,
+            prompt=lengths.prompt,
+            demonstration=lengths.response,
+            response=self.response,
+            step=self.response / lengths.steps,
+            before_error=self.response * max(0.0, assumed.until_pit - 1 / lengths.steps),
+        )
+        return METHODS[options.name].expected_tokens(options, data)
 
 
-def _source(config: Config) -> dict[str, Any]:
-    data = config.data
-    return {"task": key_of(config.task), "path": data.path if isinstance(data, JSONLDataOptions) else None}
+def _key(kind: str, **inputs: Any) -> str:
+    return content_hash({"stage": kind, **inputs})
 
 
-_known: dict[str, Lengths] = {}
+_lengths_of: dict[str, Lengths] = {}  # a procedural task is measured once, in about a second
 
 
 def _lengths(config: Config) -> Lengths:
     key = repr((config.task, config.model))
-    if key not in _known:
-        _known[key] = lengths_of(config.task, config.model)
-    return _known[key]
+    if key not in _lengths_of:
+        _lengths_of[key] = lengths_of(config.task, config.model)
+    return _lengths_of[key]

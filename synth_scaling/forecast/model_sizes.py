@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.models.options import PretrainedOptions, TinyOptions
+from synth_scaling.models.options import ModelOptions, PretrainedOptions, TinyOptions
 from synth_scaling.models.smollm2 import WHEEL
 
 
@@ -46,7 +46,7 @@ PUBLIC = {
 }
 
 
-def matmul_parameters_of(model: TinyOptions | PretrainedOptions, vocabulary: int) -> int:
+def matmul_parameters_of(model: ModelOptions, vocabulary: int) -> int:
     """P of a model by its options; `vocabulary` is the task's, for a base that is made for it with 2 special tokens.
 
     A model that is not in `PUBLIC` is looked up where it lies. Raises ConfigError if it is not here either.
@@ -54,6 +54,7 @@ def matmul_parameters_of(model: TinyOptions | PretrainedOptions, vocabulary: int
     if isinstance(model, TinyOptions):
         m = model
         return Shape(vocabulary + 2, m.width, m.layers, m.heads, m.heads, m.feedforward).matmul_parameters
+    assert isinstance(model, PretrainedOptions)
     if model.path in PUBLIC:
         return PUBLIC[model.path].matmul_parameters
     from synth_scaling.core.flops import matmul_parameters

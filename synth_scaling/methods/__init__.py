@@ -1,9 +1,13 @@
-"""Methods by name: every row of the paper's comparison, one file each."""
+"""Methods by name: those of the paper's comparison, one file each.
 
+Methods of other packages are added through entry points: :class:`synth_scaling.core.registry.Registry`.
+"""
+
+from synth_scaling.core.registry import Registry, check_default_name
 from synth_scaling.methods import advantage_weighted, dpo, rejected_only, rft, rft_filtered, sft, step_dpo, step_sft
-from synth_scaling.methods.method import Graded, Method, MethodOptions, PreferenceOptions
+from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, PreferenceOptions, check_method
 
-METHODS: dict[str, Method] = {
+_BUILT_IN: dict[str, Method] = {
     "sft": sft.METHOD,
     "rft": rft.METHOD,
     "rft_filtered": rft_filtered.METHOD,
@@ -15,4 +19,15 @@ METHODS: dict[str, Method] = {
     "advantage_weighted": advantage_weighted.METHOD,
 }
 
-__all__ = ["METHODS", "Graded", "Method", "MethodOptions", "PreferenceOptions"]
+
+def _checked(name: str, component: object) -> Method:
+    """A plugin's method. Raises ValueError unless it is one."""
+    if not isinstance(component, Method):
+        raise ValueError(f"{component!r}; allowed is a synth_scaling.methods.Method")
+    check_default_name(name, component.options)
+    return component
+
+
+METHODS: Registry[Method] = Registry("methods", _BUILT_IN, _checked)
+
+__all__ = ["METHODS", "ExpectedData", "Graded", "Method", "MethodOptions", "PreferenceOptions", "check_method"]

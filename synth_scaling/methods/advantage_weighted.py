@@ -1,7 +1,7 @@
-"""`advantage_weighted`: every step of positive and negative responses, weighted by its advantage.
+"""`advantage_weighted`: NLL on positive and negative responses, each step weighted by its advantage.
 
-Advantage-weighted regression (arXiv 1910.00177) on steps; the RL objective that per-step DPO has the same
-optimum as (arXiv 2406.14532, theorem 6.1).
+Advantage-weighted regression (arXiv 1910.00177) on steps; its optimum is that of per-step DPO (arXiv 2406.14532,
+theorem 6.1).
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import NLLRow
+from synth_scaling.core.validation import above_zero, at_least, one_of
 from synth_scaling.credit import advantages, best_of
-from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
+from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, nll_row
+
+WEIGHTS = ("exp", "positive")
 
 
 @dataclass
@@ -29,7 +32,7 @@ class AdvantageWeightedOptions(MethodOptions):
 
 
 def advantage_weighted(graded: Graded, options: AdvantageWeightedOptions, rng: np.random.Generator) -> list[NLLRow]:
-    """One row a response. Weights are scaled to mean 1 over the tokens of the self-generated responses."""
+    """One row per response. Weights are scaled to mean 1 over the tokens of the self-generated responses."""
     responses = [*graded.positives, *graded.negatives]
     values = [*graded.positive_values, *graded.negative_values]
     weighted = []
@@ -46,7 +49,7 @@ def advantage_weighted(graded: Graded, options: AdvantageWeightedOptions, rng: n
 
 
 def mean_one(weighted: list[np.ndarray]) -> list[np.ndarray]:
-    """The same weights scaled to mean 1 over all; equal ones come out as exactly 1, all zeros stay zeros."""
+    """The weights scaled to mean 1 over all tokens; equal weights become exactly 1, all zeros stay zeros."""
     largest = max((w.max() for w in weighted if len(w)), default=0.0)
     if largest == 0.0:
         return weighted
@@ -56,15 +59,29 @@ def mean_one(weighted: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def weights_of(step_advantages: np.ndarray, options: AdvantageWeightedOptions) -> np.ndarray:
-    """(L,) weights of the steps with these (L,) advantages."""
+    """(L,) step weights from (L,) step advantages."""
     if options.weight == "positive":
         return np.maximum(step_advantages, 0.0)
     return np.minimum(np.exp(step_advantages / options.beta), options.clip)
+
+
+def expected_tokens(options: AdvantageWeightedOptions, data: ExpectedData) -> float:
+    demonstrations = data.demonstration_tokens if options.demonstrations else 0.0
+    return demonstrations + (data.positives + data.negatives) * data.response_row
+
+
+def check(options: AdvantageWeightedOptions) -> None:
+    one_of("method.weight", options.weight, WEIGHTS)
+    above_zero("method.beta", options.beta)
+    above_zero("method.clip", options.clip)
+    at_least("method.best_of", options.best_of, 1)
 
 
 METHOD = Method(
     advantage_weighted,
     AdvantageWeightedOptions,
     "nll",
-    frozenset({"positives", "negatives", "positive_values", "negative_values"}),
+    uses=frozenset({"positives", "negatives", "positive_values", "negative_values"}),
+    expected_tokens=expected_tokens,
+    check=check,
 )

@@ -1,17 +1,20 @@
-"""`dpo` and `dpo_edit_distance`: a correct against an incorrect response of the same problem (arXiv 2305.18290).
+"""`dpo` and `dpo_edit_distance`: pairs of a correct and an incorrect response to one problem (arXiv 2305.18290).
 
-The two differ in how they are paired: at random (standard DPO), or nearest or farthest in edit distance.
+The two methods pair differently: at random (standard DPO), or the nearest or farthest in edit distance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
 from synth_scaling.core.records import PreferenceRow, Response
-from synth_scaling.methods.method import Graded, Method, PreferenceOptions, by_problem
+from synth_scaling.core.validation import one_of
+from synth_scaling.methods.method import ExpectedData, Graded, Method, PreferenceOptions, by_problem
+
+PAIRINGS = ("random", "nearest", "farthest")
 
 
 @dataclass
@@ -31,7 +34,7 @@ class DPOEditDistanceOptions(DPOOptions):
 
 
 def dpo(graded: Graded, options: DPOOptions, rng: np.random.Generator) -> list[PreferenceRow]:
-    """One pair a negative. A problem without a sampled positive is paired with its demonstration."""
+    """One pair per negative. For a problem without a sampled positive, the demonstration is the chosen side."""
     chosen_by_problem = by_problem(graded.demonstrations) | by_problem(graded.positives)
     rows = []
     for rejected in graded.negatives:
@@ -42,12 +45,27 @@ def dpo(graded: Graded, options: DPOOptions, rng: np.random.Generator) -> list[P
 
 
 def pick(candidates: list[Response], rejected: Response, pairing: str, rng: np.random.Generator) -> Response:
-    """The candidate that `pairing` takes; ties in edit distance go to the earlier one."""
+    """The candidate selected by `pairing`; the earlier one on ties in edit distance."""
     if pairing == "random":
         return candidates[rng.integers(len(candidates))]
     distances = [Levenshtein.distance(candidate.tokens, rejected.tokens) for candidate in candidates]
     return candidates[int(np.argmin(distances) if pairing == "nearest" else np.argmax(distances))]
 
 
-METHOD = Method(dpo, DPOOptions, "preference", frozenset({"positives", "negatives"}))
-EDIT_DISTANCE = Method(dpo, DPOEditDistanceOptions, "preference", frozenset({"positives", "negatives"}))
+def expected_tokens(options: DPOOptions, data: ExpectedData) -> float:
+    return data.negatives * 2 * data.response_row
+
+
+def check(options: DPOOptions) -> None:
+    one_of("method.pairing", options.pairing, PAIRINGS)
+
+
+METHOD = Method(
+    dpo,
+    DPOOptions,
+    "preference",
+    uses=frozenset({"positives", "negatives"}),
+    expected_tokens=expected_tokens,
+    check=check,
+)
+EDIT_DISTANCE = replace(METHOD, options=DPOEditDistanceOptions)

@@ -1,6 +1,7 @@
-"""What a method is: a pure function from graded responses (and values) to training rows, and a few words.
+"""The interface of a method: a pure function from graded responses (and step values) to training rows.
 
-No method samples, trains, or knows of torch. The `*Options` dataclass beside each function is its conf/method/*.yaml.
+A method neither samples nor trains, and imports no torch. Its file holds everything that is specific to it: the
+function, its options (conf/method/*.yaml), the rules on them, and the number of tokens that it expects to train on.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from typing import Any, Literal
 import numpy as np
 
 from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Response, ResponseValues
+from synth_scaling.core.validation import above_zero, at_least, one_of
 from synth_scaling.credit import Prefix
 
-Start = Literal["base", "pi_sft"]
+STARTS = ("base", "pi_sft")
 
 
 @dataclass
 class MethodOptions:
-    """What every method has: where training starts, and for how long and how fast it goes."""
+    """Options that every method has: the checkpoint that training starts from, epochs and learning rate."""
 
-    name: str
+    name: str = ""
     start: str = "base"  # "base" or "pi_sft": the checkpoint that training starts from
     epochs: float = 10  # [passes over the rows] of the training
     learning_rate: float = 5e-4  # peak of the schedule
@@ -29,7 +31,7 @@ class MethodOptions:
 
 @dataclass
 class PreferenceOptions(MethodOptions):
-    """What every preference method has. The reference of DPO is the checkpoint that training starts from."""
+    """Options that every preference method has. DPO's reference is the checkpoint that training starts from."""
 
     beta: float = 0.5  # strength of DPO's implicit KL penalty (arXiv 2305.18290)
     nll: float = 0.0  # weight of an NLL term on the chosen side (RPO, arXiv 2404.19733)
@@ -37,10 +39,13 @@ class PreferenceOptions(MethodOptions):
 
 @dataclass(frozen=True)
 class Graded:
-    """What a method may draw from. Tables are lists; `ends`, `values` belong to the table of the same name."""
+    """The data that a method may use. `positive_values[i]` are the step values of `positives[i]`, likewise negatives.
 
-    prompts: Mapping[str, tuple[int, ...]]  # token ids a problem id
-    demonstrations: Sequence[Response]  # D_syn: the teacher's
+    Step values and the parts that a method does not list in `Method.uses` are empty.
+    """
+
+    prompts: Mapping[str, tuple[int, ...]]  # token ids by problem id
+    demonstrations: Sequence[Response]  # D_syn: the teacher's solutions
     positives: Sequence[Response] = ()  # distinct and correct, from pi_sft
     negatives: Sequence[Response] = ()  # distinct and incorrect, from pi_sft
     positive_values: Sequence[ResponseValues] = ()
@@ -49,34 +54,72 @@ class Graded:
 
 
 @dataclass(frozen=True)
+class ExpectedData:
+    """Expected amounts of a run's data before any of it is sampled: numbers of responses, and mean tokens of each."""
+
+    demonstrations: float  # responses in D_syn
+    positives: float
+    negatives: float
+    pairs: float  # negatives whose first error follows a prefix with a correct continuation
+    prompt: float  # tokens per prompt
+    demonstration: float  # tokens per teacher solution, without the end token
+    response: float  # tokens per sampled response, without the end token
+    step: float  # tokens per step of a sampled response
+    before_error: float  # tokens of an incorrect response before its first error
+
+    @property
+    def demonstration_tokens(self) -> float:
+        """All demonstrations with their prompts and end tokens."""
+        return self.demonstrations * (self.prompt + self.demonstration + 1)
+
+    @property
+    def response_row(self) -> float:
+        """One sampled response with its prompt and end token."""
+        return self.prompt + self.response + 1
+
+
+@dataclass(frozen=True)
 class Method:
-    """A row of METHODS."""
+    """An entry of METHODS.
+
+    Attributes:
+        build: the training rows for graded data, options and a random generator; deterministic given the generator.
+        options: the dataclass of conf/method/NAME.yaml; its default `name` is the entry's key.
+        objective: "nll" for :class:`NLLRow`, "preference" for :class:`PreferenceRow`.
+        uses: the parts of :class:`Graded` that have to be computed for it: "positives", "negatives",
+            "positive_values", "negative_values".
+        expected_tokens: tokens of the rows, prompts and end tokens included, gone over once; used by forecasts.
+        check: raises ConfigError for options that cannot be, beyond the rules of :func:`check_method`.
+    """
 
     build: Callable[[Graded, Any, np.random.Generator], list[NLLRow] | list[PreferenceRow]]
     options: type[MethodOptions]
     objective: Literal["nll", "preference"]
-    uses: frozenset[str] = frozenset()  # of "positives", "negatives", "positive_values", "negative_values"
+    uses: frozenset[str] = field(kw_only=True)
+    expected_tokens: Callable[[Any, ExpectedData], float] = field(kw_only=True)
+    check: Callable[[Any], None] = field(kw_only=True, default=lambda options: None)
+
+
+def check_method(method: Method, options: MethodOptions) -> None:
+    """Refuse options that cannot be: the rules that all methods share, then the method's. Raises ConfigError."""
+    one_of("method.start", options.start, STARTS)
+    above_zero("method.epochs", options.epochs)
+    above_zero("method.learning_rate", options.learning_rate)
+    if isinstance(options, PreferenceOptions):
+        above_zero("method.beta", options.beta)
+        at_least("method.nll", options.nll, 0)
+    method.check(options)
 
 
 def nll_row(graded: Graded, response: Response, weights: Sequence[float] | None = None) -> NLLRow:
-    """The whole response after its problem's prompt."""
+    """The whole response after its problem's prompt; `weights` holds one per token, and one for the end token."""
     prompt = graded.prompts[response.problem]
     return NLLRow(prompt, response.tokens, response.finished, None if weights is None else tuple(weights))
 
 
 def by_problem(responses: Sequence[Response]) -> dict[str, list[Response]]:
+    """The responses grouped by problem id, in order."""
     groups: dict[str, list[Response]] = {}
     for response in responses:
         groups.setdefault(response.problem, []).append(response)
     return groups
-
-
-_METHOD_CHOICES = {
-    "start": ("base", "pi_sft"),
-    "pairing": ("random", "nearest", "farthest"),
-    "pit": ("lowest", "first_zero"),
-    "rejected": ("step", "rest"),
-    "chosen": ("prefix", "response"),
-    "drop": ("responses", "tokens"),
-    "weight": ("exp", "positive"),
-}

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import PreferenceRow
-from synth_scaling.methods.method import Graded, Method, PreferenceOptions
-from synth_scaling.methods.step_dpo import StepDPOOptions, step_dpo
+from synth_scaling.core.validation import one_of
+from synth_scaling.methods.method import ExpectedData, Graded, Method, PreferenceOptions
+from synth_scaling.methods.step_dpo import PITS, StepDPOOptions, step_dpo
 
 
 @dataclass
@@ -43,6 +44,20 @@ def rejected_only(graded: Graded, options: RejectedOnlyOptions, rng: np.random.G
     return rows
 
 
+def expected_tokens(options: RejectedOnlyOptions, data: ExpectedData) -> float:
+    pairs = data.pairs * (2 * (data.prompt + data.before_error) + data.step)
+    return pairs + (2 * data.demonstration_tokens if options.nll else 0.0)
+
+
+def check(options: RejectedOnlyOptions) -> None:
+    one_of("method.pit", options.pit, PITS)
+
+
 METHOD = Method(
-    rejected_only, RejectedOnlyOptions, "preference", frozenset({"positives", "negatives", "negative_values"})
+    rejected_only,
+    RejectedOnlyOptions,
+    "preference",
+    uses=frozenset({"positives", "negatives", "negative_values"}),
+    expected_tokens=expected_tokens,
+    check=check,
 )

@@ -1,4 +1,4 @@
-"""`rft_filtered`: RFT without spurious steps, steps of a correct response that gain nothing (arXiv 2406.14532, 5)."""
+"""`rft_filtered`: RFT without spurious steps: steps of correct responses with no advantage (arXiv 2406.14532, 5)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import NLLRow
+from synth_scaling.core.validation import at_least, one_of
 from synth_scaling.credit import best_of, spurious_steps
 from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
+from synth_scaling.methods.rft import expected_tokens
+
+DROPS = ("responses", "tokens")
 
 
 @dataclass
@@ -20,9 +24,9 @@ class RFTFilteredOptions(MethodOptions):
 
 
 def rft_filtered(graded: Graded, options: RFTFilteredOptions, rng: np.random.Generator) -> list[NLLRow]:
-    """D_syn and the positives less their spurious steps: the responses that have one, or those steps' tokens.
+    """D_syn and the positives without spurious steps: such responses are dropped, or such steps' tokens get weight 0.
 
-    D_syn is kept whole: its values are not estimated.
+    D_syn is not filtered: its step values are not estimated.
     """
     taught = {(response.problem, response.tokens) for response in graded.demonstrations}
     rows = [nll_row(graded, response) for response in graded.demonstrations]
@@ -41,4 +45,16 @@ def rft_filtered(graded: Graded, options: RFTFilteredOptions, rng: np.random.Gen
     return rows
 
 
-METHOD = Method(rft_filtered, RFTFilteredOptions, "nll", frozenset({"positives", "positive_values"}))
+def check(options: RFTFilteredOptions) -> None:
+    one_of("method.drop", options.drop, DROPS)
+    at_least("method.best_of", options.best_of, 1)
+
+
+METHOD = Method(
+    rft_filtered,
+    RFTFilteredOptions,
+    "nll",
+    uses=frozenset({"positives", "positive_values"}),
+    expected_tokens=expected_tokens,
+    check=check,
+)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import NLLRow
-from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
+from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, nll_row
 
 
 @dataclass
@@ -17,8 +17,12 @@ class SFTOptions(MethodOptions):
 
 
 def sft(graded: Graded, options: SFTOptions, rng: np.random.Generator) -> list[NLLRow]:
-    """D_syn, one row a demonstration."""
+    """One row per demonstration."""
     return [nll_row(graded, response) for response in graded.demonstrations]
 
 
-METHOD = Method(sft, SFTOptions, "nll")
+def expected_tokens(options: SFTOptions, data: ExpectedData) -> float:
+    return data.demonstration_tokens
+
+
+METHOD = Method(sft, SFTOptions, "nll", uses=frozenset(), expected_tokens=expected_tokens)

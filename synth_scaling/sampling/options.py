@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from synth_scaling.core.hashing import ADDED, UNKEYED
+from synth_scaling.core.validation import ConfigError, above_zero, at_least, between, one_of
 
 
 @dataclass
@@ -29,3 +30,23 @@ class EngineOptions:
     shard: int | None = field(metadata=ADDED, default=None)
     replicas: int = field(metadata=UNKEYED, default=1)  # engines, one per device, that share the shards
     by_turns: bool = field(metadata=UNKEYED, default=False)  # the engine ends before a training that needs its device
+
+
+def check_engine(engine: EngineOptions) -> None:
+    """Refuse options that cannot be, alone or together. Raises ConfigError."""
+    one_of("engine.name", engine.name, ("vllm",))
+    at_least("engine.replicas", engine.replicas, 1)
+    if engine.shard is not None:
+        at_least("engine.shard", engine.shard, 1)
+    elif engine.replicas > 1:
+        raise ConfigError(f"engine.replicas={engine.replicas}: set engine.shard, the prompts that one samples together")
+    one_of("engine.seeds", engine.seeds, ("call", "request"))
+    if engine.block_size is not None and (engine.block_size < 1 or engine.block_size % 32):  # all that a CPU takes
+        raise ConfigError(f"engine.block_size={engine.block_size}: allowed are multiples of 32")
+    one_of("engine.dtype", engine.dtype, ("float32", "bfloat16", "float16", "auto"))
+    for key in ("max_num_seqs", "max_batched_tokens", "memory_gib", "tensor_parallel_size"):
+        at_least(f"engine.{key}", getattr(engine, key), 1)
+    if engine.max_model_len is not None:
+        at_least("engine.max_model_len", engine.max_model_len, 2)
+    above_zero("engine.gpu_memory_share", engine.gpu_memory_share)
+    between("engine.gpu_memory_share", engine.gpu_memory_share, 0, 1, "shares up to 1")

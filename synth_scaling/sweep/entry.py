@@ -51,10 +51,10 @@ def launch(words: Sequence[str]) -> None:
     """
     sys.argv = [sys.argv[0], *(FLAGS.get(word, word) for word in words)]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
-    register_schemas()
-    register_sweeper()
-    register_launchers()
     try:
+        register_schemas()
+        register_sweeper()
+        register_launchers()
         folder = _checked_config_dir()
         register_sweep_files(folder)
         hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)()

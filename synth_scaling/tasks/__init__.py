@@ -1,9 +1,13 @@
-"""Tasks by name. A task is one file with one class and its options, and one conf/task/*.yaml."""
+"""Tasks by name. A task is one file with one class and its options, and one conf/task/*.yaml.
+
+Tasks of other packages are added through entry points: :class:`synth_scaling.core.registry.Registry`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import is_dataclass
 
+from synth_scaling.core.registry import Registry, check_default_name
 from synth_scaling.tasks.chain import Chain, ChainOptions
 from synth_scaling.tasks.collect import Collect, CollectOptions
 from synth_scaling.tasks.gsm8k import GSM8K, GSM8KOptions
@@ -11,10 +15,10 @@ from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.tasks.star_graph import StarGraph, StarGraphOptions
-from synth_scaling.tasks.task import EmbeddedTask, Split, Task, embedded, grade_all
+from synth_scaling.tasks.task import EmbeddedTask, Split, Task, TaskOptions, embedded, grade_all
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 
-TASKS: dict[str, tuple[type, type]] = {
+_BUILT_IN: dict[str, tuple[type, type[TaskOptions]]] = {
     "maze": (Maze, MazeOptions),
     "chain": (Chain, ChainOptions),
     "star_graph": (StarGraph, StarGraphOptions),
@@ -25,18 +29,43 @@ TASKS: dict[str, tuple[type, type]] = {
     "gsm_symbolic": (GSMSymbolic, GSMSymbolicOptions),
 }
 
-EMBEDDED = tuple(name for name, (task, _) in TASKS.items() if hasattr(task, "corpus"))  # tasks that make a base model
+
+def _checked(name: str, component: object) -> tuple[type, type[TaskOptions]]:
+    """A plugin's task. Raises ValueError unless it is a class with its options dataclass."""
+    match component:
+        case (type() as task, type() as options) if issubclass(options, TaskOptions) and is_dataclass(options):
+            check_default_name(name, options)
+            return task, options
+    raise ValueError(f"{component!r}; allowed is a pair (task class, dataclass that derives from TaskOptions)")
 
 
-def make_task(options: Any) -> Task:
-    """The task that `options` (one of the options dataclasses) describes. Raises ValueError on impossible options."""
+TASKS: Registry[tuple[type, type[TaskOptions]]] = Registry("tasks", _BUILT_IN, _checked)
+
+
+def embedded_tasks() -> tuple[str, ...]:
+    """Names of the tasks that have a vocabulary and a corpus, so that a base model can be pretrained for them."""
+    return tuple(name for name, (task, _) in TASKS.items() if hasattr(task, "corpus"))
+
+
+def make_task(options: TaskOptions) -> Task:
+    """The task with these options. Raises ValueError for options that cannot be."""
     key = repr(options)
-    if key not in _made:  # checking a sweep asks for the same task once a job
-        _made[key] = TASKS[options.name][0](options)
-    return _made[key]
+    if key not in _tasks:  # checking a sweep needs the same task once per run
+        _tasks[key] = TASKS[options.name][0](options)
+    return _tasks[key]
 
 
-_made: dict[str, Task] = {}
+_tasks: dict[str, Task] = {}
 
 
-__all__ = ["EMBEDDED", "TASKS", "EmbeddedTask", "Split", "Task", "embedded", "grade_all", "make_task"]
+__all__ = [
+    "TASKS",
+    "EmbeddedTask",
+    "Split",
+    "Task",
+    "TaskOptions",
+    "embedded",
+    "embedded_tasks",
+    "grade_all",
+    "make_task",
+]

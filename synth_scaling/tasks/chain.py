@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synth_scaling.core.records import Problem
-from synth_scaling.tasks.task import Split
+from synth_scaling.tasks.task import Split, TaskOptions
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 OPERATION_STEP = re.compile(r" ([a-z]):([a-z])([+-])([a-z]) ([0-9])\3([0-9]) \1=([0-9])")
@@ -30,7 +30,7 @@ MAX_DRAWS = 10_000  # before giving up on drawing what the options ask for
 
 
 @dataclass
-class ChainOptions:
+class ChainOptions(TaskOptions):
     leaves: int = 3  # definitions that are a digit
     operations: int = 6  # definitions that add or subtract two others
     letters: int = 12  # names are drawn from the first so many of the alphabet

@@ -16,14 +16,14 @@ from math import comb
 import numpy as np
 
 from synth_scaling.core.records import Problem
-from synth_scaling.tasks.task import Split
+from synth_scaling.tasks.task import Split, TaskOptions
 
 CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_REPEATS = 10_000  # draws in a row without a new set of items, before a split counts as exhausted
 
 
 @dataclass
-class CollectOptions:
+class CollectOptions(TaskOptions):
     items: int = 20  # item names
     wanted: int = 10  # items per problem
     classes: int = 4  # each has habits of its own; correctness does not depend on the class

@@ -17,12 +17,13 @@ from synth_scaling.tasks.files import FileTask
 from synth_scaling.tasks.questions import Question, Wording
 from synth_scaling.tasks.sources import Row
 from synth_scaling.tasks.steps import lines
+from synth_scaling.tasks.task import TaskOptions
 
 DOWNLOAD = "https://github.com/openai/grade-school-math/tree/master/grade_school_math/data"
 
 
 @dataclass
-class GSM8KOptions:
+class GSM8KOptions(TaskOptions):
     # folder with train and test as .jsonl, .jsonl.gz or .parquet; the content of the files names a run
     path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: openai/gsm8k, loaded by `datasets`

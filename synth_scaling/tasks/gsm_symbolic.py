@@ -20,13 +20,14 @@ from synth_scaling.tasks.options import check_common
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording, normalised
 from synth_scaling.tasks.steps import lines
 from synth_scaling.tasks.streams import Streams, held_out
+from synth_scaling.tasks.task import TaskOptions
 
 CHUNK = 1000  # items drawn from one seed of the generator
 REQUEST = " Give the result as your final answer. Do not include units."  # ends every question; the prompt's to say
 
 
 @dataclass
-class GSMSymbolicOptions:
+class GSMSymbolicOptions(TaskOptions):
     n_test: int = 1000  # [problems] held out for testing
     n_validation: int = 300  # [problems] held out for choosing settings
     last_number: bool = False  # a response without a marked answer answers by its last number

@@ -18,6 +18,7 @@ from synth_scaling.tasks.files import FileTask
 from synth_scaling.tasks.questions import Question, Wording
 from synth_scaling.tasks.sources import Row
 from synth_scaling.tasks.steps import sentences
+from synth_scaling.tasks.task import TaskOptions
 
 DOWNLOAD = "https://huggingface.co/datasets/EleutherAI/hendrycks_math (and HuggingFaceH4/MATH-500 for its 500)"
 SUBJECTS = (
@@ -27,7 +28,7 @@ SUBJECTS = (
 
 
 @dataclass
-class MATHOptions:
+class MATHOptions(TaskOptions):
     # folder with train and test as .jsonl, .jsonl.gz or .parquet; the content of the files names a run
     path: str | None = field(default=None, metadata=UNKEYED)
     hub: str | None = None  # instead of path: EleutherAI/hendrycks_math, loaded by `datasets`

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import Problem
-from synth_scaling.tasks.task import Split
+from synth_scaling.tasks.task import Split, TaskOptions
 
 
 @dataclass
-class MazeOptions:
+class MazeOptions(TaskOptions):
     side: int = 10  # [nodes] of each side of the grid
     edge_share: float = 0.75  # share of the full grid's edges; a random spanning tree is always there
     min_distance: int = 3  # [moves] between start and goal at least

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from synth_scaling.core.records import Problem
-from synth_scaling.tasks.task import Split
+from synth_scaling.tasks.task import Split, TaskOptions
 
 NODE = r"(?:0|[1-9][0-9]{0,8})"  # no leading zeros, so that every graph has one spelling
 WALK = re.compile(rf"{NODE}(?:,{NODE})*")
@@ -28,7 +28,7 @@ EDGE = re.compile(rf"({NODE}),({NODE})")
 
 
 @dataclass
-class StarGraphOptions:
+class StarGraphOptions(TaskOptions):
     # Public shapes: (2,2,50), (2,3,10), (2,3,50), (2,5,50), (3,3,50), (5,3,50). Ours has the shortest prompt, 28
     # tokens, among those where a guess is wrong more often than not and a hop is left to copy: 0.2 M parameters on a
     # CPU take a real first edge in two walks of three after 100,000 corpus documents with the loss on the prompt too.

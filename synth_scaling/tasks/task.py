@@ -7,6 +7,7 @@ is the regular expression that cuts any text into them, so that joining the piec
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +16,14 @@ from synth_scaling.core.records import Problem
 from synth_scaling.grading.rewards import Grades
 
 Split = Literal["train", "validation", "test"]
+
+
+@dataclass
+class TaskOptions:
+    """Base class of the options of conf/task/*.yaml."""
+
+    name: str = ""  # the task's key in TASKS
+    world_seed: int = 0  # draws the held-out problems
 
 
 class Task(Protocol):

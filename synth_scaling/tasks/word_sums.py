@@ -16,6 +16,7 @@ from synth_scaling.tasks.options import check_common
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording
 from synth_scaling.tasks.steps import lines
 from synth_scaling.tasks.streams import Streams
+from synth_scaling.tasks.task import TaskOptions
 
 
 def _words(text: str) -> list[str]:
@@ -53,7 +54,7 @@ TEMPLATES = (
 
 
 @dataclass
-class WordSumsOptions:
+class WordSumsOptions(TaskOptions):
     n_test: int = 500  # [problems] held out for testing, each with a pair of numbers that occurs nowhere else
     n_validation: int = 200  # [problems] held out for choosing settings
     # the teacher's: "columns" (tens, units and total a line each) or "direct" (the sum in one line)

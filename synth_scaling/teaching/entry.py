@@ -109,10 +109,10 @@ def report(c: TeachConfig, collection: Collection, client: Client) -> None:
 def launch(words: Sequence[str]) -> None:
     """Compose the configuration that `words` describe, and write the rows. Ends the process with the exit code."""
     sys.argv = [sys.argv[0], *words]
-    register_schemas()
-    register_teach_schemas()
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: refuse() prints
     try:
+        register_schemas()
+        register_teach_schemas()
         hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="teach")(job)()
     except (ConfigError, HydraException, OmegaConfBaseException) as error:
         refuse(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from synth_scaling.core.hashing import ADDED, UNKEYED
+from synth_scaling.core.validation import ConfigError, above_zero, at_least, between, one_of
 
 
 @dataclass
@@ -41,3 +42,35 @@ class TrainerOptions:
     # [minutes] between checkpoints that a training resumes from; 0: none
     checkpoint_minutes: float = field(metadata=UNKEYED, default=5.0)
     max_loss: float = field(metadata=UNKEYED, default=1e4)  # a logged loss above it ends the training as diverged
+
+
+def check_trainer(trainer: TrainerOptions) -> None:
+    """Refuse options that cannot be, alone or together. Raises ConfigError."""
+    size, parts, processes = trainer.batch_size, trainer.gradient_accumulation, trainer.num_processes
+    for key in ("batch_size", "gradient_accumulation", "logging_steps", "num_processes"):
+        at_least(f"trainer.{key}", getattr(trainer, key), 1)
+    above_zero("trainer.max_loss", trainer.max_loss)
+    if size % parts:
+        raise ConfigError(f"trainer.gradient_accumulation={parts}: allowed are divisors of trainer.batch_size={size}")
+    if size % (processes * parts):
+        raise ConfigError(
+            f"trainer.num_processes={processes}: times trainer.gradient_accumulation={parts}, "
+            f"allowed are divisors of trainer.batch_size={size}"
+        )
+    one_of("trainer.sharding", trainer.sharding, ("none", "fsdp"))
+    if trainer.sharding != "none" and processes == 1:
+        raise ConfigError(f"trainer.sharding={trainer.sharding}: needs trainer.num_processes above 1")
+    if trainer.sharding != "none" and trainer.gradient_checkpointing and trainer.lora.rank and trainer.lora.dropout:
+        # accelerate recomputes activations without the random state: another mask than in the first pass
+        raise ConfigError(
+            f"trainer.lora.dropout={trainer.lora.dropout}: allowed is 0 with trainer.gradient_checkpointing and "
+            f"trainer.sharding={trainer.sharding}"
+        )
+    one_of("trainer.dtype", trainer.dtype, ("float32", "bfloat16", "auto"))
+    one_of("trainer.schedule", trainer.schedule, ("cosine", "linear", "constant", "constant_with_warmup"))
+    for key in ("weight_decay", "max_grad_norm", "checkpoint_minutes"):
+        at_least(f"trainer.{key}", getattr(trainer, key), 0)
+    between("trainer.warmup_share", trainer.warmup_share, 0, 0.99, "0 to 0.99")
+    at_least("trainer.lora.rank", trainer.lora.rank, 0)
+    above_zero("trainer.lora.alpha", trainer.lora.alpha)
+    between("trainer.lora.dropout", trainer.lora.dropout, 0, 0.99, "0 to 0.99")

@@ -13,12 +13,12 @@ from synth_scaling.config.naming import run_hash
 from synth_scaling.experiment.stages import Stages
 from synth_scaling.experiment.store import SHIPPED, Store
 from synth_scaling.methods import METHODS
-from synth_scaling.tasks import EMBEDDED, make_task
+from synth_scaling.tasks import embedded_tasks, make_task
 from synth_scaling.tracking.tracker import NoTracker
 from tests.support.composing import changed, config, leaves
 
 
-@pytest.mark.parametrize("task", EMBEDDED)
+@pytest.mark.parametrize("task", embedded_tasks())
 def test_a_run_is_named_by_every_key_but_those_that_do_not_change_its_result(task: str) -> None:
     c = config(f"task={task}")
     hashes = {path: run_hash(changed(c, path)) for path in leaves(c)}

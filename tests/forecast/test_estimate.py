@@ -16,7 +16,7 @@ from synth_scaling.core.flops import matmul_parameters
 from synth_scaling.core.stage import Cost
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.estimate import Device, compare, main
-from synth_scaling.forecast.expected_costs import Assumed, made_once, stages_of, total
+from synth_scaling.forecast.expected_costs import Assumed, computed_once, stages_of, total
 from synth_scaling.forecast.model_sizes import PUBLIC, matmul_parameters_of
 from synth_scaling.forecast.text_lengths import KNOWN, lengths_of
 from synth_scaling.models.options import PretrainedOptions, TinyOptions
@@ -116,12 +116,12 @@ def test_a_cheaper_search_is_a_stage_of_its_own_at_its_share_of_the_tokens() -> 
     )
     cost = [by_name(run, Assumed(bisect=0.5))["negative_values"].tokens_sampled for run in (whole, half)]
     assert cost[1] == pytest.approx(cost[0] / 2, abs=1)
-    assert len([stage for stage in made_once([whole, half]) if stage.name == "negative_values"]) == 2
+    assert len([stage for stage in computed_once([whole, half]) if stage.name == "negative_values"]) == 2
 
 
 def test_methods_of_one_n_and_seed_share_what_comes_before_them() -> None:
     runs = runs_of("config", ["hydra/sweeper=grid", "method=sft,rft,dpo,step_dpo,step_sft,advantage_weighted"])
-    once = made_once(runs)
+    once = computed_once(runs)
     made = {name: sum(stage.name == name for stage in once) for name in ("base", "pi_sft", "rollouts", "policy")}
     assert made == {"base": 1, "pi_sft": 1, "rollouts": 1, "policy": 6}
     assert sum(stage.name == "negative_values" for stage in once) == 1
@@ -132,7 +132,7 @@ def test_methods_of_one_n_and_seed_share_what_comes_before_them() -> None:
 def test_sft_as_long_as_pi_sft_is_pi_sft() -> None:
     same = ["method=sft", "method.epochs=5", "method.learning_rate=1e-3"]
     runs = [single(*same), single("method=rft")]
-    assert len(made_once(runs)) == sum(len(stages_of(run)) for run in runs) - 2  # that policy, and the base
+    assert len(computed_once(runs)) == sum(len(stages_of(run)) for run in runs) - 2  # that policy, and the base
 
 
 @given(st.integers(1, 5000), st.integers(1, 64), st.integers(1, 32))

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from synth_scaling.models.codec import Codec, step_ends
 from synth_scaling.models.tokenizer import word_tokenizer
-from synth_scaling.tasks import EMBEDDED, TASKS, EmbeddedTask
+from synth_scaling.tasks import TASKS, EmbeddedTask, embedded_tasks
 
 OPTIONS = {"maze": {"side": 5, "max_distance": 8}, "chain": {}, "star_graph": {}, "collect": {}}
-EACH_TASK = pytest.mark.parametrize("name", EMBEDDED)
+EACH_TASK = pytest.mark.parametrize("name", embedded_tasks())
 
 
 @cache

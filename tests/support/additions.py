@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import Problem
-from synth_scaling.tasks.task import Split
+from synth_scaling.tasks.task import Split, TaskOptions
 
 
 @dataclass
-class AdditionOptions:
+class AdditionOptions(TaskOptions):
     n_test: int = 6
     max_prompt_tokens: int = 16
     max_response_tokens: int = 24

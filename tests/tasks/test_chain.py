@@ -14,6 +14,7 @@ from synth_scaling.core.records import Problem
 from synth_scaling.tasks.chain import Chain, ChainOptions
 
 CHAIN = Chain(ChainOptions())
+TINY = {"leaves": 2, "operations": 2, "letters": 4, "min_needed": 2, "max_needed": 2, "corpus_max_needed": 1}
 # a=3, b=6, c=5, d=a+b=9, e=d-c=4 (wanted), f=c-a=2 (not needed), g=f+d=1 (not needed)
 BY_HAND = Problem("p", " e:d-c a=3 f:c-a b=6 d:a+b g:f+d c=5 ?e", "4", 2)
 
@@ -69,7 +70,17 @@ def test_splits_are_disjoint_nested_and_deterministic() -> None:
 
 def test_a_small_world_is_disjoint_too() -> None:
     tiny = Chain(
-        ChainOptions(2, 2, 4, min_needed=2, max_needed=2, corpus_max_needed=1, n_test=900, n_validation=100, spurious=1)
+        ChainOptions(
+            leaves=2,
+            operations=2,
+            letters=4,
+            min_needed=2,
+            max_needed=2,
+            corpus_max_needed=1,
+            n_test=900,
+            n_validation=100,
+            spurious=1,
+        )
     )
     splits = [tiny.problems("test", None, 0), tiny.problems("validation", None, 0), tiny.problems("train", 1000, 0)]
     contents = [{frozenset(p.prompt.split()[:-1]) for p in split} for split in splits]
@@ -80,7 +91,7 @@ def test_a_small_world_is_disjoint_too() -> None:
 
 def test_impossible_amounts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synth_scaling.tasks.chain.MAX_DRAWS", 20)
-    options = ChainOptions(2, 2, 4, min_needed=2, max_needed=2, corpus_max_needed=1, n_test=10, n_validation=10)
+    options = ChainOptions(**TINY, n_test=10, n_validation=10)
     with pytest.raises(ValueError, match=r"about \d+ train problems with these options, 1000000 asked for"):
         Chain(options).problems("train", 1_000_000, 0)
     with pytest.raises(ValueError, match="1000 test problems, 1001 asked for"):

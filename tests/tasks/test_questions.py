@@ -111,7 +111,9 @@ def test_gsm8k_validation_moves_with_the_world_seed_alone(gsm8k_folder: Path) ->
     prompts = [
         {
             p.prompt
-            for p in GSM8K(GSM8KOptions(str(gsm8k_folder), n_validation=5, world_seed=s)).problems("validation", 5, 0)
+            for p in GSM8K(GSM8KOptions(path=str(gsm8k_folder), n_validation=5, world_seed=s)).problems(
+                "validation", 5, 0
+            )
         }
         for s in (0, 0, 1)
     ]
@@ -182,7 +184,7 @@ def test_math_from_files(math_folder: Path) -> None:
 
 def test_the_usual_split_of_math(math_folder: Path) -> None:
     """Test problems outside the tested 500 join train; the 500 leave it."""
-    options = MATHOptions(str(math_folder), train_parts=["train", "test"], test_parts=["math500"], n_validation=1)
+    options = MATHOptions(path=str(math_folder), train_parts=["train", "test"], test_parts=["math500"], n_validation=1)
     task = MATH(options)
     assert len(task.problems("test", None, 0)) == 4 and task.repeated == 4
     assert len(task.problems("train", 31 + 10 - 4 - 1, 0)) == 36

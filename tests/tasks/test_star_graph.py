@@ -17,6 +17,7 @@ from synth_scaling.tasks.star_graph import Star, StarGraph, StarGraphOptions, re
 
 STAR = StarGraph(StarGraphOptions())
 PUBLIC_SHAPES = [(2, 2, 50), (2, 3, 10), (2, 3, 50), (2, 5, 50), (3, 3, 50), (5, 3, 50)]
+TINY = {"degree": 2, "path_length": 3, "n_nodes": 5}
 LINE = "7,2|5,9|2,4|5,7|9,1|1,3/5,4=5,7,2,4"  # two arms: 5 7 2 4 and 5 9 1 3
 BY_HAND = Problem("p", LINE[: LINE.index("=") + 1], "5,7,2,4", 4)
 
@@ -110,7 +111,7 @@ def test_a_line_is_read_exactly_or_refused(line: str) -> None:
 
 @pytest.mark.parametrize(("degree", "length", "n_nodes"), PUBLIC_SHAPES)
 def test_graphs_are_stars(degree: int, length: int, n_nodes: int) -> None:
-    task = StarGraph(StarGraphOptions(degree, length, n_nodes, n_test=50, n_validation=20))
+    task = StarGraph(StarGraphOptions(degree=degree, path_length=length, n_nodes=n_nodes, n_test=50, n_validation=20))
     rng = np.random.default_rng(0)
     for problem in task.problems("train", 100, 0) + task.problems("test", None, 0):
         star = read_line(problem.prompt + problem.answer)
@@ -148,7 +149,7 @@ def test_splits_are_disjoint_nested_and_deterministic() -> None:
 
 def test_a_small_world_can_be_used_up() -> None:
     # 5 nodes, all used: 5 sources, 4! ways to fill two arms, halved as their order does not matter
-    tiny = StarGraph(StarGraphOptions(2, 3, 5, n_test=20, n_validation=10))
+    tiny = StarGraph(StarGraphOptions(**TINY, n_test=20, n_validation=10))
     splits = [tiny.problems("test", None, 0), tiny.problems("validation", None, 0), tiny.problems("train", 30, 0)]
     assert 5 * math.factorial(4) // 2 == sum(map(len, splits)) == len({content(p) for split in splits for p in split})
     held_out = {content(p) for p in splits[0] + splits[1]}
@@ -171,7 +172,10 @@ def test_a_small_world_can_be_used_up() -> None:
         (StarGraphOptions(n_nodes=6), "task.n_nodes=6: allowed are 7 or more"),
         (StarGraphOptions(n_test=-1), "task.n_test=-1: allowed are"),
         (StarGraphOptions(n_validation=-1), "task.n_validation=-1: allowed are"),
-        (StarGraphOptions(2, 3, 5, n_test=60, n_validation=0), "task.n_test + task.n_validation=60: this shape has 60"),
+        (
+            StarGraphOptions(**TINY, n_test=60, n_validation=0),
+            "task.n_test + task.n_validation=60: this shape has 60",
+        ),
     ],
 )
 def test_bad_options_are_named(options: StarGraphOptions, message: str) -> None:
