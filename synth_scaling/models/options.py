@@ -30,7 +30,7 @@ class TinyOptions(ModelOptions):
     heads: int = 2  # attention heads; vLLM on CPU takes certain values of width / heads only
     feedforward: int = 128  # [units] of the SwiGLU layer
     pretrain_documents: int = 320_000  # [documents] of the task's corpus, each seen once
-    pretrain_batch_size: int = 64  # [documents per step]
+    pretrain_batch_size: int = 64  # [documents per step] of the pretraining
     pretrain_learning_rate: float = 3e-3  # peak of the schedule
     pretrain_prompts: bool = True  # the loss includes the corpus' prompts; false: only what follows them
     seed: int = 0  # of the initial weights and the corpus; the base is shared by all seeds of a sweep

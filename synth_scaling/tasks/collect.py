@@ -28,8 +28,8 @@ class CollectOptions(TaskOptions):
     wanted: int = 10  # items per problem
     classes: int = 4  # each has habits of its own; correctness does not depend on the class
     choices: int | None = None  # of the items that are left, so many in prompt order may come next; null: all
-    n_test: int = 1000
-    n_validation: int = 1000
+    n_test: int = 1000  # [problems] held out for testing
+    n_validation: int = 1000  # [problems] held out for choosing settings
     habit_share: float = 0.5  # of (class, last item), those with a habit in the corpus: one fixed next item
     habit_strength: float = 0.5  # how often the habit is followed, whether its item is wanted or not
     random_share: float = 0.02  # of the other steps, those to a random item

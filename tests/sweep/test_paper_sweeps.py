@@ -158,7 +158,12 @@ def test_self_vs_other_has_three_sources_at_equal_n(runs: dict[str, list[Config]
 @pytest.mark.parametrize("name", NEED_FILES)
 def test_the_head_names_its_commands_and_its_estimate(name: str) -> None:
     head = (configs("sweeps") / f"{name}.yaml").read_text().split("defaults:")[0]
-    for part in (f"synth_scaling --config-name {name}", f"synth_scaling.estimate --config-name {name}", "Fills", "pin"):
+    for part in (
+        f"synth-scaling run --config-name {name}",
+        f"synth-scaling estimate --config-name {name}",
+        "Fills",
+        "pin",
+    ):
         assert part in head
     assert re.search(r"\d+ GPU hours", head)
 
