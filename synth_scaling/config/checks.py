@@ -5,6 +5,7 @@ Each raises ConfigError in one line: the key, the value, what is allowed.
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ def check(config: Config) -> None:
     check_tracking(config.tracking)
     for key in ("label", "figure", "sweep", "output", "store"):
         filled(key, getattr(config, key))
+    check_home(config)
     at_least("threads", config.threads, 1)
     between("threads", config.threads, 1, 1024, "1 to 1024")
     for key, seed in (("seed", config.seed), ("task.world_seed", config.task.world_seed)):
@@ -58,6 +60,14 @@ def check_data_for(method: str, data: DataOptions) -> None:
     for amount in ("positives", "negatives"):
         if amount in METHODS[method].uses and getattr(data, amount) == 0:
             raise ConfigError(f"data.{amount}=0: method={method} needs at least 1")
+
+
+def check_home(config: Config) -> None:
+    """Refuse `~` in a folder's name: a shell does not expand it behind `key=`. Raises ConfigError."""
+    for key in ("output", "store"):
+        value = getattr(config, key)
+        if value.startswith("~"):
+            raise ConfigError(f"{key}={value}: ~ is not expanded here; allowed is {Path(value).expanduser()}")
 
 
 def known(options: Any, above: str = "") -> None:
@@ -88,14 +98,26 @@ def check_names(config: Config) -> None:
             )
 
 
-def check_folders(config: Config) -> None:
-    """Refuse output folders that cannot be written. Raises ConfigError."""
+def check_folders(config: Config, create: bool = True) -> None:
+    """Refuse output folders that cannot be written. Raises ConfigError.
+
+    Without `create` no folder is created: the closest existing one above has to be writable.
+    """
     for key in ("output", "store"):
         folder = Path(getattr(config, key))
         try:
+            if not create:
+                folder = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+                if not folder.is_dir():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                continue
             folder.mkdir(parents=True, exist_ok=True)
             probe = folder / f".writable-{os.getpid()}"
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise ConfigError(f"{key}={folder}: allowed is a folder that can be written ({error.strerror})") from None
+            raise ConfigError(
+                f"{key}={getattr(config, key)}: allowed is a folder that can be written ({error.strerror})"
+            ) from None

@@ -18,6 +18,8 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, OverrideParseException):
         return f"{error.override}: allowed is key=value, in Hydra's syntax ({_reason(error, error.override)})"
     text = _joined(str(error))
+    if match := re.match(r"Ambiguous value for argument '(.*?)'", text):
+        return f"{match[1]}: several values need -m (a sweep); a list is key=[a,b], a text with a comma key=\\'a,b\\'"
     if text.startswith("In 'engine/"):  # composed, but of another type than the command's
         return "engine: allowed are engine=vllm for synth_scaling, and engine=openai for synth_scaling.teach"
     if match := re.match(r"In '(.*)/[^/]*': .*not a subclass", text):

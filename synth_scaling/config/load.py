@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.config.checks import check, known
 from synth_scaling.config.schema import Config
-from synth_scaling.config.task_checks import check_task
+from synth_scaling.config.task_checks import MissingFiles, check_task
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.credit.options import CREDIT
 from synth_scaling.data.options import DataOptions, JSONLDataOptions
@@ -35,6 +35,19 @@ def typed(config: DictConfig) -> Config:
             options.dtype = device_dtype()
     check_task(plain)
     return plain
+
+
+def typed_without_files(config: DictConfig, absent: list[str]) -> Config:
+    """:func:`typed` where files of the model, the task or the teacher may be missing.
+
+    A line on each missing one is appended to `absent`, once. Raises ConfigError for everything else.
+    """
+    try:
+        return typed(config)
+    except MissingFiles as error:
+        if str(error) not in absent:
+            absent.append(str(error))
+        return as_options(config)
 
 
 def as_options(config: DictConfig) -> Config:

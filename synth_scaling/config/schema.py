@@ -77,10 +77,18 @@ class TrackingOptions:
     sampled_rows: int = 50  # [rows] of each logged table of responses
 
 
+REFUSED_BY_WANDB = frozenset("/\\#?%:")  # characters, in the name of a project
+LONGEST_PROJECT = 128  # [characters]
+
+
 def check_tracking(tracking: TrackingOptions) -> None:
     """Refuse options that cannot be. Raises ConfigError."""
     one_of("tracking.name", tracking.name, ("wandb", "none"))
     filled("tracking.project", tracking.project)
+    refused = sorted(REFUSED_BY_WANDB & set(tracking.project))
+    if tracking.name == "wandb" and (refused or len(tracking.project) > LONGEST_PROJECT):
+        allowed = f"up to {LONGEST_PROJECT} characters, none of {' '.join(sorted(REFUSED_BY_WANDB))}"
+        raise ConfigError(f"tracking.project={tracking.project}: W&B refuses the name; allowed are {allowed}")
     one_of("tracking.mode", tracking.mode, ("auto", "online", "offline"))
     at_least("tracking.sampled_rows", tracking.sampled_rows, 0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
@@ -19,15 +20,17 @@ from yaml import YAMLError
 
 from synth_scaling.config.checks import check_folders
 from synth_scaling.config.hydra_errors import refuse
-from synth_scaling.config.load import typed
+from synth_scaling.config.load import typed, typed_without_files
 from synth_scaling.config.naming import run_folder
 from synth_scaling.config.schema import register_schemas
 from synth_scaling.config.search_path import configs
 from synth_scaling.config.sweep_files import check_config_dir, register_sweep_files
 from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.core.validation import ConfigError
+from synth_scaling.sweep.compose import loader_of
 from synth_scaling.sweep.launchers import register_launchers
-from synth_scaling.sweep.sweeper import GridSweeperConf, SweepFailed, register_sweeper
+from synth_scaling.sweep.outlook import Outlook
+from synth_scaling.sweep.sweeper import GridSweeperConf, SweepFailed, named, register_sweeper
 from synth_scaling.sweep.worker import serve
 from synth_scaling.system import signals
 from synth_scaling.system.failures import reason
@@ -41,6 +44,7 @@ FLAGS = {
     "--verbose": "hydra.sweeper.verbose=true",
     "--no-wait": "hydra.launcher.wait=false",
 }
+MODES = ("-m", "--multirun", "-r", "--run")
 
 
 def launch(words: Sequence[str]) -> None:
@@ -49,14 +53,20 @@ def launch(words: Sequence[str]) -> None:
     Ends the process with exit code 1 if a run failed, with 2 and one line if the configuration was refused, with 75
     after a termination signal and with 130 after an interrupt of the keyboard.
     """
-    sys.argv = [sys.argv[0], *(FLAGS.get(word, word) for word in words)]
+    modes = [word for word in words if word in MODES]  # first: Hydra's parser takes no options between overrides
+    sys.argv = [sys.argv[0], *modes, *(FLAGS.get(word, word) for word in words if word not in MODES)]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
     try:
         register_schemas()
         register_sweeper()
         register_launchers()
-        folder = _checked_config_dir()
+        arguments = _parsed()
+        folder = None if arguments.config_dir is None else Path(arguments.config_dir)
+        if folder is not None and folder.is_dir():
+            check_config_dir(folder)
         register_sweep_files(folder)
+        if _is_a_launch(arguments) and _has_grid(arguments, folder):
+            sys.argv.append("hydra.mode=MULTIRUN")
         hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)()
     except (ConfigError, HydraException, OmegaConfBaseException, YAMLError) as error:
         refuse(error)
@@ -86,6 +96,9 @@ def job(config: DictConfig) -> float | None:
         serve(Path(config.output))
         return None
     try:
+        if launched.sweeper.get("dry_run"):
+            _dry_run(config, launched.sweeper.verbose)
+            return None
         run_config = typed(config)
         check_folders(run_config)
     except (ConfigError, OmegaConfBaseException) as error:
@@ -107,20 +120,44 @@ def job(config: DictConfig) -> float | None:
     return row["error"]
 
 
-def _checked_config_dir() -> Path | None:
-    """The value of --config-dir. Words that Hydra's parser refuses end the process with one line and exit code 2."""
+def _dry_run(config: DictConfig, verbose: bool) -> None:
+    """Print what a single run would compute."""
+    absent: list[str] = []
+    run_config = typed_without_files(config, absent)
+    check_folders(run_config, create=False)
+    outlook = Outlook(Path(run_config.output), named([run_config], absent), 1, exact=True)
+    for line in outlook.lines(verbose, absent):
+        print(line, flush=True)
+
+
+def _parsed() -> argparse.Namespace:
+    """The words as Hydra parses them. Words that it refuses end the process with one line and exit code 2."""
     parser = get_args_parser()
     names = sorted({*FLAGS, *(name for name in parser._option_string_actions if name.startswith("--"))})
 
     def refuse_words(message: str) -> None:
-        hint = did_you_mean(message.rpartition(": ")[2].split("=")[0].split(" ")[0], names)
-        refuse(ConfigError(f"{message}; allowed are {', '.join(names)}{hint}"))
+        word = message.rpartition(": ")[2].split(" ")[0].split("=")[0]
+        refuse(ConfigError(f"{message}; allowed are {', '.join(names)}{did_you_mean(word, names)}"))
 
     parser.error = refuse_words  # type: ignore[method-assign, assignment]
-    arguments = parser.parse_args()
-    if arguments.config_dir is None:
-        return None
-    folder = Path(arguments.config_dir)
-    if folder.is_dir():
-        check_config_dir(folder)
-    return folder
+    return parser.parse_args()
+
+
+def _is_a_launch(arguments: argparse.Namespace) -> bool:
+    """Whether the words ask for runs rather than for information on the configuration."""
+    return not (arguments.multirun or arguments.cfg or arguments.info or arguments.hydra_help)
+
+
+def _has_grid(arguments: argparse.Namespace, folder: Path | None) -> bool:
+    """Whether the configuration is a sweep that does not set hydra.mode itself."""
+    if arguments.config_name is None and not any("hydra.sweeper." in word for word in arguments.overrides):
+        return False
+    try:
+        name = arguments.config_name or "config"
+        config = loader_of(folder).load_configuration(
+            name, arguments.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False
+        )
+    except Exception:  # Hydra will refuse it, with a better message
+        return False
+    sweeper = config.hydra.sweeper
+    return config.hydra.mode is None and bool(sweeper.get("params") or sweeper.get("also"))

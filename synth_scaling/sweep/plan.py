@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.system.files import write_text
+
+PRIOR = 0.2  # weight of the forecast in :func:`seconds_left`, as a share of itself
 
 
 @dataclass(frozen=True)
@@ -23,16 +25,18 @@ class Planned:
     name: str
     title: str
     config: Mapping[str, Any]
+    seconds: float = 0.0  # that one worker is expected to need, from the start of the launch; 0: done, or unknown
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of one launch of a sweep, in order, and which of them were done when it began."""
+    """The runs of one launch of a sweep, in order, and how many of them were done when it started."""
 
-    launch: str  # a name for it: a run that failed is not tried twice in one launch
+    launch: str  # its name: a run that failed is not started twice in one launch
     started: float  # seconds since the epoch
     done_before: int
     runs: tuple[Planned, ...]
+    workers: int = 1
 
     def write(self, output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
@@ -58,12 +62,27 @@ def is_over(folder: RunFolder, plan: Plan) -> bool:
 
 def words(output: Path, plan: Plan) -> str:
     """'7 of 58 runs done, about 6 min left'."""
-    done = sum(RunFolder.of(output, run.name).is_done for run in plan.runs)
-    left, made = len(plan.runs) - done, done - plan.done_before
-    text = f"{done} of {len(plan.runs)} runs done"
-    if made > 0 and left > 0:
-        text += f", about {(time.time() - plan.started) / made * left / 60:.0f} min left"
-    return text
+    done = {run.name for run in plan.runs if RunFolder.of(output, run.name).is_done}
+    text = f"{len(done)} of {len(plan.runs)} runs done"
+    seconds = seconds_left(plan, done, time.time() - plan.started)
+    return text if seconds is None else f"{text}, about {seconds / 60:.0f} min left"
+
+
+def seconds_left(plan: Plan, done: Collection[str], elapsed: float) -> float | None:
+    """The forecast of the runs that are not done, corrected by how long those took that were done since the launch.
+
+    A fifth of the forecast counts as observed at the expected speed, so that the first runs do not decide alone.
+    Without a forecast every run counts alike; None if no run is done or none is left.
+    """
+    completed, left = len(done) - plan.done_before, len(plan.runs) - len(done)
+    if completed <= 0 or left <= 0:
+        return None
+    expected = sum(run.seconds for run in plan.runs) / plan.workers
+    if expected <= 0:
+        return elapsed / completed * left
+    remaining = sum(run.seconds for run in plan.runs if run.name not in done) / plan.workers
+    prior = PRIOR * expected
+    return remaining * (elapsed + prior) / (expected - remaining + prior)
 
 
 def sweep_folder(text: str) -> Path:

@@ -7,11 +7,13 @@ the runs (:mod:`synth_scaling.sweep.worker`); what became of these is read in th
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import secrets
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +25,15 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.config.checks import check_folders
+from synth_scaling.config.load import typed, typed_without_files
 from synth_scaling.config.naming import resolved, run_hash, title
 from synth_scaling.config.run_folder import RunFolder, run_locks
 from synth_scaling.config.schema import Config
+from synth_scaling.core.hashing import content_hash
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.store import tidy
-from synth_scaling.forecast.duration import forecast
 from synth_scaling.sweep.grid import expand, grids_of
+from synth_scaling.sweep.outlook import Outlook
 from synth_scaling.sweep.plan import Plan, Planned, is_over
 from synth_scaling.system import signals
 from synth_scaling.system.leases import is_held
@@ -38,6 +42,7 @@ from synth_scaling.system.pinning import check_pins
 log = logging.getLogger("synth_scaling")
 
 ROUNDS = 3  # times that workers are started in one launch, if they die
+SHARED = ("output", "store", "sweep")  # keys that are not in the hash of a run: one value for all runs of a sweep
 
 
 class SweepFailed(RuntimeError):
@@ -49,7 +54,8 @@ class GridSweeperConf:
     _target_: str = "hydra_plugins.synth_scaling.GridSweeper"
     params: Any = None  # a grid: {key: values as on Hydra's command line}
     also: Any = None  # a list of further grids
-    dry_run: bool = False  # or --dry-run: print what would be computed, and stop
+    dry_run: bool = False  # or --dry-run: print what there is to compute, and stop
+    verbose: bool = False  # or --verbose: list the runs
     pin: str = "none"  # "none", "cores" or "gpus": each worker on a machine gets devices that no other worker uses
     devices_per_worker: int = 1  # [devices] of each worker with `pin`
 
@@ -60,10 +66,11 @@ class GridSweeper(Sweeper):
         params: Any = None,
         also: Any = None,
         dry_run: bool = False,
+        verbose: bool = False,
         pin: str = "none",
         devices_per_worker: int = 1,
     ) -> None:
-        self.params, self.also, self.dry_run = params, also, dry_run
+        self.params, self.also, self.dry_run, self.verbose = params, also, dry_run, verbose
         self.pin, self.devices_per_worker = pin, devices_per_worker
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -73,24 +80,23 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Make every run that is not done yet. Raises ConfigError before any begins, SweepFailed after the last."""
+        """Compute every run that is not done. Raises ConfigError before any starts, SweepFailed after the last."""
         assert self.config is not None, "set up by Hydra"
-        jobs, most = self._jobs(arguments), self._workers()
+        most = self._workers()
         check_pins(self.pin, self.devices_per_worker, most, self.config.hydra.runtime.choices["hydra/launcher"])
-        configs = {run_hash(config): config for _, config in jobs}  # jobs with one result are one run
+        absent: list[str] = []
+        jobs = self._jobs(arguments, absent)
+        configs = named([config for _, config in jobs], absent)
         output, store = Path(jobs[0][1].output), Path(jobs[0][1].store)
-        missing = {name: config for name, config in configs.items() if not RunFolder.of(output, name).is_done}
-        done = [config for name, config in configs.items() if name not in missing]
-        failed = sum(RunFolder.of(output, name).failure() is not None for name in missing)
-        print(f"{output}: {len(configs)} runs, {len(done)} done, {failed} failed, {len(missing)} to run", flush=True)
-        workers = min(most, len(missing))
-        if missing:
-            print(forecast(list(missing.values()), done, store, workers), flush=True)
+        outlook = Outlook(output, configs, most, exact=self.dry_run)
+        for line in outlook.lines(self.verbose, absent):
+            print(line, flush=True)
         if self.dry_run:
             return
-        plan = Plan(secrets.token_hex(4), time.time(), len(done), tuple(map(planned, configs.values())))
+        workers = min(most, len(outlook.missing))
+        plan = plan_of(outlook, workers)
         plan.write(output)
-        if missing:
+        if outlook.missing:
             self._launch(jobs[0][0], workers, output, plan)
             if self._detached():
                 return
@@ -132,17 +138,47 @@ class GridSweeper(Sweeper):
         assert self.config is not None, "set up by Hydra"
         return self.config.hydra.launcher.get("wait", True) is False
 
-    def _jobs(self, arguments: list[str]) -> list[tuple[list[str], Config]]:
+    def _jobs(self, arguments: list[str], absent: list[str]) -> list[tuple[list[str], Config]]:
+        """Every run with its overrides. A dry run needs no files: lines on those that are missing go to `absent`."""
         assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
         params, also = map(_plain, (self.params, self.also))
-        jobs = expand(grids_of(params, also), arguments, self.hydra_context.config_loader, self.config)
-        check_folders(jobs[0][1])
+        read = functools.partial(typed_without_files, absent=absent) if self.dry_run else typed
+        jobs = expand(grids_of(params, also), arguments, self.hydra_context.config_loader, self.config, read)
+        check_shared([config for _, config in jobs])
+        check_folders(jobs[0][1], create=not self.dry_run)
         return jobs
 
 
-def planned(config: Config) -> Planned:
-    """The entry of a run in the plan of its sweep."""
-    return Planned(run_hash(config), title(config), resolved(config))
+def check_shared(configs: Sequence[Config]) -> None:
+    """Refuse a sweep whose runs differ in a key that they have to share. Raises ConfigError."""
+    for key in SHARED:
+        values = list(dict.fromkeys(str(getattr(config, key)) for config in configs))
+        if len(values) > 1:
+            some = ", ".join(values[:3]) + (", ..." if len(values) > 3 else "")
+            raise ConfigError(f"{key}: differs between the runs ({some}); allowed is one value for the whole sweep")
+
+
+def named(configs: Sequence[Config], absent: Sequence[str] = ()) -> dict[str, Config]:
+    """The runs by their hashes; configurations with one hash are one run.
+
+    Where files are `absent` that the hash depends on, a run is named by its configuration alone.
+    """
+    if absent:
+        return {content_hash(resolved(config)): config for config in configs}
+    return {run_hash(config): config for config in configs}
+
+
+def plan_of(outlook: Outlook, workers: int) -> Plan:
+    """The plan of a launch, with the expected seconds of each run that is missing."""
+    known = outlook.forecast.seconds if outlook.forecast else None
+    seconds = {} if known is None else dict(zip(outlook.missing, known, strict=True))
+    runs = tuple(planned(config, seconds.get(name, 0.0)) for name, config in outlook.configs.items())
+    return Plan(secrets.token_hex(4), time.time(), len(outlook.done), runs, max(1, workers))
+
+
+def planned(config: Config, seconds: float = 0.0) -> Planned:
+    """The entry of a run in the plan of its sweep; `seconds` that one worker is expected to need for it."""
+    return Planned(run_hash(config), title(config), resolved(config), seconds)
 
 
 def _plain(grid: Any) -> Any:

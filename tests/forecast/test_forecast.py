@@ -1,13 +1,13 @@
-"""What is said of the cost and time of a launch."""
+"""The forecast of the stages, FLOPs and time of a launch."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
-from synth_scaling.core.stage import Cost
-from synth_scaling.forecast.duration import expected_seconds, forecast, rates
-from synth_scaling.forecast.expected_costs import Stage
+from synth_scaling.forecast.duration import PACKAGED, Rates, forecast
+from synth_scaling.forecast.expected_costs import stages_of
 from synth_scaling.sweep.compose import runs_of
 
 
@@ -18,29 +18,37 @@ def made(store: Path, *stages: tuple[str, float, float]) -> Path:
     return store
 
 
-def test_rates_are_those_of_all_that_was_made_of_a_kind(tmp_path: Path) -> None:
-    store = made(tmp_path / "store", ("policy", 1e9, 1.0), ("policy", 5e9, 2.0), ("base", 0.0, 3.0))
-    assert rates(store) == {"policy": 2e9}
-    assert rates(tmp_path) == {}
+def test_a_duration_is_that_of_similar_stages_of_the_kind(tmp_path: Path) -> None:
+    store = made(
+        tmp_path / "store", ("policy", 1e9, 1.0), ("policy", 2e9, 1.0), ("policy", 1e12, 100.0), ("base", 0.0, 3.0)
+    )
+    rates = Rates(store)
+    assert rates.seconds("policy", 3e9) == (pytest.approx(2.0), False)  # the two small ones: 3e9 FLOPs in 2 s
+    assert rates.seconds("policy", 5e11) == (pytest.approx(50.0), False)
+    assert rates.seconds("policy", 0.0) == (0.0, False)
+    assert rates.seconds("policy", 1e19)[0] == math.inf
+    assert rates.seconds("base", 5e12)[1]  # from the package: the store has none with FLOPs
 
 
-def test_expected_time_is_the_sum_over_kinds_and_unknown_without_a_rate() -> None:
-    stages = [
-        Stage("pi_sft", "a", Cost(flops_training=4e9)),
-        Stage("negative_values", "b", Cost(flops_sampling=3e9)),
-        Stage("base", "c", Cost()),  # pretrained elsewhere: nothing to make
-    ]
-    assert expected_seconds(stages, {"policy": 2e9, "step_values": 1e9}) == pytest.approx(5.0)
-    assert expected_seconds(stages, {"policy": 2e9}) is None
+def test_the_rates_of_the_package_are_of_every_kind_and_plausible_for_a_core() -> None:
+    lines = [json.loads(line) for line in PACKAGED.read_text().splitlines()]
+    assert {line["stage"] for line in lines} == {"base", "policy", "responses", "step_values"}
+    assert all(1e9 < line["flops"] / line["seconds"] < 1e12 for line in lines)
 
 
-def test_what_done_runs_have_made_is_not_to_be_made(tmp_path: Path) -> None:
+def test_stages_of_done_runs_are_not_computed_again(tmp_path: Path) -> None:
     runs = runs_of("config", ["method=rft,step_dpo", "hydra/sweeper=grid"])
-    store = made(tmp_path / "store", ("base", 1e9, 1.0), ("policy", 1e9, 1.0), ("responses", 1e9, 1.0))
-    first = forecast(runs, [], store, 1)
-    assert first.startswith("8 stages to make, shared among 11 uses; about ")
-    assert first.endswith("is known when some of each kind are made")  # no step values yet
-    with open(store / "made.jsonl", "a") as file:
-        file.write(json.dumps({"stage": "step_values", "flops": 1e9, "seconds": 1.0}) + "\n")
-    left = forecast(runs[1:], runs[:1], store, 2)
-    assert left.startswith("3 stages to make, shared among 6 uses; ") and "with 2 workers" in left
+    first = forecast(runs, [], tmp_path)
+    assert (first.stages, first.requests, first.packaged) == (8, 11, True)
+    assert first.seconds is not None and len(first.seconds) == 2 and min(first.seconds) > 0
+    assert "8 stages to compute (requested 11 times), about " in first.line(1)
+    assert first.line(1).endswith(" with 1 worker; rates that come with the package, measured on two CPU cores")
+    kinds = [
+        (kind, 10.0**n, 10.0**n / 1e9) for kind in ("base", "policy", "responses", "step_values") for n in range(8, 14)
+    ]
+    stored = {stage.key for stage in stages_of(runs[0])}
+    left = forecast(runs[1:], stored, made(tmp_path / "store", *kinds))
+    assert (left.stages, left.requests, left.packaged) == (3, 6, False)
+    assert left.seconds == pytest.approx((left.flops / 1e9,)) and left.line(2).endswith("with 2 workers")
+    done = forecast(runs[:1], stored, tmp_path)
+    assert done.line(1) == "nothing is left to compute: every stage is in the store"

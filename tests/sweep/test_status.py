@@ -2,13 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from synth_scaling import status
-from synth_scaling.sweep.plan import Plan, Planned
+from synth_scaling.sweep.plan import Plan, Planned, seconds_left
 from synth_scaling.system.failures import Failure
 from synth_scaling.system.leases import lease
 
@@ -73,3 +74,16 @@ def test_the_command_says_by_its_exit_code_that_runs_failed(output: Path, capsys
 def test_a_folder_without_a_plan_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert status.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"{tmp_path}: no plan.json there; allowed is the output folder of a sweep\n"
+
+
+def test_the_time_left_follows_the_forecast_of_the_runs_and_the_speed_so_far() -> None:
+    """One cheap run of five is done: the four expensive ones take what was forecast of them, at the speed seen."""
+    seconds = (10.0, 100.0, 100.0, 100.0, 100.0)
+    runs = tuple(Planned(str(i), str(i), {}, s) for i, s in enumerate(seconds))
+    plan = Plan("launch", 0.0, 0, runs)
+    assert seconds_left(plan, {"0"}, 10.0) == pytest.approx(400.0)  # as fast as expected; by counts it would be 40
+    assert seconds_left(plan, {"0", "1"}, 220.0) == pytest.approx(300 * (220 + 82) / (110 + 82))
+    assert seconds_left(replace(plan, workers=2), {"0"}, 5.0) == pytest.approx(200.0)
+    assert seconds_left(plan, set(), 5.0) is None and seconds_left(plan, set("01234"), 410.0) is None
+    blind = replace(plan, runs=tuple(Planned(str(i), str(i), {}) for i in range(5)))
+    assert seconds_left(blind, {"0"}, 10.0) == pytest.approx(40.0)

@@ -158,6 +158,35 @@ def test_the_command_alone_is_a_grid(tmp_path: Path) -> None:
     assert varied(runs) == [("sft", 200, 0), ("sft", 200, 1)]
 
 
+def test_a_grid_needs_no_override_of_the_sweeper(tmp_path: Path) -> None:
+    assert varied(launch(tmp_path, "config", "hydra.mode=MULTIRUN", "seed=0,1")) == [("sft", 200, 0), ("sft", 200, 1)]
+    (tmp_path / "sweeps").mkdir()
+    text = "defaults: [config, _self_]\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '2,3'}}}\n"
+    (tmp_path / "sweeps" / "plain.yaml").write_text(text)
+    assert varied(launch(tmp_path, "plain")) == [("sft", 200, 2), ("sft", 200, 3)]
+    assert {path.name for path in tmp_path.rglob("*.yaml")} == {"plain.yaml"}  # no multirun.yaml
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["output=${hydra:runtime.cwd}/${method.name}", "method=sft,rft"],
+            r"^output: differs between the runs \(.*/sft, ",
+        ),
+        (
+            ["store=stores/${seed}", "seed=0,1,2,3"],
+            r"^store: differs between the runs \(stores/0, stores/1, stores/2, \.\.\.\)",
+        ),
+        (["sweep=a,b"], r"^sweep: differs between the runs \(a, b\); allowed is one value for the whole sweep$"),
+    ],
+)
+def test_a_folder_or_name_that_depends_on_the_run_is_refused(tmp_path: Path, arguments: list[str], line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        launch(tmp_path, "config", "hydra.mode=MULTIRUN", *arguments)
+    assert not Recorder.launched and not (tmp_path / "out").exists()
+
+
 def test_jobs_with_one_result_are_one_run(tmp_path: Path) -> None:
     """Written otherwise, met again in a further grid, or different in what is not hashed: the same run."""
     write_sweep(tmp_path, 'params: {method.epochs: "10,10.0,1e1"}\nalso:\n  - {method: sft}\n  - {tracking: none}')
@@ -167,7 +196,7 @@ def test_jobs_with_one_result_are_one_run(tmp_path: Path) -> None:
 def test_what_is_done_is_counted_and_a_finished_sweep_starts_no_worker(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    write_sweep(tmp_path, "params: {seed: range(3)}")
+    write_sweep(tmp_path, 'params: {seed: range(3), model.seed: "1"}')  # another base than the one that comes along
     Recorder.fails = lambda config: config["seed"] == 2
     with pytest.raises(SweepFailed):
         launch(tmp_path, "grid")
@@ -182,12 +211,13 @@ def test_what_is_done_is_counted_and_a_finished_sweep_starts_no_worker(
     assert not Recorder.launched
     # The seeds share the base; where two runs are done, the third has its policy and its evaluation to make.
     lines = [line.removeprefix(f"{tmp_path}/out: ") for line in capsys.readouterr().out.splitlines()]
-    assert [line.split(";")[0] for line in lines] == [
+    assert [line.split(", about")[0] for line in lines] == [
         "3 runs, 0 done, 0 failed, 3 to run",
-        "7 stages to make, shared among 9 uses",
+        "7 stages to compute (requested 9 times)",
         "3 runs, 2 done, 1 failed, 1 to run",
-        "2 stages to make, shared among 3 uses",
+        "2 stages to compute (requested 3 times)",
         "3 runs, 3 done, 0 failed, 0 to run",
+        "nothing is left to compute",
     ]
 
 
@@ -195,8 +225,22 @@ def test_a_dry_run_says_what_there_is_to_do_and_writes_nothing(tmp_path: Path, c
     write_sweep(tmp_path, "params: {seed: range(3)}")
     with pytest.raises(FileNotFoundError):  # no plan to read
         launch(tmp_path, "grid", "hydra.sweeper.dry_run=true")
-    assert not Recorder.launched and not list((tmp_path / "out").iterdir())
-    assert capsys.readouterr().out.splitlines()[0].endswith("3 runs, 0 done, 0 failed, 3 to run")
+    assert not Recorder.launched and not (tmp_path / "out").exists() and not (tmp_path / "store").exists()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("3 runs, 0 done, 0 failed, 3 to run") and len(lines) == 2
+
+
+def test_a_verbose_dry_run_lists_the_runs_and_needs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    settings = ["task=gsm8k", "task.path=nowhere", "model=deepseek_math_7b", "seed=0,1", "hydra.mode=MULTIRUN"]
+    flags = ["hydra.sweeper.dry_run=true", "hydra.sweeper.verbose=true"]
+    with pytest.raises(FileNotFoundError):
+        launch(tmp_path, "config", *settings, *flags)
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert first.endswith("2 runs, 0 done, 0 failed, 2 to run") and second.startswith("4 stages to compute")
+    assert rest[0].startswith("needed before the launch: model.path=deepseek-ai/deepseek-math-7b-base: ")
+    assert [line.split()[-2:] for line in rest[1:]] == [["N=200", "seed=0"], ["N=200", "seed=1"]]
+    with pytest.raises(ConfigError, match=r"^method\.epochs=0"):
+        launch(tmp_path, "config", *settings, *flags, "method.epochs=0")
 
 
 @pytest.mark.parametrize(("jobs", "workers"), [(1, 1), (2, 2), (8, 3)])
