@@ -124,7 +124,7 @@ def register_schemas() -> None:
         store.store(group="task", name=f"{name}_schema", node=options)
     for name, method in METHODS.items():
         store.store(group="method", name=f"{name}_schema", node=method.options)
-    # A plugin's options compose without a YAML; a file task/NAME.yaml in --config-dir comes first.
+    # A plugin's options compose without a YAML file.
     for name in TASKS.plugins:
         store.store(group="task", name=name, node=TASKS[name][1])
     for name in METHODS.plugins:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from functools import partial
 from importlib import import_module
@@ -28,6 +29,7 @@ class Registry(MutableMapping[str, T]):
     def __init__(self, kind: str, built_in: Mapping[str, T], check: Callable[[str, object], T]) -> None:
         self.kind, self.built_in, self._check = kind, dict(built_in), check
         self._all: dict[str, T] | None = None
+        self._waiting = False
 
     @property
     def plugins(self) -> list[str]:
@@ -37,27 +39,42 @@ class Registry(MutableMapping[str, T]):
     def _entries(self) -> dict[str, T]:
         if self._all is None:
             self._all = dict(self.built_in)  # what a plugin sees that reads the registry while it is imported
+            complete, entries = False, self._all
             try:
                 for source, name, load in self._sources():
                     self._add(source, name, load)
-            except BaseException:
-                self._all = None  # the next access reports the broken plugin again
-                raise
+                complete = not self._waiting
+            finally:
+                if not complete:  # the next access reports a broken plugin again, or adds one that is imported by then
+                    self._all = None
+            return entries
         return self._all
 
     def _sources(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
         """(description for messages, component's name, function that imports it) of every plugin."""
-        group = f"synth_scaling.{self.kind}"
+        group, self._waiting = f"synth_scaling.{self.kind}", False
         for point in entry_points(group=group):
+            if self._is_importing(point.module):
+                continue
             package = f" of package {point.dist.name}" if point.dist else ""
             yield f"entry point {point.name} = {point.value} in {group}{package}", point.name, point.load
         for module in filter(None, map(str.strip, os.environ.get(MODULES, "").split(","))):
+            if self._is_importing(module):
+                continue
             source = f"{MODULES}={module}"
             components = getattr(_imported(source, partial(import_module, module)), self.kind.upper(), {})
+            if isinstance(components, Registry):  # imported from this package
+                continue
             if not isinstance(components, Mapping):
                 raise ConfigError(f"{source}: {self.kind.upper()} is {components!r}; allowed is a dictionary by name")
             for name, component in components.items():
                 yield f"{source}: {self.kind.upper()}[{name!r}]", name, partial(_same, component)
+
+    def _is_importing(self, module: str) -> bool:
+        """A module that is half imported, and reads the registry meanwhile: its components are added later."""
+        importing = getattr(getattr(sys.modules.get(module), "__spec__", None), "_initializing", False)
+        self._waiting = self._waiting or importing
+        return bool(importing)
 
     def _add(self, source: str, name: str, load: Callable[[], object]) -> None:
         component = _imported(source, load)
