@@ -17,7 +17,7 @@ from pathlib import Path
 
 from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.data.contamination import N, TestSet
-from synth_scaling.system.jsonl import read_rows, text_at, write_rows
+from synth_scaling.system.jsonl import check_output, read_rows, text_at, write_rows
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
             raise ValueError(f"n={options['n']}: allowed are whole numbers of at least 1")
         path, test = Path(options["input"]), Path(options["test"])
         rows = list(read_rows(path))
+        if options["output"]:
+            check_output(Path(options["output"]), rows, path)
         tests = [text_at(test, i, row, options["test_field"] or options["field"]) for i, row in read_rows(test)]
         report = TestSet(tests, int(options["n"])).check([text_at(path, i, row, options["field"]) for i, row in rows])
         if options["output"]:

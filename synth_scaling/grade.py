@@ -26,7 +26,7 @@ from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.gold import gold_answer
 from synth_scaling.grading.rewards import BOUND, Kind, each
-from synth_scaling.system.jsonl import check_writable, read_rows, text_at, write_rows
+from synth_scaling.system.jsonl import check_output, read_rows, text_at, write_rows
 
 KINDS: dict[str, Kind] = {"gsm8k": "number", "gsm_symbolic": "number", "word_sums": "number", "math": "latex"}
 assert set(KINDS.values()) == set(get_args(Kind))
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         options = read_options(arguments)
         rows, pairs = read_pairs(options)
         if options.output:
-            check_writable(options.output)
+            check_output(options.output, enumerate(rows, start=1), options.input)
         rewards = list(
             tqdm(
                 each(KINDS[options.task], pairs, options.last_number, options.bound),

@@ -44,7 +44,7 @@ def check_task(config: Config) -> None:
     try:
         teacher = teacher_of(config.data, task)
     except ValueError as error:
-        kind = MissingFiles if str(error).startswith(":") or str(error).endswith("no such file") else ConfigError
+        kind = MissingFiles if str(error).startswith(":") or ": no such file" in str(error) else ConfigError
         raise kind(f"data.path={error}") from None
     check_amount("data.problems", teacher, "train", config.data.problems, config.seed)
     check_amount("evaluation.problems", task, config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]

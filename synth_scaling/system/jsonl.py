@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import functools
 import gzip
 import hashlib
 import json
+import os
 import zlib
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
+
+from synth_scaling.core.suggestions import did_you_mean
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 
@@ -20,7 +27,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises ValueError with one line that names the file, and the line where there is one.
     """
     if not path.is_file():
-        raise ValueError(f"{path}: no such file")
+        beside = [file.name for file in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ValueError(f"{path}: no such file{did_you_mean(path.name, beside)}")
     if path.suffix == ".parquet":
         yield from _read_parquet(path)
         return
@@ -95,11 +103,55 @@ def check_writable(path: Path) -> None:
         raise ValueError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write `rows` as JSON Lines, gzipped if the name ends so. Raises ValueError if the file cannot be written."""
+def json_line(row: dict[str, Any]) -> str:
+    """A row as one line of JSON. Values that Parquet has and JSON does not become text, see :func:`_as_json`.
+
+    ASCII, so that any text can be written, lone surrogates too. Raises ValueError for a value of another type.
+    """
     try:
-        with gzip.open(path, "wt") if path.suffix == ".gz" else open(path, "w") as file:
+        return json.dumps(row, default=_as_json)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+
+
+def _as_json(value: Any) -> str | float:
+    """Dates and times in ISO 8601, time spans in seconds, decimals with all digits, bytes in base64."""
+    if isinstance(value, datetime.date | datetime.time):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode("ascii")
+    raise TypeError(f"a value of type {type(value).__name__} cannot be written as JSON")
+
+
+def check_output(path: Path, rows: Iterable[tuple[int, dict[str, Any]]], source: Path) -> None:
+    """Refuse an output that could not be written, before any work: the file, or a row of `source`.
+
+    Raises ValueError naming the file, and the row where there is one.
+    """
+    check_writable(path)
+    for number, row in rows:
+        try:
+            json_line(row)
+        except ValueError as error:
+            raise ValueError(f"{source}:{number}: {error}") from None
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write `rows` as JSON Lines, gzipped if the name ends in .gz; the file is replaced whole or not at all.
+
+    Raises ValueError if it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with gzip.open(temporary, "wt") if path.suffix == ".gz" else open(temporary, "w") as file:
             for row in rows:
-                file.write(json.dumps(row) + "\n")  # ASCII, so that any text can be written, lone surrogates too
+                file.write(json_line(row) + "\n")
+        os.replace(temporary, path)
     except OSError as error:
         raise ValueError(f"{path}: cannot be written ({error.strerror})") from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -84,9 +84,7 @@ async def taught(c: TeachConfig, recipe: Recipe, journal: Journal) -> tuple[Coll
 
 def write(output: Path, rows: list[Row]) -> None:
     """Write the rows as JSON Lines; the file appears whole or not at all."""
-    partial = output.with_name(f"{output.stem}.partial.jsonl")
-    write_rows(partial, map(dataclasses.asdict, rows))
-    partial.replace(output)
+    write_rows(output, map(dataclasses.asdict, rows))
 
 
 def report(c: TeachConfig, collection: Collection, client: Client) -> None:
