@@ -113,8 +113,13 @@ class _StoredOnly(Store):
     """A store that computes nothing. Raises _NotStored for a stage that it does not have."""
 
     def stage(
-        self, name: str, key: Mapping[str, Any], make: Callable[[Path], tuple[Cost, Mapping[str, Any]]]
+        self,
+        name: str,
+        key: Mapping[str, Any],
+        make: Callable[[Path], tuple[Cost, Mapping[str, Any]]],
+        wait: bool | None = None,
     ) -> StageResult:
+        """The stored result of the stage."""
         digest = content_hash({"stage": name, **key})
         for root in (self.shipped, self.root):
             folder = root / name / digest
