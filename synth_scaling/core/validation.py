@@ -1,4 +1,4 @@
-"""What a value may be, as one line for its user: the key, the value, what is allowed."""
+"""Range checks of options. Each raises ConfigError with one line for the user: key=value: allowed are ..."""
 
 from __future__ import annotations
 
@@ -17,14 +17,24 @@ def at_least(key: str, value: float, least: float) -> None:
         raise ConfigError(f"{key}={value}: allowed are values of at least {least}")
 
 
+def at_most(key: str, value: float, most: float) -> None:
+    if not value <= most:
+        raise ConfigError(f"{key}={value}: allowed are values up to {most}")
+
+
 def above_zero(key: str, value: float) -> None:
     if not value > 0:
         raise ConfigError(f"{key}={value}: allowed are values above 0")
 
 
 def between(key: str, value: float, low: float, high: float, words: str) -> None:
+    """Both ends are allowed; `words` say so in the message."""
     if not low <= value <= high:
         raise ConfigError(f"{key}={value}: allowed are {words}")
+
+
+def share(key: str, value: float) -> None:
+    between(key, value, 0.0, 1.0, "shares from 0 to 1")
 
 
 def filled(key: str, value: str) -> None:
@@ -38,7 +48,7 @@ def one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def finite(values: dict[str, Any], above: str = "") -> None:
-    """Every number of nested plain data. Raises ConfigError with the dotted key of one that is not finite."""
+    """Check every number of nested plain data; the message has the dotted key of one that is not finite."""
     for key, value in values.items():
         if isinstance(value, dict):
             finite(value, f"{above}{key}.")

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from synth_scaling.core.records import Problem
+from synth_scaling.core.validation import at_least, between, share
 from synth_scaling.tasks.task import Split, TaskOptions
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -215,20 +216,18 @@ class Chain:
 
 
 def _check(o: ChainOptions) -> None:
-    for key, right, allowed in (
-        ("leaves", o.leaves >= 2, "2 or more"),
-        ("operations", o.operations >= 2, "2 or more"),
-        ("letters", o.leaves + o.operations <= o.letters <= 26, f"leaves + operations={o.leaves + o.operations} to 26"),
-        ("min_needed", 2 <= o.min_needed <= o.operations, f"2 to operations={o.operations}"),
-        ("max_needed", o.min_needed <= o.max_needed <= o.operations, "min_needed to operations"),
-        ("corpus_max_needed", 1 <= o.corpus_max_needed < o.min_needed, "1 to less than min_needed"),
-        ("n_test", o.n_test >= 0, "0 or more"),
-        ("n_validation", o.n_validation >= 0, "0 or more"),
-        ("spurious", 0 <= o.spurious <= 1, "shares from 0 to 1"),
-        ("recitation", 0 <= o.recitation <= 1, "shares from 0 to 1"),
-    ):
-        if not right:
-            raise ValueError(f"task.{key}={getattr(o, key)}: allowed are {allowed}")
+    """Refuse options that cannot be. Raises ConfigError."""
+    at_least("task.leaves", o.leaves, 2)
+    at_least("task.operations", o.operations, 2)
+    names = o.leaves + o.operations
+    between("task.letters", o.letters, names, 26, f"leaves + operations={names} to 26")
+    between("task.min_needed", o.min_needed, 2, o.operations, f"2 to operations={o.operations}")
+    between("task.max_needed", o.max_needed, o.min_needed, o.operations, "min_needed to operations")
+    between("task.corpus_max_needed", o.corpus_max_needed, 1, o.min_needed - 1, "1 to less than min_needed")
+    for key in ("n_test", "n_validation"):
+        at_least(f"task.{key}", getattr(o, key), 0)
+    for key in ("spurious", "recitation"):
+        share(f"task.{key}", getattr(o, key))
 
 
 def _prompt(puzzle: Puzzle, request: str, rng: np.random.Generator) -> str:

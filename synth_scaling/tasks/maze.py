@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.records import Problem
+from synth_scaling.core.validation import at_least, at_most, between, share
 from synth_scaling.tasks.task import Split, TaskOptions
 
 
@@ -202,19 +203,15 @@ class Maze:
 
 
 def _check(o: MazeOptions) -> None:
-    if not 3 <= o.side <= 26:
-        raise ValueError(f"task.side={o.side}: allowed are 3 to 26")
+    """Refuse options that cannot be. Raises ConfigError."""
+    between("task.side", o.side, 3, 26, "3 to 26")
     for key in ("edge_share", "spurious", "habit_share", "habit_strength", "random_share"):
-        if not 0.0 <= getattr(o, key) <= 1.0:
-            raise ValueError(f"task.{key}={getattr(o, key)}: allowed are shares from 0 to 1")
+        share(f"task.{key}", getattr(o, key))
     for key in ("slack", "n_test", "n_validation"):
-        if getattr(o, key) < 0:
-            raise ValueError(f"task.{key}={getattr(o, key)}: allowed are values of at least 0")
-    if not 1 <= o.min_distance <= o.max_distance:
-        raise ValueError(f"task.min_distance={o.min_distance}: allowed are 1 to task.max_distance={o.max_distance}")
-    for key, most in (("max_distance", 26 * 26 - 1), ("slack", 1000)):  # responses are as long
-        if getattr(o, key) > most:
-            raise ValueError(f"task.{key}={getattr(o, key)}: allowed are values up to {most}")
+        at_least(f"task.{key}", getattr(o, key), 0)
+    between("task.min_distance", o.min_distance, 1, o.max_distance, f"1 to task.max_distance={o.max_distance}")
+    for key, most in (("max_distance", 26 * 26 - 1), ("slack", 1000)):  # bounds the length of responses
+        at_most(f"task.{key}", getattr(o, key), most)
 
 
 def _grid_world(side: int, edge_share: float, rng: np.random.Generator) -> list[np.ndarray]:

@@ -1,8 +1,11 @@
-"""The checks that the options of all tasks in words share."""
+"""The rules that the options of all tasks in words share."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from synth_scaling.core.validation import ConfigError, at_least, between
 
 _AT_LEAST = {
     "n_test": 1,
@@ -14,14 +17,12 @@ _AT_LEAST = {
 
 
 def check_common(options: Any) -> None:
-    """Raises ValueError naming key, value and what is allowed."""
+    """Refuse options that cannot be. Raises ConfigError."""
     for key, least in _AT_LEAST.items():
-        if getattr(options, key, least) < least:
-            raise ValueError(f"task.{key}={getattr(options, key)}: allowed are values of at least {least}")
-    if not 0 < options.grading_bound <= 600:
-        raise ValueError(f"task.grading_bound={options.grading_bound}: allowed are seconds above 0, up to 600")
+        at_least(f"task.{key}", getattr(options, key, least), least)
+    between("task.grading_bound", options.grading_bound, math.ulp(0.0), 600, "seconds above 0, up to 600")
     if getattr(options, "path", None) and options.hub:
-        raise ValueError(f"task.hub={options.hub}: allowed is one of task.path and task.hub, and task.path is set")
+        raise ConfigError(f"task.hub={options.hub}: allowed is one of task.path and task.hub, and task.path is set")
     for key in ("train_parts", "test_parts"):
         if getattr(options, key, ["some"]) == []:
-            raise ValueError(f"task.{key}=[]: allowed are one name or more")
+            raise ConfigError(f"task.{key}=[]: allowed are one name or more")

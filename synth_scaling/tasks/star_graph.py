@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from synth_scaling.core.records import Problem
+from synth_scaling.core.validation import at_least, at_most
 from synth_scaling.tasks.task import Split, TaskOptions
 
 NODE = r"(?:0|[1-9][0-9]{0,8})"  # no leading zeros, so that every graph has one spelling
@@ -208,14 +209,11 @@ class StarGraph:
 
 
 def _check(o: StarGraphOptions) -> None:
+    """Refuse options that cannot be. Raises ConfigError."""
     nodes = o.degree * (o.path_length - 1) + 1
-    for key, right, allowed in (
-        ("degree", o.degree >= 2, "2 or more"),
-        ("path_length", o.path_length >= 2, "2 or more, source and goal counted"),
-        ("n_nodes", o.n_nodes >= nodes, f"{nodes} or more, the nodes of degree x path_length"),
-        ("n_nodes", o.n_nodes <= MOST_NODES, f"up to {MOST_NODES}, a token each"),
-        ("n_test", o.n_test >= 0, "0 or more"),
-        ("n_validation", o.n_validation >= 0, "0 or more"),
-    ):
-        if not right:
-            raise ValueError(f"task.{key}={getattr(o, key)}: allowed are {allowed}")
+    at_least("task.degree", o.degree, 2)
+    at_least("task.path_length", o.path_length, 2)  # source and goal counted
+    at_least("task.n_nodes", o.n_nodes, nodes)  # the nodes of all paths
+    at_most("task.n_nodes", o.n_nodes, MOST_NODES)  # a token each
+    for key in ("n_test", "n_validation"):
+        at_least(f"task.{key}", getattr(o, key), 0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from synth_scaling.core.validation import one_of
 from synth_scaling.tasks.options import check_common
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording
 from synth_scaling.tasks.steps import lines
@@ -75,8 +76,7 @@ class WordSums(QuestionTask):
     def __init__(self, options: WordSumsOptions) -> None:
         self.options = o = options
         check_common(o)
-        if o.solution not in SOLUTIONS:
-            raise ValueError(f"task.solution={o.solution}: allowed are {', '.join(SOLUTIONS)}")
+        one_of("task.solution", o.solution, tuple(SOLUTIONS))
         solve = SOLUTIONS[o.solution]
         kept = o.n_test + o.n_validation
         if kept >= len(PAIRS):

@@ -93,8 +93,8 @@ REFUSED = [
     ("task.min_distance=11", "allowed are 1 to task.max_distance=10"),
     ("task.spurious=-0.5 task=chain", SHARE),
     ("task.letters=8 task=chain", "allowed are leaves + operations=9 to 26"),
-    ("task.degree=1 task=star_graph", "allowed are 2 or more"),
-    ("task.n_nodes=6 task=star_graph", "allowed are 7 or more"),
+    ("task.degree=1 task=star_graph", "allowed are values of at least 2"),
+    ("task.n_nodes=6 task=star_graph", "allowed are values of at least 7"),
 ]
 
 

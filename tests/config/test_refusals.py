@@ -63,7 +63,7 @@ COMMANDS = {
     "task.n_test=0": "evaluation.split=test: allowed is a split that has problems",
     "task.side=27": "task.side=27: allowed are 3 to 26",
     "task.max_distance=100000": "task.max_distance=100000: allowed are values up to 675",
-    "task=star_graph task.n_nodes=1000000000": "task.n_nodes=1000000000: allowed are up to 100000",
+    "task=star_graph task.n_nodes=1000000000": "task.n_nodes=1000000000: allowed are values up to 100000",
     "model.heads=4": "model.heads=4: model.width / model.heads must be one of (32, 64,",
     # options that do not go together
     "method=rft data.positives=0": "data.positives=0: method=rft needs at least 1",

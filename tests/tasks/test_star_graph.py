@@ -166,10 +166,10 @@ def test_a_small_world_can_be_used_up() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (StarGraphOptions(degree=1), "task.degree=1: allowed are 2 or more"),
+        (StarGraphOptions(degree=1), "task.degree=1: allowed are values of at least 2"),
         (StarGraphOptions(degree=-3), "task.degree=-3: allowed are"),
         (StarGraphOptions(path_length=1), "task.path_length=1: allowed are"),
-        (StarGraphOptions(n_nodes=6), "task.n_nodes=6: allowed are 7 or more"),
+        (StarGraphOptions(n_nodes=6), "task.n_nodes=6: allowed are values of at least 7"),
         (StarGraphOptions(n_test=-1), "task.n_test=-1: allowed are"),
         (StarGraphOptions(n_validation=-1), "task.n_validation=-1: allowed are"),
         (
