@@ -59,7 +59,7 @@ def is_stage(folder: Path) -> bool:
 
 
 def size(folder: Path) -> int:
-    """Bytes of the files in it."""
+    """Bytes of the files in `folder`."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
@@ -76,7 +76,7 @@ def du(store: Path) -> int:
     sizes: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for folder in (path for path in store.glob("*/*") if path.is_dir()):
-        kind = folder.parent.name if is_stage(folder) else "half-made"
+        kind = folder.parent.name if is_stage(folder) else "unfinished"
         sizes[kind] += size(folder)
         counts[kind] += 1
     for kind, total in sizes.most_common():
@@ -86,29 +86,29 @@ def du(store: Path) -> int:
 
 
 def verify(store: Path) -> int:
-    found = list(stages(store))
-    damaged = [why for folder in tqdm(found, unit=" stages", disable=None) if (why := damage(folder))]
+    complete = list(stages(store))
+    damaged = [why for folder in tqdm(complete, unit=" stages", disable=None) if (why := damage(folder))]
     for why in damaged:
         print(why)
-    print(f"{store}: {len(found)} stages, {len(damaged)} damaged")
+    print(f"{store}: {len(complete)} stages, {len(damaged)} damaged")
     return int(bool(damaged))
 
 
 def collect_garbage(store: Path, sweeps: Sequence[Path], dry_run: bool) -> int:
-    """Refuses without a sweep to keep, and a sweep that has no runs: a slip of the pen would cost everything."""
-    kept: set[str] = set()
+    """Remove the stages that no run of `sweeps` has used. Refused without a sweep, or with one that has no runs."""
+    retained: set[str] = set()
     for sweep in sweeps:
         if not RunFolder.all_of(sweep):
             print(f"--keep-sweep {sweep}: no runs there; allowed is the output folder of a sweep", file=sys.stderr)
             return 2
-        kept |= used(sweep)
+        retained |= used(sweep)
     if not sweeps:
-        print("gc: name what is to stay: --keep-sweep SWEEP ...", file=sys.stderr)
+        print("gc: name the sweeps to keep: --keep-sweep SWEEP ...", file=sys.stderr)
         return 2
     freed = 0
     for folder in sorted(path for path in store.glob("*/*") if path.is_dir()):
         name = folder.name.partition(".partial")[0]
-        if (is_stage(folder) and is_complete(folder) and name in kept) or is_held(folder.with_name(f"{name}.lock")):
+        if (is_stage(folder) and is_complete(folder) and name in retained) or is_held(folder.with_name(f"{name}.lock")):
             continue
         print(f"{'would remove' if dry_run else 'removed'} {folder.parent.name}/{folder.name}")
         freed += size(folder)

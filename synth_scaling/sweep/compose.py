@@ -1,6 +1,6 @@
-"""Every run of a sweep as it is configured, for who wants to look at a sweep without launching it.
+"""The configurations of every run of a sweep, without launching it.
 
-Checked is what the configuration alone tells: neither model nor data need to be here, as they must for a launch.
+Only the configuration is checked: unlike for a launch, neither the model nor the data need to be on this machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from synth_scaling.sweep.sweeper import register_sweeper
 
 
 def loader_of(folder: Path | None = None) -> ConfigLoaderImpl:
-    """What finds the package's configurations and sweeps; sweeps in `folder` first."""
+    """A loader of the package's configurations and sweeps; sweeps in `folder` are searched first."""
     hydra.version.setbase("1.3")
     register_schemas()
     register_sweeper()
@@ -45,7 +45,7 @@ def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None
         name, [word for word, override in parsed if not override.is_sweep_override()], run_mode=RunMode.MULTIRUN
     )
     arguments = [word for word, override in parsed if not override.key_or_group.startswith("hydra")]  # are in `whole`
-    told = OmegaConf.to_container(whole.hydra.sweeper)
-    assert isinstance(told, dict)
-    grids = grids_of(told["params"], told.get("also"))
+    sweeper = OmegaConf.to_container(whole.hydra.sweeper)
+    assert isinstance(sweeper, dict)
+    grids = grids_of(sweeper["params"], sweeper.get("also"))
     return [config for _, config in expand(grids, arguments, loader, whole, as_options)]

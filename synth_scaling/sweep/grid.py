@@ -82,14 +82,14 @@ def product(overrides: list[Override]) -> list[list[str]]:
 
 
 class Composed:
-    """The configurations of one sweep. What is parsed and composed is kept."""
+    """Composes the configurations of one sweep; parsed words and composed choices are cached."""
 
     def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
         assert isinstance(loader, ConfigLoaderImpl)
         self._loader, self._config = loader, config
         self._parser = OverridesParser.create(config_loader=loader)
-        own = [str(word) for word in config.hydra.overrides.hydra]
-        _, self._files = loader._parse_overrides_and_create_caching_repo(config.hydra.job.config_name, own)
+        hydra_words = [str(word) for word in config.hydra.overrides.hydra]
+        _, self._files = loader._parse_overrides_and_create_caching_repo(config.hydra.job.config_name, hydra_words)
         self._parse, self._choose = functools.cache(self._parse_once), functools.cache(self._choose_once)
 
     def run(self, job: Sequence[str]) -> DictConfig:

@@ -16,7 +16,7 @@ STATES = ("done", "running", "failed", "waiting")
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run: its state, the stage that it is at, and what it made, whatever it found in the store aside."""
+    """State of one run: its current stage, and the cost of the stages that it computed itself."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""What a run was made with, beyond its configuration: the code's commit, packages, machine, command."""
+"""The environment of a run, beyond its configuration: commit of the code, packages, machine, command."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def environment() -> dict[str, Any]:
         "host": socket.gethostname(),
         "machine": platform.platform(),
         "python": platform.python_version(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
+        "packages": {name: installed for name in PACKAGES if (installed := _version(name))},
     }
 
 

@@ -1,4 +1,4 @@
-"""Told to stop: SIGTERM, or SIGUSR1 and SIGUSR2 as Slurm's --signal sends them, with a notice of some 30 seconds.
+"""Termination signals: SIGTERM, or SIGUSR1 and SIGUSR2 as Slurm's --signal sends them, about 30 s before the end.
 
 The first signal is noted. Loops ask between their steps (`check`, or `requested` where something is to be saved first)
 and end by :class:`Interrupted`; whoever has not asked after `PATIENCE` seconds is ended by the same exception where it
@@ -21,13 +21,13 @@ SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 EXIT_CODE = os.EX_TEMPFAIL  # 75: the caller is invited to try again
 PATIENCE = 20.0  # seconds from the signal until who does not ask is interrupted
 
-_told: str | None = None  # the first signal's name
+_received: str | None = None  # the first signal's name
 _insist = True
 _parent: int | None = None  # the process that this one is to end with
 
 
 class Interrupted(SystemExit):
-    """The process was told to stop. Like KeyboardInterrupt no Exception: the failure of one run it is not."""
+    """The process received a termination signal. Like KeyboardInterrupt not an Exception: no run has failed."""
 
     def __init__(self, by: str) -> None:
         super().__init__(f"stopped by {by}")
@@ -68,13 +68,13 @@ def is_orphan() -> bool:
 
 @contextlib.contextmanager
 def passed_on() -> Iterator[None]:
-    """joblib's workers, which are children of this process, are told what it is told, while it waits for them.
+    """Forward termination signals to joblib's workers, which are children of this process, while it waits for them.
 
     Without any it ends at once: other launchers' workers live elsewhere, and go on.
     """
 
     def pass_on(number: int, frame: FrameType | None) -> None:
-        global _told
+        global _received
         workers = []
         for child in psutil.Process().children():
             with contextlib.suppress(psutil.Error):
@@ -83,7 +83,7 @@ def passed_on() -> Iterator[None]:
         if not workers:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        _told = _told or signal.Signals(number).name
+        _received = _received or signal.Signals(number).name
         for worker in workers:
             with contextlib.suppress(psutil.Error):
                 worker.send_signal(number)
@@ -101,27 +101,27 @@ def passed_on() -> Iterator[None]:
 
 def requested() -> str | None:
     """The signal that told this process to stop, or None. Who hears of one has all the time that there is."""
-    global _told
-    if _told is None and is_orphan():
-        _told = "the end of its launch"
-    if _told is not None:
+    global _received
+    if _received is None and is_orphan():
+        _received = "the end of its launch"
+    if _received is not None:
         _set_alarm(0.0)
-    return _told
+    return _received
 
 
 def check() -> None:
-    """Raises Interrupted if the process was told to stop."""
-    if (told := requested()) is not None:
-        raise Interrupted(told)
+    """Raises Interrupted if the process has received a termination signal."""
+    if (name := requested()) is not None:
+        raise Interrupted(name)
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    global _told
+    global _received
     if number == signal.SIGALRM:
-        if _told is not None:
-            raise Interrupted(_told)
-    elif _told is None:
-        _told = signal.Signals(number).name
+        if _received is not None:
+            raise Interrupted(_received)
+    elif _received is None:
+        _received = signal.Signals(number).name
         _set_alarm(PATIENCE)
     elif _insist:
         signal.signal(number, signal.SIG_DFL)

@@ -31,16 +31,16 @@ def measured(make: Callable[[Path], Made], devices: int) -> Callable[[Path], Mad
     (`engine.replicas`) are not seen.
     """
 
-    def made(folder: Path) -> Made:
+    def compute(folder: Path) -> Made:
         _forget_peaks()
         begin = time.perf_counter()
         with _ChildrenWatch() as children:
             cost, facts = make(folder)
         cost = replace(cost, device_seconds=devices * (time.perf_counter() - begin))
-        cost = replace(cost, peak_memory=_own_peak() + children.peak)
+        cost = replace(cost, peak_memory=_process_peak() + children.peak)
         return replace(cost, peak_device_memory=max(cost.peak_device_memory, peak_device_memory())), facts
 
-    return made
+    return compute
 
 
 def peak_device_memory() -> int:
@@ -87,10 +87,10 @@ def _forget_peaks() -> None:
             cuda.reset_peak_memory_stats(i)
 
 
-def _own_peak() -> int:
+def _process_peak() -> int:
     with contextlib.suppress(OSError):
-        if found := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
-            return 1024 * int(found[1])
+        if peak := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+            return 1024 * int(peak[1])
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 

@@ -79,7 +79,7 @@ async def collect(
 ) -> Collection:
     """Up to `problems` rows from at most `attempts` attempts; `on_row` hears how many there are."""
     seeds = {normalised(seed.question) for seed in recipe.seeds}
-    collection, running, begun = Collection(), set[asyncio.Task[None]](), 0
+    collection, running, n_started = Collection(), set[asyncio.Task[None]](), 0
 
     async def attempt(number: int) -> None:
         try:
@@ -93,11 +93,11 @@ async def collect(
     while True:
         while (
             not client.stopped
-            and begun < attempts
+            and n_started < attempts
             and len(running) < min(recipe.engine.concurrency, problems - len(collection.first))
         ):
-            running.add(asyncio.create_task(attempt(begun)))
-            begun += 1
+            running.add(asyncio.create_task(attempt(n_started)))
+            n_started += 1
         if not running:
             return collection
         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)

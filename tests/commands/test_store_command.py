@@ -83,7 +83,7 @@ def test_gc_keeps_what_a_sweep_used_and_what_is_being_made(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ([], "gc: name what is to stay: --keep-sweep SWEEP ..."),
+        ([], "gc: name the sweeps to keep: --keep-sweep SWEEP ..."),
         (["--keep-sweep", "nowhere"], "no runs there; allowed is the output folder of a sweep"),
     ],
 )

@@ -48,9 +48,9 @@ class RayLauncher(WorkersLauncher):
         o = self.options
         runtime_env: Any = OmegaConf.to_container(OmegaConf.create(o.runtime_env), resolve=True)
         # Without a dashboard: `python -m synth_scaling.status` shows the runs.
-        own: dict[str, Any] = {} if o.address else {"include_dashboard": False}
+        local: dict[str, Any] = {} if o.address else {"include_dashboard": False}
         try:
-            ray.init(address=o.address or "local", runtime_env=runtime_env, logging_level=logging.ERROR, **own)
+            ray.init(address=o.address or "local", runtime_env=runtime_env, logging_level=logging.ERROR, **local)
         except ConnectionError:
             wanted = "the address of a running Ray; RAY_AUTH_MODE=token if it was started with a token"
             raise ConfigError(f"hydra.launcher.address={o.address}: allowed is {wanted}") from None
