@@ -14,22 +14,22 @@ from synth_scaling.models.options import contents_of_model
 from synth_scaling.system.jsonl import content_digest
 from synth_scaling.tasks.sources import contents_of_files
 
-# What does not change the result of a run, and so not its name.
+# Keys that do not change the result of a run, and are not part of its name.
 NOT_HASHED = ("tracking", "output", "store", "sweep")
 
 
 def run_hash(config: Config) -> str:
-    """The name of a run: the hash of everything that determines its result."""
+    """The name of a run: a hash of everything that determines its result."""
     named = without_added(resolved(config), config)
-    if isinstance(config.data, JSONLDataOptions):  # what is in the file, not where it lies
+    if isinstance(config.data, JSONLDataOptions):  # the content of the file, not its path
         named["data"]["path"] = content_digest(Path(config.data.path))
-    named["task"] |= contents_of_files(config.task)  # the same
+    named["task"] |= contents_of_files(config.task)  # likewise
     named["model"] |= contents_of_model(config.model)
     return content_hash({key: value for key, value in named.items() if key not in NOT_HASHED})
 
 
 def resolved(config: Config) -> dict[str, Any]:
-    """Every key of a configuration that :func:`typed` made, with its value, as plain data."""
+    """A checked configuration as plain data, with every key."""
     return asdict(config)
 
 
@@ -39,5 +39,5 @@ def run_folder(config: Config) -> RunFolder:
 
 
 def title(config: Config) -> str:
-    """A run in words, 'rft N=200 seed=1'."""
+    """The title of a run, such as 'rft N=200 seed=1'."""
     return f"{config.label} N={config.data.problems} seed={config.seed}"

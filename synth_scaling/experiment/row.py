@@ -129,15 +129,17 @@ def credit_summary(outcome: Outcome) -> dict[str, Any] | None:
         return None
     problems = {p.id: p for p in outcome.trained_on}
     values = [row.values for row in graded.negative_values]
-    pits = [credit.first_error(row) or len(row) - 1 for row in values]
-    true = [task.true_pit(problems[r.problem], codec.decode(r.tokens)) for r in graded.negatives]
+    first_errors = [credit.first_error(row) or len(row) - 1 for row in values]
+    true_errors = [task.true_pit(problems[r.problem], codec.decode(r.tokens)) for r in graded.negatives]
     positive = [row.values for row in graded.positive_values]
     spurious = sum(len(credit.spurious_steps(row)) for row in positive)
     return {
-        "negative_profile": credit.mean_values(values, pits),
+        "negative_profile": credit.mean_values(values, first_errors),
         "positive_profile": credit.mean_values(positive, [0] * len(positive)),
-        "pits": counts(pits),
-        "true_pits": counts([pit for pit in true if pit is not None]),
-        "pit_errors": counts([pit - known for pit, known in zip(pits, true, strict=True) if known is not None]),
+        "pits": counts(first_errors),
+        "true_pits": counts([step for step in true_errors if step is not None]),
+        "pit_errors": counts(
+            [step - true for step, true in zip(first_errors, true_errors, strict=True) if true is not None]
+        ),
         "positive_spurious_share": spurious / sum(len(row) - 1 for row in positive) if positive else None,
     }

@@ -1,4 +1,4 @@
-"""One run from configuration to result row, in a folder of its own (:mod:`synth_scaling.config.run_folder`).
+"""One run from configuration to result row, in a separate folder (:mod:`synth_scaling.config.run_folder`).
 
 The folder holds the resolved configuration, the environment, the log, training curves and a line per stage. A
 successful run adds `row.json` and `correct.parquet`, which `analysis` reads, and `DONE` as the last file. A failed run

@@ -94,7 +94,7 @@ class Store:
         partial = folder.with_name(f"{folder.name}.partial-{secrets.token_hex(4)}")
         partial.mkdir()
         for earlier in sorted(folder.parent.glob(f"{folder.name}.partial*")):
-            if earlier != partial:  # a process that is slow rather than dead can no longer complete its own folder
+            if earlier != partial:  # a process that is slow rather than dead can no longer complete its folder
                 if (earlier / "resume").is_dir() and not (partial / "resume").exists():
                     (earlier / "resume").rename(partial / "resume")
                 shutil.rmtree(earlier, ignore_errors=True)

@@ -71,7 +71,7 @@ def check_folder(folder: Path, name: str) -> None:
 
 
 def check_template(chat: str, folder: Path | None, name: str) -> None:
-    """Refuse a chat template that is no file, and the tokenizer's own where `folder` has none. Raises ConfigError."""
+    """Raises ConfigError if `chat` is no readable template, or is "tokenizer" and the one in `folder` has none."""
     if chat != "tokenizer":
         if not Path(chat).expanduser().is_file():
             raise ConfigError(f"model.chat={chat}: allowed are null, tokenizer, or a file with a chat template")
