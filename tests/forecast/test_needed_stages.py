@@ -28,6 +28,7 @@ VARIANTS = {
     "all measurements": ["method=sft", "evaluation.base=true", "evaluation.pass_at_k=[1,2]"],
     "difficulty": ["method=sft", "evaluation.difficulty_rollouts=2"],
     "difficulty and pass@k": ["method=rft", "evaluation.difficulty_rollouts=2", "evaluation.pass_at_k=[2]"],
+    "samples": ["method=rft", "evaluation.samples=2", "evaluation.temperatures=[0.5]"],
     "from pi_sft": ["method=sft", "method.start=pi_sft"],
     "pi_sft alone": ["method=sft", "method.epochs=6", "method.learning_rate=2e-3"],
     "another seed": ["method=rft", "seed=1"],
@@ -90,7 +91,8 @@ def groups(digests: dict[tuple[str, str], str]) -> set[frozenset[tuple[str, str]
 
 def test_kinds_are_those_of_the_store_and_blocks_are_rollouts() -> None:
     assert {role.kind for role in ROLES.values()} == set(CODE)
-    assert [stage_family(name) for name in ("rollouts_12", "base", "pass_at_k")] == ["rollouts", "base", "pass_at_k"]
+    families = {"rollouts_12": "rollouts", "samples_0.7": "samples", "base": "base", "pass_at_k": "pass_at_k"}
+    assert {name: stage_family(name) for name in families} == families
 
 
 def test_completions_as_positives_cost_values_and_give_positives() -> None:
