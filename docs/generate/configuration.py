@@ -125,7 +125,7 @@ def rows_of(prefix: str, options: type) -> Iterator[tuple[str, Field]]:
     for field in fields_of(options):
         key = f"{prefix}.{field.name}" if prefix else field.name
         group = not prefix and (CONF / field.name).is_dir()
-        if group or (not prefix and field.name in dict(RUN_PARTS)) or (field.name == "name" and not field.meaning):
+        if group or (not prefix and field.name in dict(RUN_PARTS)) or (field.name == "name" and prefix != "tracking"):
             continue
         if dataclasses.is_dataclass(field.default):
             yield from rows_of(key, type(field.default))
