@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from synth_scaling.config.load import typed
 from synth_scaling.config.schema import Config, register_schemas
 from synth_scaling.config.search_path import configs
+from synth_scaling.sweep.sweeper import register_sweeper
 
 N, M, K, TESTED = 24, 4, 2, 40
 MINI = [
@@ -45,5 +46,6 @@ def settings(folder: Path, *more: str, store: Path | None = None) -> list[str]:
 def configuration(folder: Path, *more: str, store: Path | None = None) -> Config:
     """The mini configuration as the command line would compose it."""
     register_schemas()
+    register_sweeper()
     with initialize_config_dir(str(configs("conf").resolve()), version_base="1.3"):
         return typed(compose("config", settings(folder, *more, store=store)))
