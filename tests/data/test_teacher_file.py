@@ -23,6 +23,7 @@ from synth_scaling.data.options import JSONLDataOptions
 from synth_scaling.data.teacher_file import Fields, TeacherData, read_teacher_data
 from synth_scaling.experiment.run import run_once
 from synth_scaling.sampling.engine import Engine
+from synth_scaling.sweep.sweeper import register_sweeper
 from synth_scaling.system.jsonl import content_digest
 from synth_scaling.tasks.maze import Maze
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
@@ -170,6 +171,7 @@ def test_a_text_outside_the_words_of_an_embedded_task_is_refused(tmp_path: Path,
 @pytest.fixture(scope="module", autouse=True)
 def _hydra() -> Iterator[None]:
     register_schemas()
+    register_sweeper()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         yield
 

@@ -23,6 +23,7 @@ from synth_scaling.experiment.run import run_once
 from synth_scaling.models import smollm2 as wheel
 from synth_scaling.models.pretrained import content_digest
 from synth_scaling.sampling.engine import Engine
+from synth_scaling.sweep.sweeper import register_sweeper
 from synth_scaling.tasks import TASKS
 from tests.support.additions import AdditionOptions, Additions
 
@@ -47,6 +48,7 @@ OVERRIDES = [
 @pytest.fixture(scope="module", autouse=True)
 def _additions() -> Iterator[None]:
     register_schemas()
+    register_sweeper()
     with pytest.MonkeyPatch.context() as patch, initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         patch.setitem(TASKS, "additions", (Additions, AdditionOptions))
         yield

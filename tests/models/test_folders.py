@@ -19,6 +19,7 @@ from synth_scaling.config.naming import run_hash
 from synth_scaling.config.schema import Config, register_schemas
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.models.pretrained import content_digest, end_tokens, resolve
+from synth_scaling.sweep.sweeper import register_sweeper
 from synth_scaling.system.jsonl import write_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module", autouse=True)
 def _hydra() -> Iterator[None]:
     register_schemas()
+    register_sweeper()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         yield
 

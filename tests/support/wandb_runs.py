@@ -21,6 +21,7 @@ from synth_scaling.config.load import typed
 from synth_scaling.config.naming import resolved, run_hash
 from synth_scaling.config.schema import Config, register_schemas
 from synth_scaling.config.search_path import configs
+from synth_scaling.sweep.sweeper import register_sweeper
 from synth_scaling.tracking.tracker import WandbTracker
 
 MAZE = Path(__file__).parents[2] / "results" / "maze"
@@ -56,6 +57,7 @@ class Offline:
 def configuration(**settings: Any) -> Config:
     """A maze run's configuration, tracked offline; `__` in a name stands for a dot."""
     register_schemas()
+    register_sweeper()
     overrides = [f"{name.replace('__', '.')}={value}" for name, value in settings.items()]
     with initialize_config_dir(str(configs("conf").resolve()), version_base="1.3"):
         return typed(compose("config", ["tracking.mode=offline", *overrides]))
