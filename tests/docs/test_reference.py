@@ -99,7 +99,7 @@ def test_a_document_names_files_modules_commands_and_sweeps_that_exist(document:
     verbs = re.findall(r"(?:^|`)synth-scaling ([a-z][\w-]*)(?=[ `\n])", text, re.MULTILINE)
     assert sorted({*verbs} - {*VERBS, *ANALYSIS}) == []
     sweeps = re.findall(r"--config-name (\w+)", text)
-    assert sorted({*sweeps} - {*sweep_names(), "mine", "NAME", "SWEEP"}) == []
+    assert sorted({*sweeps} - {*sweep_names(), "mine", "parity", "NAME", "SWEEP"}) == []
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
     generated = {"configuration.md", "commands.md"}
     assert [to for to in links if not (document.parent / to).exists() and Path(to).name not in generated] == []
