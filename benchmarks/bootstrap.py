@@ -19,10 +19,11 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 
+from analysis.defaults import DRAWS
 from analysis.fits.power import fit_draws
 from analysis.fits.size_laws import size_shape
 from analysis.fits.solving import refit_counts, solve_counts
-from analysis.stats.bootstrap import DRAWS, resample
+from analysis.stats.bootstrap import resample
 from benchmarks.coverage import BASELINE, PROBLEMS, Scenario
 
 SCENARIO = Scenario(seeds=5, exponent=0.5, spread=0.06, sizes=7)

@@ -28,7 +28,8 @@ from scipy.special import ndtr
 from analysis.arrays import Floats
 from analysis.data.cells import Cell, SizeKey, size_cells
 from analysis.data.results import load
-from analysis.stats.bootstrap import DRAWS, percentile_interval, resample
+from analysis.defaults import DRAWS
+from analysis.stats.bootstrap import percentile_interval, resample
 from analysis.stats.overdispersion import dispersion
 from analysis.study.curves import fit_curve
 from analysis.study.differences import difference

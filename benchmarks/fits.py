@@ -27,8 +27,8 @@ from scipy.optimize import least_squares, minimize
 from scipy.special import expit
 
 from analysis.arrays import Floats
+from analysis.defaults import HUBER_DELTA
 from analysis.fits.joint import fit_joint_draws, joint_shape
-from analysis.fits.losses import HUBER_DELTA
 from analysis.fits.optimum import Optimum, search
 from analysis.fits.shapes import Shape
 from analysis.fits.size_laws import size_shape

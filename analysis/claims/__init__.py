@@ -21,7 +21,7 @@ from analysis.claims import (
 from analysis.claims.claim import Claim, Verdict
 from analysis.claims.evidence import Evidence
 from analysis.data.results import Results
-from analysis.stats.bootstrap import DRAWS
+from analysis.defaults import DRAWS
 
 __all__ = ["CLAIMS", "Claim", "Verdict", "claims"]
 

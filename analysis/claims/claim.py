@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analysis.stats.bootstrap import LEVEL
+from analysis.defaults import LEVEL
 from analysis.stats.estimates import Estimate, Sample, estimate, more_data, narrowing
 from analysis.stats.variance import Statistic
 

@@ -13,7 +13,8 @@ from analysis.arrays import Floats
 from analysis.claims.claim import CHANGE, PLAIN, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence, by_size, log_ratio
 from analysis.data.cells import SizeKey
-from analysis.stats.bootstrap import LEVEL, percentile_interval
+from analysis.defaults import LEVEL
+from analysis.stats.bootstrap import percentile_interval
 
 NO_GAIN = 0.1  # a gain of less than this share of the error counts as none
 SAME = 0.25  # of step_dpo's gain over the baseline

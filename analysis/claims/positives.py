@@ -7,7 +7,7 @@ import numpy as np
 from analysis.claims.claim import ABLATIONS, CHANGE, Claim, Question, Rule
 from analysis.claims.evidence import Evidence, log_ratio
 from analysis.data.scans import scan
-from analysis.stats.bootstrap import LEVEL
+from analysis.defaults import LEVEL
 from analysis.stats.estimates import Sample
 
 QUESTION = Question(

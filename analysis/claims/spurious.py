@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis.claims.claim import POINTS, Claim, Question, Rule
 from analysis.claims.evidence import BASELINE, Evidence
-from analysis.stats.bootstrap import LEVEL
+from analysis.defaults import LEVEL
 from analysis.stats.estimates import MOST_SEEDS, Estimate, narrowing, phrase
 
 METHOD = "step_dpo"

@@ -1,1 +1,1 @@
-"""The commands of the analysis, one file each."""
+"""The commands of the analysis, one file per verb; `verbs` lists them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -14,10 +15,12 @@ def print_json(value: Any) -> None:
 
 
 def print_tables(tables: Iterable[Any], width: int = 140) -> None:
-    """Print rich tables; `width` columns wide where the output is not a terminal."""
+    """Print rich tables, as wide as the terminal.
+
+    In a pipe or a file they are `width` columns wide, or as wide as the environment variable COLUMNS says.
+    """
     from rich.console import Console
 
-    # In a pipe or a file rich assumes 80 columns and would cut the numbers.
-    console = Console(width=None if sys.stdout.isatty() else width)
+    console = Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else width)
     for table in tables:
         console.print(table)

@@ -1,27 +1,29 @@
-"""`log`: tables, fits and figures as one Weights & Biases run."""
+"""`log`: tables, fits and figures of a study as one Weights & Biases run."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from analysis.data.files import InputError
-from analysis.data.results import load
-from analysis.report.wandb_run import log
-from analysis.study.study import examine
+from analysis.commands.arguments import add_baseline, add_results, load_selected
+from analysis.errors import InputError
 
-
-def add_parser(commands: Any, reads: argparse.ArgumentParser) -> None:
-    """The command `log`."""
-    parser = commands.add_parser("log", parents=[reads], help="log points, fits, multipliers and figures to W&B")
-    parser.add_argument("--project", default="synth-scaling", help="default %(default)s")
-    parser.add_argument("--group", metavar="SWEEP", help="default: the sweep of the rows")
-    parser.add_argument("--baseline", default="sft", metavar="LABEL", help="of the multipliers (default %(default)s)")
-    parser.set_defaults(command=_log)
+EXAMPLE = "log outputs/demo --project synth-scaling"
 
 
-def _log(options: argparse.Namespace) -> None:
-    results = load(options.results).select(task=options.task, sweep=options.sweep)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_results(parser)
+    parser.add_argument("--project", default="synth-scaling", help="W&B project (default %(default)s)")
+    parser.add_argument("--group", metavar="SWEEP", help="W&B group (default: the sweep of the rows)")
+    add_baseline(parser, "the label that multipliers refer to")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Log the study and print where its run is."""
+    from analysis.report.wandb_run import log
+    from analysis.study.study import examine
+
+    results = load_selected(options)
     sweeps = sorted(set(results.rows["sweep"]))
     if options.group is None and len(sweeps) > 1:
         raise InputError(f"the rows are of several sweeps ({', '.join(sweeps)}): name the W&B group with --group")

@@ -1,27 +1,29 @@
-"""`pull`: result rows from Weights & Biases."""
+"""`pull`: result rows of a Weights & Biases project as local files."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from analysis.data.files import InputError
-from analysis.data.wandb_rows import fetch, write
+from analysis.errors import InputError
+
+EXAMPLE = "pull my-team/synth-scaling --group maze_full --out results/mine"
 
 
-def add_parser(commands: Any, reads: argparse.ArgumentParser) -> None:
-    """The command `pull`. It reads no local rows, so it has none of `reads`."""
-    parser = commands.add_parser("pull", help="write the rows of a W&B project as rows.jsonl and correct.parquet")
-    parser.add_argument("project", metavar="ENTITY/PROJECT")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("project", metavar="ENTITY/PROJECT", help="the W&B project")
     parser.add_argument("--group", metavar="SWEEP", help="only runs of this group")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.set_defaults(command=_pull)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write the two files to")
 
 
-def _pull(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Download the finished runs, write their rows, and say how many runs are unfinished."""
+    from collections import Counter
+
+    from analysis.data.wandb_rows import fetch, write
+
     if not re.fullmatch(r"[^/\s]+/[^/\s]+", options.project):
         raise InputError(f"{options.project!r} is no W&B project: expected ENTITY/PROJECT")
     records = fetch(options.project, options.group)

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.data.files import InputError
 from analysis.data.results import Results
+from analysis.errors import InputError, did_you_mean
 
 SizeKey = tuple[str, int]  # (label, N)
 
@@ -77,6 +77,9 @@ def sizes_of(points: Mapping[SizeKey, Cell], label: str) -> list[int]:
     """The sizes N at which a label was run, ascending. Raises InputError for a label without runs."""
     sizes = sorted(size for name, size in points if name == label)
     if not sizes:
-        known = ", ".join(sorted({name for name, _ in points})) or "none"
-        raise InputError(f"no runs with label {label!r} and figure 'size'; labels there: {known}")
+        known = sorted({name for name, _ in points})
+        raise InputError(
+            f"no runs with label {label!r} and figure 'size'{did_you_mean(label, known)}; "
+            f"labels there: {', '.join(known) or 'none'}"
+        )
     return sizes

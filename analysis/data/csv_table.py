@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.data.files import InputError
+from analysis.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,10 @@ class Table:
 
     def _index(self, column: str) -> int:
         if column not in self.header:
-            raise InputError(f"{self.path}: no column {column!r}; there are: {', '.join(self.header)}")
+            raise InputError(
+                f"{self.path}: no column {column!r}{did_you_mean(column, self.header)}; "
+                f"there are: {', '.join(self.header)}"
+            )
         return self.header.index(column)
 
 

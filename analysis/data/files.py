@@ -24,16 +24,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.errors import InputError, did_you_mean
+
 # What the analysis reads; a row may hold more, which is carried along untouched.
 FIELDS: dict[str, type] = dict.fromkeys(("run", "sweep", "task", "method", "label", "figure"), str) | dict.fromkeys(
     ("seed", "problems", "positives", "negatives", "rollouts", "positives_used", "tested", "wrong"), int
 )
 # Rows of one study lie in this order, whatever order they finished in.
 ORDER = ("sweep", "task", "figure", "label", "problems", "positives", "seed", "run")
-
-
-class InputError(ValueError):
-    """The results or the request cannot be analysed as they are; the message says which and why."""
 
 
 class Run(NamedTuple):
@@ -53,7 +51,8 @@ def read(results: Path) -> list[Run]:
         InputError: no such folder, no rows, malformed input, a missing field, or answers that contradict the row.
     """
     if not results.is_dir():
-        raise InputError(f"{results}: no such folder")
+        siblings = [path.name for path in results.parent.iterdir()] if results.parent.is_dir() else []
+        raise InputError(f"{results}: no such folder{did_you_mean(results.name, siblings)}")
     with _no_garbage():
         runs = _read_live(results / "runs")
         if not runs and (results / "rows.jsonl").is_file():

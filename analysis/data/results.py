@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.data.files import InputError, Run, read, write_collected
+from analysis.data.files import Run, read, write_collected
+from analysis.errors import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class Results:
                 known = sorted(set(rows[field]))
                 rows = rows[rows[field] == wanted]
                 if rows.empty:
-                    raise InputError(f"no rows of {field} {wanted!r}; there are: {', '.join(known)}")
+                    raise InputError(
+                        f"no rows of {field} {wanted!r}{did_you_mean(wanted, known)}; there are: {', '.join(known)}"
+                    )
         return Results(rows.reset_index(drop=True), self.correct, self.problems, self.pass_rate)
 
 

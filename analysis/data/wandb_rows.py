@@ -20,8 +20,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.data.files import FIELDS, InputError
+from analysis.data.files import FIELDS
 from analysis.data.results import collect
+from analysis.errors import InputError
 
 TABLE = "correct"  # the run's table of (problem, correct) and, where it was measured, pass_rate
 COLUMNS = {"problem": pa.string(), "correct": pa.bool_(), "pass_rate": pa.float64()}

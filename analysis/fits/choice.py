@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.arrays import Floats
+from analysis.defaults import HUBER_DELTA
 from analysis.fits.counts import fit_counts
 from analysis.fits.fit import Fit, aicc, counts, over_dispersion
 from analysis.fits.joint import JointFit
-from analysis.fits.laws import Law
-from analysis.fits.losses import HUBER_DELTA
-from analysis.fits.size_laws import LAWS, LawName
+from analysis.fits.laws import Law, LawName
+from analysis.fits.size_laws import LAWS
 from analysis.fits.values import fit_values, positive
 
 LEFT_OUT = (1, 2)  # how many of the largest sizes

@@ -6,9 +6,9 @@ import numpy.typing as npt
 
 from analysis.arrays import Floats
 from analysis.fits.fit import Fit, counts
-from analysis.fits.laws import Law
+from analysis.fits.laws import Law, LawName
 from analysis.fits.power import fit_power_law
-from analysis.fits.size_laws import LawName, size_shape
+from analysis.fits.size_laws import size_shape
 from analysis.fits.solving import refit_counts, resample_counts, solve_counts
 from analysis.fits.values import as_fit
 

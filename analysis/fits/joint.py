@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.arrays import Floats
+from analysis.defaults import HUBER_DELTA
 from analysis.fits.fit import aicc, counts, parameters, size_range
-from analysis.fits.joint_laws import AdditiveLaw, EffectiveLaw
-from analysis.fits.losses import HUBER_DELTA
+from analysis.fits.joint_laws import JOINT_LAW_NAMES, AdditiveLaw, EffectiveLaw, JointName
 from analysis.fits.shapes import Shape
 from analysis.fits.solving import (
     Solution,
@@ -24,8 +24,6 @@ from analysis.fits.solving import (
 )
 from analysis.fits.terms import Constant, Effective, Power
 from analysis.fits.values import positive
-
-JointName = Literal["effective", "additive"]
 
 
 @dataclass(frozen=True)
@@ -147,8 +145,8 @@ def joint_value_draws(
 
 def joint_shape(law: JointName, positives: Floats, negatives: Floats, floor: bool) -> Shape:
     """What the optimiser sees of a joint law over P and M, each (K,). Raises ValueError as `fit_joint` does."""
-    if law not in ("effective", "additive"):
-        raise ValueError(f"unknown law {law!r}; there are effective, additive")
+    if law not in JOINT_LAW_NAMES:
+        raise ValueError(f"unknown law {law!r}; there are {', '.join(JOINT_LAW_NAMES)}")
     if positives.shape != negatives.shape:
         raise ValueError(f"positives and negatives differ in shape: {positives.shape}, {negatives.shape}")
     if not (np.all(np.isfinite(negatives)) and np.all(negatives >= 0)):

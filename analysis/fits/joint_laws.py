@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.arrays import Floats
+
+JointName = Literal["effective", "additive"]
+JOINT_LAW_NAMES: tuple[JointName, ...] = get_args(JointName)
 
 
 @dataclass(frozen=True)

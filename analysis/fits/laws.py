@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from analysis.arrays import Floats
+
+LawName = Literal["power", "floor", "rectified", "turning"]
+LAW_NAMES: tuple[LawName, ...] = get_args(LawName)
 
 
 class Law(Protocol):

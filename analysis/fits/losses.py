@@ -15,8 +15,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 
 from analysis.arrays import Floats
-
-HUBER_DELTA = 1e-3  # customary since Hoffmann et al. 2022 (arXiv 2203.15556)
+from analysis.defaults import HUBER_DELTA
 
 
 class Slopes(NamedTuple):

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.fits.laws import FloorLaw, Law, PowerLaw, RectifiedLaw, TurningLaw
+from analysis.fits.laws import FloorLaw, Law, LawName, PowerLaw, RectifiedLaw, TurningLaw
 from analysis.fits.shapes import Shape
 from analysis.fits.terms import Constant, Power, Rising, Saturating
-
-LawName = Literal["power", "floor", "rectified", "turning"]
 
 
 def _power(sizes: Floats) -> Shape:

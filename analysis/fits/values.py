@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.arrays import Floats
+from analysis.defaults import HUBER_DELTA
 from analysis.fits.fit import Fit, size_range
-from analysis.fits.laws import Law
-from analysis.fits.losses import HUBER_DELTA
-from analysis.fits.size_laws import LawName, make, size_shape
+from analysis.fits.laws import Law, LawName
+from analysis.fits.size_laws import make, size_shape
 from analysis.fits.solving import Solution, refit_values, resample_values, solve_values
 
 

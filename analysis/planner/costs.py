@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.arrays import Floats
-from analysis.data.files import InputError
 from analysis.data.flops import flops
 from analysis.data.results import Results
+from analysis.errors import InputError
 
 
 @dataclass(frozen=True)

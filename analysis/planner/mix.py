@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.data.files import InputError
 from analysis.data.scans import Grid, Kind
+from analysis.errors import InputError
 from analysis.fits.joint import fit_joint, fit_joint_draws
 from analysis.planner.options import FAR, PAST, REACH, ROUNDING, Candidate, Option, Refusal, interval, number
 from analysis.stats.bootstrap import resample

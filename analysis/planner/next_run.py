@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.data.cells import Cell, SizeKey, sizes_of
-from analysis.data.files import InputError
+from analysis.errors import InputError
 from analysis.fits.power import fit_draws
 from analysis.stats.variance import Components, components
 

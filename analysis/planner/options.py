@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from analysis.arrays import Floats
+from analysis.defaults import LEVEL
 from analysis.planner.costs import CostLaw
-from analysis.stats.bootstrap import LEVEL
 from analysis.study.curves import Curve
 
 REACH = 4  # times the largest run: as far as a law is taken without being asked

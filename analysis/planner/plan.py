@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.data.cells import size_cells
-from analysis.data.files import InputError
 from analysis.data.results import Results
 from analysis.data.scans import Grid, grid, positives_grid
+from analysis.defaults import DRAWS
+from analysis.errors import InputError
 from analysis.planner.costs import CostLaw, Rates, fit_cost
 from analysis.planner.mix import Mix, fit_mix, mix_for_budget, mix_for_target
 from analysis.planner.next_run import NextRun, next_runs
 from analysis.planner.options import PAST, Candidate, Option, Plan, Refusal, for_budget, for_target, rank
-from analysis.stats.bootstrap import DRAWS, resample
+from analysis.stats.bootstrap import resample
 from analysis.study.curves import Curve, fit_curves
 
 __all__ = ["NextRun", "Option", "Plan", "Rates", "Refusal", "next_runs", "plan_for_budget", "plan_for_target"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 
-from analysis.data.files import InputError
 from analysis.data.results import Results
+from analysis.errors import InputError
 from analysis.figures import Drawing, drawings
 from analysis.figures.inputs import material
 from analysis.stats.binomial import wilson

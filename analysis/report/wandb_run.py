@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from analysis.data.files import InputError
 from analysis.data.results import Results
+from analysis.errors import InputError
 from analysis.figures import draw_all
 from analysis.study.study import Study
 

@@ -29,11 +29,10 @@ import numpy.typing as npt
 from scipy.special import chdtri, expit, logit
 
 from analysis.data.cells import Cell
+from analysis.defaults import DRAWS, LEVEL
 from analysis.stats.binomial import wilson
 from analysis.stats.overdispersion import Dispersion, dispersion
 
-DRAWS = 1000
-LEVEL = 0.95
 FARTHEST = 12.0  # log odds: with two seeds a draw in a hundred lies far beyond anything that an error can be
 Key = TypeVar("Key")
 Floats = npt.NDArray[np.float64]

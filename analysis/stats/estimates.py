@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from analysis.data.cells import Cell
-from analysis.stats.bootstrap import LEVEL, Draws, percentile_interval, resample
+from analysis.defaults import LEVEL
+from analysis.stats.bootstrap import Draws, percentile_interval, resample
 from analysis.stats.variance import Statistic, components
 
 Points = Mapping[Any, Cell]  # what one claim looks at, by any key

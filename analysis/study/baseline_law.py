@@ -9,12 +9,12 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.data.cells import Cell
+from analysis.defaults import LEVEL
 from analysis.fits.fit import aicc
 from analysis.fits.laws import FloorLaw, Law, RectifiedLaw
 from analysis.fits.shapes import Shape
 from analysis.fits.size_laws import bent_shape, size_shape
 from analysis.fits.solving import refit_counts, solve_counts
-from analysis.stats.bootstrap import LEVEL
 from analysis.stats.overdispersion import dispersion
 
 FAR = 700.0  # of a log: where a number ends

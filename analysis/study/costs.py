@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.data.files import InputError
 from analysis.data.results import Results
+from analysis.errors import InputError
 
 PRETRAINING = "base"  # the stage whose cost would hide every other's
 FIELDS = ("label", "hashes", "costs", "seconds")

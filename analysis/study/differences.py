@@ -10,7 +10,8 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.data.cells import Cell, SizeKey, sizes_of
-from analysis.stats.bootstrap import LEVEL, Draws, percentile_interval
+from analysis.defaults import LEVEL
+from analysis.stats.bootstrap import Draws, percentile_interval
 
 Verdict = Literal["below", "above", "not resolved"]
 

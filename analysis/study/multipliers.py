@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 
 from analysis.data.cells import Cell, SizeKey, sizes_of
-from analysis.data.files import InputError
+from analysis.errors import InputError
 from analysis.fits.laws import FloorLaw, RectifiedLaw
 from analysis.stats.bootstrap import Draws, percentile_interval
 from analysis.study.baseline_law import Yardstick

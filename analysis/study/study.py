@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis.data.cells import Cell, SizeKey, size_cells, sizes_of
-from analysis.data.files import InputError
 from analysis.data.flops import flops_by_cell
 from analysis.data.results import Results
+from analysis.defaults import DRAWS
+from analysis.errors import InputError
 from analysis.fits.laws import Law
-from analysis.stats.bootstrap import DRAWS, Draws, resample
+from analysis.stats.bootstrap import Draws, resample
 from analysis.stats.overdispersion import Dispersion, dispersion
 from analysis.study.curves import Curve, fit_curve, fit_curves
 from analysis.study.differences import Difference, compare, compare_sizes

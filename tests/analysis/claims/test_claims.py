@@ -22,8 +22,8 @@ from analysis.claims import (
     star_graph,
 )
 from analysis.claims.evidence import Evidence
-from analysis.data.files import InputError
 from analysis.data.results import Results, joined, load
+from analysis.errors import InputError
 from analysis.study.differences import gain_share
 from tests.support.made_rows import Point, point, results_of
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from analysis.__main__ import main
+from analysis.commands.verbs import VERBS
 
 
 def test_table_shows_all_tables(simulated, capsys):
@@ -70,6 +73,14 @@ def test_collect_then_figures(simulated, tmp_path, capsys):
         (["figures", "{simulated}", "--task", "chain"], "no rows of task 'chain'; there are: maze"),
         (["figures", "{simulated}", "--out", "{file}"], "exists"),
         (["collect", "{missing}", "{missing}"], "no such folder"),
+        (["tabel", "{simulated}"], "no command 'tabel', did you mean 'table'?; there are: table, compare"),
+        (["table", "{file}s"], "files: no such folder, did you mean 'file'?"),
+        (["table", "{simulated}", "--baseline", "step_dop"], "figure 'size', did you mean 'step_dpo'?; labels there:"),
+        (["table", "{simulated}", "--task", "maez"], "no rows of task 'maez', did you mean 'maze'?; there are: maze"),
+        (["figures", "{simulated}", "--only", "multiplier"], "no figure 'multiplier', did you mean 'multipliers'?"),
+        (["table", "{simulated}", "--drwas", "9"], "unknown argument '--drwas', did you mean '--draws'?"),
+        (["table", "{simulated}", "--draws", "few"], "argument --draws: must be a whole number, not 'few'"),
+        (["plan"], "the following arguments are required: RESULTS (see python -m analysis plan --help)"),
     ],
 )
 def test_mistakes_end_with_one_line_and_code_2(simulated, tmp_path, capsys, arguments, message):
@@ -79,3 +90,42 @@ def test_mistakes_end_with_one_line_and_code_2(simulated, tmp_path, capsys, argu
     output = capsys.readouterr()
     assert output.err.startswith("analysis: ") and message in output.err and output.err.count("\n") == 1
     assert output.out == ""
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_help_of_every_verb_ends_with_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert VERBS[verb].summary[1:] in " ".join(shown.split())
+    assert shown.splitlines()[-1].startswith(f"  python -m analysis {verb} ")
+
+
+def test_the_list_of_verbs_names_them_all(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"  {verb} " in shown and summary in shown for verb, (_, _, summary) in VERBS.items())
+    assert main([]) == 2  # without a verb the same list, on stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
+def test_help_imports_nothing_slow(arguments):
+    code = f"""
+import sys
+from analysis.__main__ import main
+try:
+    main({arguments!r})
+except SystemExit:
+    pass
+slow = {{"pandas", "pyarrow", "scipy", "matplotlib", "rich", "wandb"}} & set(sys.modules)
+assert not slow, slow
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_tables_in_a_pipe_are_as_wide_as_columns_says(simulated, capsys, monkeypatch):
+    for columns in (90, 130):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert main(["compare", str(simulated), "--baseline", "sft", "--draws", "20"]) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= columns

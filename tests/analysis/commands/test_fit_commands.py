@@ -157,7 +157,7 @@ JOINT = ["fit-joint", "FILE", "--x1", "N", "--x2", "k", "--y", "y"]
         (GOOD, [*FIT, "--group", "group", "--law", "floor"], "FILE, group a: the floor law has 3 parameters"),
         (GOOD, [*FIT, "--drop", "N"], "--drop should be COLUMN=VALUE, found 'N'"),
         (GOOD, [*FIT, "--drop", "N=7"], "FILE: no row to drop has '7' in N"),
-        (GOOD, [*FIT, "--draws", "0"], "--draws should be at least 1, found 0"),
+        (GOOD, [*FIT, "--draws", "0"], "argument --draws: must be at least 1, not 0"),
         (GOOD, [*FIT, "--delta", "-1"], "--delta should be above 0, found -1"),
         (GOOD, FIT[:4], "give --y, or --y-count and --n-test"),
         (GOOD, [*FIT, "--y-count", "k"], "--y-count and --n-test go together"),

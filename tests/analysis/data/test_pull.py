@@ -21,9 +21,9 @@ import pytest
 from wandb.apis.public.runs import Run
 
 from analysis.__main__ import main
-from analysis.data.files import InputError
 from analysis.data.results import load
 from analysis.data.wandb_rows import Record, fetch, parse, write
+from analysis.errors import InputError
 from synth_scaling.tracking.wandb_service import close_service
 from tests.support.wandb_runs import MAZE, Offline, offline, tracked
 

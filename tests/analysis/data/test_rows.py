@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from analysis.data.cells import size_cells
-from analysis.data.files import InputError
 from analysis.data.results import collect, load
+from analysis.errors import InputError
 
 
 def test_answers_are_aligned_on_the_sorted_problems(tmp_path, write_run):

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.data.files import InputError
 from analysis.data.results import Results, load
+from analysis.errors import InputError
 from analysis.figures import FIGURES, draw_all
 from analysis.figures.drawing import Drawing, MissingRunsError
 from analysis.figures.inputs import material

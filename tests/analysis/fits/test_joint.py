@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from analysis.defaults import HUBER_DELTA
 from analysis.fits.joint import (
     fit_joint,
     fit_joint_draws,
@@ -17,7 +18,6 @@ from analysis.fits.joint import (
     joint_value_draws,
 )
 from analysis.fits.joint_laws import AdditiveLaw, EffectiveLaw
-from analysis.fits.losses import HUBER_DELTA
 from analysis.fits.optimum import search
 from analysis.fits.solving import value_losses
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares, minimize
 
+from analysis.defaults import HUBER_DELTA
 from analysis.fits.laws import FloorLaw, PowerLaw, RectifiedLaw, TurningLaw
-from analysis.fits.losses import HUBER_DELTA
 from analysis.fits.shapes import Shape
 from analysis.fits.size_laws import LAWS, size_shape
 from analysis.fits.solving import refit_values, resample_values, solve_values

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.data.cells import Cell, SizeKey, size_cells
-from analysis.data.files import InputError
+from analysis.errors import InputError
 from analysis.fits.power import fit_power_law
 from analysis.planner.costs import CostLaw, Rates, fit_cost
 from analysis.planner.mix import Mix, mix_for_budget, mix_for_target

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from analysis.__main__ import main
-from analysis.data.files import InputError
 from analysis.data.results import collect, load
+from analysis.errors import InputError
 from analysis.report.wandb_run import log, run_id
 from analysis.study.study import examine
 from tests.support.wandb_runs import MAZE, offline

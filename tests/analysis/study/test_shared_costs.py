@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
-from analysis.data.files import InputError
+from analysis.errors import InputError
 from analysis.study.costs import Spent, study_cost
 from tests.support.made_rows import point, results_of
 

@@ -1,0 +1,26 @@
+"""`figures`: every figure of a study as PNG, SVG and the CSV of its points."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from analysis.commands.arguments import add_results, load_joined
+
+EXAMPLE = "figures results/maze_full results/star_graph --out figures"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_results(parser, several=True)
+    parser.add_argument("--only", metavar="FIGURE", action="append", help="draw this figure alone; repeatable")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/figures of the first folder")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Draw the figures and print one line about each."""
+    from analysis.figures import draw_all
+
+    out = options.out or options.results / "figures"
+    for line in draw_all(load_joined(options), out, options.task, options.only):
+        print(line)
