@@ -34,7 +34,7 @@ from analysis.stats.overdispersion import dispersion
 from analysis.study.curves import fit_curve
 from analysis.study.differences import difference
 from analysis.study.mean_multipliers import summarise
-from analysis.study.multipliers import read
+from analysis.study.multipliers import read_multipliers
 
 PROBLEMS = 1000
 FIRST, ERROR = 100, 0.5  # the smallest N, and the baseline's expected error there
@@ -144,13 +144,13 @@ def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
     cells = scenario.sweep(np.random.default_rng([seed, 1]))
     drawn = resample(cells, draws, seed)
     curve = fit_curve(cells, drawn, BASELINE)
-    yardstick = curve.yardstick
-    low, high = percentile_interval(yardstick.exponents) if scenario.flat else curve.exponent_interval()
-    found = read(drawn, yardstick, {key: float(key[1]) for key in cells})
+    baseline_law = curve.baseline_law
+    low, high = percentile_interval(baseline_law.exponents) if scenario.flat else curve.exponent_interval()
+    found = read_multipliers(drawn, baseline_law, {key: float(key[1]) for key in cells})
     size = scenario.all_sizes()[scenario.sizes // 2 - 1]
     (one,) = (one for one in found if one.size == size)
     truth = scenario.multiplier(size)
-    summaries = summarise(drawn, yardstick, {key: float(key[1]) for key in cells}, found)
+    summaries = summarise(drawn, baseline_law, {key: float(key[1]) for key in cells}, found)
     mean, trend = None, False
     if summaries:
         (summary,) = summaries
@@ -167,7 +167,7 @@ def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
         mean,
         apart.low <= expected <= apart.high,
         trend,
-        bool(yardstick.misses(curve.resampled)),
+        bool(baseline_law.misses(curve.resampled)),
     )
 
 

@@ -123,14 +123,14 @@ def main() -> None:
     true = np.concatenate([s.true for s in studies])
     print(f"N = {options.problems}, {options.seeds} seed(s): {len(true)} negatives of {len(set(problems))} problems")
     print(f"{'':20}{'agree, %':>20}{'earlier':>9}{'later':>7}{'true, %':>20}{'tokens':>9}{'FLOPs':>8}{'rounds':>8}")
-    yardstick, whole = true, Cost()
+    baseline_law, whole = true, Cost()
     for search, (name, how) in (SEARCHES[options.draws] | AGAIN).items():
         found = [s.pits(name, how) for s in studies]
         pits, cost = np.concatenate([f[0] for f in found]), sum((f[1] for f in found), Cost())
         if search == "exhaustive":
-            yardstick, whole = pits, cost
-        early, late = (100 * float(np.mean(sign * (pits - yardstick) > 0)) for sign in (-1, 1))
-        agree, right = share(pits == yardstick, problems), share(pits == true, problems)
+            baseline_law, whole = pits, cost
+        early, late = (100 * float(np.mean(sign * (pits - baseline_law) > 0)) for sign in (-1, 1))
+        agree, right = share(pits == baseline_law, problems), share(pits == true, problems)
         spent = f"{cost.tokens_sampled / whole.tokens_sampled:9.3f}{cost.flops_sampling / whole.flops_sampling:8.3f}"
         rounds = max(f[2] for f in found)
         print(f"{search:20}{agree:>20}{early:9.1f}{late:7.1f}{right:>20}{spent}{rounds:8}", flush=True)

@@ -41,16 +41,18 @@ def _measure(folder: Path, report: bool) -> None:
     results = _timed("matplotlib and the rows", lambda: _load(folder / "study"))
     from analysis.figures import FIGURES
     from analysis.figures.drawing import save
-    from analysis.figures.inputs import material
+    from analysis.figures.inputs import figure_inputs
+    from analysis.study.studies import Studies
 
-    shared = material(results)
+    studies = Studies(results)
+    shared = figure_inputs(studies)
     for name, draw in FIGURES.items():
         _timed(name, lambda name=name, draw=draw: save(draw(shared), folder / "figures" / name))
     _show("the figure set", time.perf_counter() - wall, time.process_time() - cpu, f"   target {TARGET:.0f}")
     if report:
         from analysis.report.page import page
 
-        _timed("the HTML page", lambda: page(results))
+        _timed("the HTML page", lambda: page(Studies(results)))
 
 
 def _load(study: Path) -> Any:

@@ -19,14 +19,13 @@ from analysis.claims import (
     star_graph,
 )
 from analysis.claims.claim import Claim, Verdict
-from analysis.claims.evidence import Evidence
-from analysis.data.results import Results
-from analysis.defaults import DRAWS
+from analysis.study.studies import STAR_GRAPH, Studies
+from analysis.study.study import Study
 
 __all__ = ["CLAIMS", "Claim", "Verdict", "claims"]
 
 # In the order of the ledger.
-CLAIMS: tuple[Callable[[Evidence], list[Claim]], ...] = (
+CLAIMS: tuple[Callable[[Study], list[Claim]], ...] = (
     power_law.claims,
     multiples.self_generated,
     positives.claims,
@@ -43,18 +42,15 @@ CLAIMS: tuple[Callable[[Evidence], list[Claim]], ...] = (
 )
 
 
-def claims(results: Results, draws: int = DRAWS) -> list[Claim]:
-    """The ledger of every task in `results`: star_graph has claims of its own, every other task all the others.
+def claims(studies: Studies) -> list[Claim]:
+    """The ledger of every task: the star graph has claims of its own, every other task has all the others.
 
     Raises:
         InputError: two runs of one seed at one point.
     """
-    found: list[Claim] = []
-    tasks = sorted(set(results.rows["task"]))
-    for task in tasks:
-        if task != star_graph.TASK:
-            evidence = Evidence(results.select(task=task), task, draws)
-            found += [claim for ask in CLAIMS for claim in ask(evidence)]
-    if star_graph.TASK in tasks:
-        return found + star_graph.claims(Evidence(results.select(task=star_graph.TASK), star_graph.TASK, draws))
-    return found + star_graph.not_run()
+    ledger: list[Claim] = []
+    for task in studies.tasks:
+        if task != STAR_GRAPH:
+            ledger += [claim for ask in CLAIMS for claim in ask(studies.of(task))]
+    star = star_graph.claims(studies.of(STAR_GRAPH)) if STAR_GRAPH in studies.tasks else star_graph.not_run()
+    return ledger + star

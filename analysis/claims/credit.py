@@ -10,10 +10,11 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.claims.claim import ABLATIONS, PLAIN, Claim, Question, Rule
-from analysis.claims.evidence import BASELINE, Evidence
 from analysis.data.cells import Cell
 from analysis.data.scans import scan, settings
+from analysis.defaults import BASELINE
 from analysis.stats.estimates import Sample, estimate
+from analysis.study.study import Study
 
 METHOD = "step_dpo"
 KEPT = 0.5
@@ -59,21 +60,21 @@ TOO_FEW = Spoiling(
 )
 
 
-def over_trained(evidence: Evidence) -> list[Claim]:
+def over_trained(study: Study) -> list[Claim]:
     """The roll-out policy trained for the most epochs."""
-    return [_answer(evidence, OVER_TRAINED)]
+    return [_answer(study, OVER_TRAINED)]
 
 
-def too_few_rollouts(evidence: Evidence) -> list[Claim]:
+def too_few_rollouts(study: Study) -> list[Claim]:
     """The fewest completions a prefix."""
-    return [_answer(evidence, TOO_FEW)]
+    return [_answer(study, TOO_FEW)]
 
 
-def _answer(evidence: Evidence, spoiling: Spoiling) -> Claim:
+def _answer(study: Study, spoiling: Spoiling) -> Claim:
     """The share of the gain that is kept, summed over the scan's N that the baseline was run at too."""
-    question, task = spoiling.question, evidence.task
-    found = scan(evidence.results, spoiling.figure, METHOD, spoiling.setting)
-    usual = _usual(evidence, spoiling.setting)
+    question, task = spoiling.question, study.task
+    found = scan(study.results, spoiling.figure, METHOD, spoiling.setting)
+    usual = _usual(study, spoiling.setting)
     points: dict[Any, Cell] = {}
     sizes, notes = [], []
     for size in sorted({size for size, _ in found}):
@@ -81,10 +82,10 @@ def _answer(evidence: Evidence, spoiling: Spoiling) -> Claim:
         bad = spoiling.spoilt(values)
         # Without the study's own setting the other end of the scan stands for it.
         good = usual if usual in values else values[0] if bad == values[-1] else values[-1]
-        if (BASELINE, size) not in evidence.size or bad == good:
+        if (BASELINE, size) not in study.cells or bad == good:
             continue
         sizes.append(size)
-        points |= {("base", size): evidence.size[BASELINE, size]}
+        points |= {("base", size): study.cells[BASELINE, size]}
         points |= {("good", size): found[size, good], ("bad", size): found[size, bad]}
         shown = ", ".join(f"{value:g}: {100 * found[size, value].error:.1f} %" for value in values)
         notes.append(
@@ -100,15 +101,15 @@ def _answer(evidence: Evidence, spoiling: Spoiling) -> Claim:
         whole = gain(errors, "good")  # a draw without a gain cannot lose it
         return np.asarray(np.where(whole > 0, gain(errors, "bad") / np.where(whole > 0, whole, 1), np.nan))
 
-    sample = Sample(points, evidence.draws)
+    sample = Sample(points, study.n_draws)
     claim = question.answer(task, sample, points, kept, "; ".join(notes))
     if estimate(lambda errors: gain(errors, "good"), sample.drawn).low <= 0:
         return replace(claim, verdict="not resolved", needed="a gain to lose: the usual setting has no resolved one")
     return claim
 
 
-def _usual(evidence: Evidence, setting: str) -> float | None:
+def _usual(study: Study, setting: str) -> float | None:
     """The setting of the method's own "size" rows, if it is one."""
-    rows = evidence.results.rows
+    rows = study.results.rows
     values = set(settings(rows[(rows["figure"] == "size") & (rows["label"] == METHOD)], setting))
     return values.pop() if len(values) == 1 else None

@@ -10,9 +10,11 @@ import numpy.typing as npt
 
 from analysis.arrays import Floats
 from analysis.claims.claim import POINTS, Claim, Question, Rule
-from analysis.claims.evidence import BASELINE, Evidence, by_size
+from analysis.claims.statistics import by_size
 from analysis.data.cells import Cell
+from analysis.defaults import BASELINE
 from analysis.stats.estimates import Sample
+from analysis.study.study import Study
 
 METHOD = "step_dpo"
 THIRDS = ("hard", "easy")
@@ -31,12 +33,12 @@ QUESTION = Question(
 )
 
 
-def claims(evidence: Evidence) -> list[Claim]:
+def claims(study: Study) -> list[Claim]:
     """Thirds are of the test problems of one (N, seed); problems that tie with a third's last are in it."""
     points: dict[Any, Cell] = {}
     sizes = []
-    for size in evidence.sizes(BASELINE, METHOD):
-        thirds = _thirds(evidence, size)
+    for size in study.shared_sizes(BASELINE, METHOD):
+        thirds = _thirds(study, size)
         if thirds is None:
             continue
         sizes.append(size)
@@ -45,11 +47,11 @@ def claims(evidence: Evidence) -> list[Claim]:
             inside = np.stack([thirds[seed][third] for seed in seeds])
             points[name, size] = Cell(seeds, inside)
             for label in (BASELINE, METHOD):
-                cell = evidence.size[label, size]
+                cell = study.cells[label, size]
                 wrong = cell.wrong[[cell.seeds.index(seed) for seed in seeds]]
                 points[name, label, size] = Cell(seeds, wrong & inside)
     if not sizes:
-        return [QUESTION.not_run(evidence.task)]
+        return [QUESTION.not_run(study.task)]
 
     def gain(errors: Mapping[Any, Floats], name: str, size: int) -> Floats:
         """Error of the baseline minus the method's on one third: shares of all problems over the third's share."""
@@ -62,21 +64,21 @@ def claims(evidence: Evidence) -> list[Claim]:
     fractions = {key: np.array([cell.error]) for key, cell in points.items()}
     texts = [" / ".join(f"{100 * gain(fractions, name, n)[0]:.1f}" for name in THIRDS) for n in sizes]
     note = f"gain in points, hard / easy third; {by_size(sizes, texts)}"
-    return [QUESTION.answer(evidence.task, Sample(points, evidence.draws), points, statistic, note)]
+    return [QUESTION.answer(study.task, Sample(points, study.n_draws), points, statistic, note)]
 
 
-def _thirds(evidence: Evidence, size: int) -> dict[int, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]] | None:
+def _thirds(study: Study, size: int) -> dict[int, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]] | None:
     """seed -> (hard (P,), easy (P,)) for the seeds that ran both labels and measured pass rates; None without any.
 
     Where the two thirds meet (more than a third of the rates tie across the middle) that seed is left out.
     """
-    rows = evidence.results.rows
+    rows = study.results.rows
     rows = rows[(rows["figure"] == "size") & rows["label"].isin([BASELINE, METHOD]) & (rows["problems"] == size)]
-    shared = set(evidence.size[BASELINE, size].seeds) & set(evidence.size[METHOD, size].seeds)
+    shared = set(study.cells[BASELINE, size].seeds) & set(study.cells[METHOD, size].seeds)
     found = {}
     # The method's own measurement first: both labels share their pi_sft, and the baseline need not make it.
     for _, row in rows.sort_values("label", key=lambda label: label != METHOD).iterrows():
-        rates = evidence.results.pass_rate.get(row["run"])
+        rates = study.results.pass_rate.get(row["run"])
         if rates is None or row["seed"] not in shared or row["seed"] in found:
             continue
         low, high = np.quantile(rates, [1 / 3, 2 / 3])

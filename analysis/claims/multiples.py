@@ -11,13 +11,14 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.claims.claim import FACTOR, Claim, Question, Rule
-from analysis.claims.evidence import BASELINE, Evidence, by_size
+from analysis.claims.statistics import by_size
+from analysis.defaults import BASELINE
 from analysis.fits.power import fit_draws
 from analysis.stats.estimates import Estimate, Points, more_data, narrowing
 from analysis.stats.variance import Statistic
-from analysis.study.curves import fit_curve
-from analysis.study.mean_multipliers import Summary, summarise
-from analysis.study.multipliers import Multiplier, multiplier
+from analysis.study.mean_multipliers import Summary
+from analysis.study.multipliers import Multiplier
+from analysis.study.study import Study
 
 FIGURE = "multipliers"
 
@@ -51,29 +52,25 @@ SELF = ("rft", "self-generated positives")
 PER_STEP = ("step_dpo", "per-step negatives")
 
 
-def self_generated(evidence: Evidence) -> list[Claim]:
+def self_generated(study: Study) -> list[Claim]:
     """Self-generated positives (rft): a gain, and about 2x."""
-    return [_answer(evidence, SELF[0], _gain(*SELF)), _answer(evidence, SELF[0], _about(*SELF, 2))]
+    return [_answer(study, SELF[0], _gain(*SELF)), _answer(study, SELF[0], _about(*SELF, 2))]
 
 
-def per_step(evidence: Evidence) -> list[Claim]:
+def per_step(study: Study) -> list[Claim]:
     """Per-step negatives (step_dpo): a gain, and about 8x."""
-    return [_answer(evidence, PER_STEP[0], _gain(*PER_STEP)), _answer(evidence, PER_STEP[0], _about(*PER_STEP, 8))]
+    return [_answer(study, PER_STEP[0], _gain(*PER_STEP)), _answer(study, PER_STEP[0], _about(*PER_STEP, 8))]
 
 
-def _answer(evidence: Evidence, label: str, question: Question) -> Claim:
+def _answer(study: Study, label: str, question: Question) -> Claim:
     """The label's summary, over sizes within the baseline's measured range; where every size is beyond it, a bound."""
-    base, sizes = evidence.sizes(BASELINE), evidence.sizes(label)
+    base, sizes = study.shared_sizes(BASELINE), study.shared_sizes(label)
     if len(base) < 2 or not sizes:
-        return question.not_run(evidence.task)
-    drawn = evidence.sample.drawn
-    try:
-        curve = fit_curve(evidence.size, drawn, BASELINE)
-        single = [multiplier(evidence.size, drawn, curve, label, size) for size in sizes]
-    except ValueError as error:  # the baseline's law does not fall: nothing can be read off it
-        return replace(question.not_run(evidence.task), verdict="not resolved", needed="", note=str(error))
-    spent = {(label, size): float(size) for size in sizes}
-    summary = next(iter(summarise(drawn, curve.yardstick, spent, single)), None)
+        return question.not_run(study.task)
+    single = [one for one in study.multipliers if one.label == label]
+    if not single:  # the baseline's law does not fall: no multiplier can be read from it
+        return replace(question.not_run(study.task), verdict="not resolved", needed="", note=study.no_multipliers)
+    summary = next((one for one in study.data_efficiency.summaries if one.label == label), None)
     found = _bounds(single) if summary is None else _mean(summary)
     used = sizes if summary is None else list(summary.sizes)
     where = f"beyond {BASELINE}'s runs at every N" if summary is None else f"over N = {', '.join(map(str, used))}"
@@ -81,17 +78,17 @@ def _answer(evidence: Evidence, label: str, question: Question) -> Claim:
         where += f" ({summary.verdict} with N)"
     note = f"{where}; {by_size(sizes, [one.short() for one in single])}"
     keys = [*((BASELINE, size) for size in base), *((label, size) for size in used)]
-    least = evidence.sample.fewest_seeds(keys) > 1
+    least = study.sample.fewest_seeds(keys) > 1
     if least and question.rule.judge(found) != "not resolved":
-        return question.settled(evidence.task, found, "", note)
+        return question.settled(study.task, found, "", note)
     if math.isinf(found.low) or math.isinf(found.high):
         ends = [f"smaller than N = {base[0]}"] * math.isinf(found.low)
         ends += [f"larger than N = {base[-1]}"] * math.isinf(found.high)
         needed = f"runs of {BASELINE} {' and '.join(ends)}"
     else:
-        statistic = _log_multiplier(evidence.size, base, label, used)
-        needed = more_data(narrowing(found, question.rule.cuts), evidence.sample, keys, statistic)
-    return question.settled(evidence.task, found, needed, note, least)
+        statistic = _log_multiplier(study.cells, base, label, used)
+        needed = more_data(narrowing(found, question.rule.cuts), study.sample, keys, statistic)
+    return question.settled(study.task, found, needed, note, least)
 
 
 def _mean(summary: Summary) -> Estimate:

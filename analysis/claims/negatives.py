@@ -11,11 +11,13 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.claims.claim import ABLATIONS, PLAIN, Claim, Question, Rule
-from analysis.claims.evidence import BASELINE, Evidence, by_size
-from analysis.data.scans import Grid, grid
+from analysis.claims.statistics import by_size
+from analysis.data.scans import Grid
+from analysis.defaults import BASELINE
 from analysis.fits.joint import fit_joint_draws
 from analysis.stats.estimates import Sample
 from analysis.study.differences import gain_share
+from analysis.study.study import Study
 
 METHOD, CONTROL = "step_dpo", "step_sft"
 LEAST_SHARE = 0.1
@@ -69,48 +71,48 @@ OWN_RATE = Question(
 )
 
 
-def own_share(evidence: Evidence) -> list[Claim]:
+def own_share(study: Study) -> list[Claim]:
     """The negative's own share of the gain, as `comparison.gain_share` pools it over N."""
     labels = (BASELINE, METHOD, CONTROL)
-    sizes = evidence.sizes(*labels)
+    sizes = study.shared_sizes(*labels)
     if not sizes:
-        return [OWN_SHARE.not_run(evidence.task)]
+        return [OWN_SHARE.not_run(study.task)]
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
         base, method, control = (sum((errors[label, n] for n in sizes), np.zeros(1)) for label in labels)
         known = base > method  # without a gain there are no shares of it
         return np.asarray(np.where(known, (control - method) / np.where(known, base - method, 1), np.nan))
 
-    pooled = gain_share(evidence.size, evidence.sample.drawn, BASELINE, METHOD, CONTROL)[-1]
-    own = [f"{100 * (evidence.error(CONTROL, n) - evidence.error(METHOD, n)):+.1f}" for n in sizes]
+    pooled = gain_share(study.cells, study.draws, BASELINE, METHOD, CONTROL)[-1]
+    own = [f"{100 * (study.cells[CONTROL, n].error - study.cells[METHOD, n].error):+.1f}" for n in sizes]
     note = f"{CONTROL} minus {METHOD}: {by_size(sizes, own)} points"
     keys = [(label, size) for label in labels for size in sizes]
     if pooled.share is None:
         needed = f"a gain to divide: {METHOD} has no resolved one over {BASELINE}"
-        return [replace(OWN_SHARE.not_run(evidence.task), verdict="not resolved", needed=needed, note=note)]
-    return [OWN_SHARE.answer(evidence.task, evidence.sample, keys, statistic, note)]
+        return [replace(OWN_SHARE.not_run(study.task), verdict="not resolved", needed=needed, note=note)]
+    return [OWN_SHARE.answer(study.task, study.sample, keys, statistic, note)]
 
 
-def exchange_rates(evidence: Evidence) -> list[Claim]:
+def exchange_rates(study: Study) -> list[Claim]:
     """kappa of the method, of its control, and their paired difference."""
-    grids = {label: own for label in (METHOD, CONTROL) if (own := grid(evidence.results, label)) is not None}
+    grids = {label: study.grids[label].grid for label in (METHOD, CONTROL) if label in study.grids}
     points = {key: cell for own in grids.values() for key, cell in own.points.items()}
-    sample = Sample(points, evidence.draws)
+    sample = Sample(points, study.n_draws)
     found = []
     for label, question in ((METHOD, RATE), (CONTROL, CONTROL_RATE)):
         if label not in grids:
-            found.append(question.not_run(evidence.task))
+            found.append(question.not_run(study.task))
             continue
         own = grids[label]
         note = f"{len(own.points)} points, P = {_span(own.problems)}, M = {_span(own.added)}"
-        found.append(question.answer(evidence.task, sample, own.points, partial(_kappa, own), note))
+        found.append(question.answer(study.task, sample, own.points, partial(_kappa, own), note))
     if len(grids) < 2:
-        return [*found, OWN_RATE.not_run(evidence.task)]
+        return [*found, OWN_RATE.not_run(study.task)]
 
     def apart(errors: Mapping[Any, Floats]) -> Floats:
         return _kappa(grids[METHOD], errors) - _kappa(grids[CONTROL], errors)
 
-    return [*found, OWN_RATE.answer(evidence.task, sample, points, apart)]
+    return [*found, OWN_RATE.answer(study.task, sample, points, apart)]
 
 
 def _kappa(own: Grid, errors: Mapping[Any, Floats]) -> Floats:

@@ -11,10 +11,11 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.claims.claim import CHANGE, PLAIN, Claim, Question, Rule
-from analysis.claims.evidence import BASELINE, Evidence, by_size, log_ratio
+from analysis.claims.statistics import by_size, log_ratio
 from analysis.data.cells import SizeKey
-from analysis.defaults import LEVEL
+from analysis.defaults import BASELINE, LEVEL
 from analysis.stats.bootstrap import percentile_interval
+from analysis.study.study import Study
 
 NO_GAIN = 0.1  # a gain of less than this share of the error counts as none
 SAME = 0.25  # of step_dpo's gain over the baseline
@@ -56,16 +57,16 @@ SAME_OPTIMUM = Question(
 )
 
 
-def random_pairs(evidence: Evidence) -> list[Claim]:
+def random_pairs(study: Study) -> list[Claim]:
     """dpo against the baseline: the mean over N, and each N by itself at Bonferroni's level."""
-    claim = _against(evidence, RANDOM_PAIRS, "dpo", BASELINE)
-    sizes = evidence.sizes("dpo", BASELINE)
+    claim = _against(study, RANDOM_PAIRS, "dpo", BASELINE)
+    sizes = study.shared_sizes("dpo", BASELINE)
     below = []
     for size in sizes:
         ours, base = ("dpo", size), (BASELINE, size)
-        drawn = evidence.sample.drawn.resampled
+        drawn = study.draws.resampled
         high = percentile_interval(drawn[ours] - drawn[base], 1 - (1 - LEVEL) / len(sizes))[1]
-        if high < 0 and evidence.sample.fewest_seeds((ours, base)) > 1:
+        if high < 0 and study.sample.fewest_seeds((ours, base)) > 1:
             below.append(size)
     if below:
         note = f"below {BASELINE} at N = {', '.join(map(str, below))}; {claim.note}"
@@ -73,42 +74,42 @@ def random_pairs(evidence: Evidence) -> list[Claim]:
     return [claim]
 
 
-def beyond_positives(evidence: Evidence) -> list[Claim]:
+def beyond_positives(study: Study) -> list[Claim]:
     """step_dpo against rft."""
-    return [_against(evidence, BEYOND_POSITIVES, "step_dpo", "rft")]
+    return [_against(study, BEYOND_POSITIVES, "step_dpo", "rft")]
 
 
-def same_optimum(evidence: Evidence) -> list[Claim]:
+def same_optimum(study: Study) -> list[Claim]:
     """advantage_weighted against step_dpo, in units of what step_dpo gains."""
     labels = (BASELINE, "step_dpo", "advantage_weighted")
-    sizes = evidence.sizes(*labels)
+    sizes = study.shared_sizes(*labels)
     if not sizes:
-        return [SAME_OPTIMUM.not_run(evidence.task)]
+        return [SAME_OPTIMUM.not_run(study.task)]
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
         base, step, weighted = (sum((errors[label, n] for n in sizes), np.zeros(1)) for label in labels)
         # A draw without a gain has no unit to measure in.
         return np.asarray(np.where(base > step, (weighted - step) / np.where(base > step, base - step, 1), np.nan))
 
-    note = _apart(evidence, "advantage_weighted", "step_dpo", sizes)
-    return [SAME_OPTIMUM.answer(evidence.task, evidence.sample, _keys(sizes, *labels), statistic, note)]
+    note = _apart(study, "advantage_weighted", "step_dpo", sizes)
+    return [SAME_OPTIMUM.answer(study.task, study.sample, _keys(sizes, *labels), statistic, note)]
 
 
-def _against(evidence: Evidence, question: Question, label: str, other: str) -> Claim:
-    sizes = evidence.sizes(label, other)
+def _against(study: Study, question: Question, label: str, other: str) -> Claim:
+    sizes = study.shared_sizes(label, other)
     if not sizes:
-        return question.not_run(evidence.task)
-    statistic = log_ratio(evidence.size, [((label, size), (other, size)) for size in sizes])
-    note = _apart(evidence, label, other, sizes)
-    return question.answer(evidence.task, evidence.sample, _keys(sizes, label, other), statistic, note)
+        return question.not_run(study.task)
+    statistic = log_ratio(study.cells, [((label, size), (other, size)) for size in sizes])
+    note = _apart(study, label, other, sizes)
+    return question.answer(study.task, study.sample, _keys(sizes, label, other), statistic, note)
 
 
 def _keys(sizes: Sequence[int], *labels: str) -> list[SizeKey]:
     return [(label, size) for label in labels for size in sizes]
 
 
-def _apart(evidence: Evidence, label: str, other: str, sizes: Sequence[int]) -> str:
+def _apart(study: Study, label: str, other: str, sizes: Sequence[int]) -> str:
     return (
-        by_size(sizes, [f"{100 * (evidence.error(label, n) - evidence.error(other, n)):+.1f}" for n in sizes])
+        by_size(sizes, [f"{100 * (study.cells[label, n].error - study.cells[other, n].error):+.1f}" for n in sizes])
         + " points"
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.claims.claim import ABLATIONS, CHANGE, Claim, Question, Rule
-from analysis.claims.evidence import Evidence, log_ratio
+from analysis.claims.statistics import log_ratio
 from analysis.data.scans import scan
 from analysis.defaults import LEVEL
 from analysis.stats.estimates import Sample
+from analysis.study.study import Study
 
 QUESTION = Question(
     "too many self-generated positives a problem worsen test error",
@@ -25,26 +26,26 @@ QUESTION = Question(
 )
 
 
-def claims(evidence: Evidence) -> list[Claim]:
+def claims(study: Study) -> list[Claim]:
     """At each N the most positives against the smaller k that did best.
 
     Which k did best is read off the same rows, so every smaller k at every N counts as a comparison: the level is
     Bonferroni's. SFT (k = 0) is another recipe and no candidate.
     """
-    found_cells = scan(evidence.results, "positives", "rft", "positives")
+    found_cells = scan(study.results, "positives", "rft", "positives")
     points = {key: cell for key, cell in found_cells.items() if key[1] > 0}
     scans = {size: sorted(k for n, k in points if n == size) for size in sorted({size for size, _ in points})}
     scans = {size: ks for size, ks in scans.items() if len(ks) > 1}
     if not scans:
-        return [QUESTION.not_run(evidence.task)]
+        return [QUESTION.not_run(study.task)]
     level = 1 - (1 - LEVEL) / sum(len(ks) - 1 for ks in scans.values())
-    sample, found = Sample(points, evidence.draws), []
+    sample, found = Sample(points, study.n_draws), []
     for size, (*fewer, most) in scans.items():
         best = min(fewer, key=lambda k, size=size: points[size, k].error)  # type: ignore[misc]
         pair = ((size, most), (size, best))
         shown = ", ".join(f"k = {k:g}: {100 * points[size, k].error:.1f} %" for k in scans[size])
         note = f"N = {size}; {shown}"
-        found.append(QUESTION.answer(evidence.task, sample, pair, log_ratio(points, [pair]), note, level))
+        found.append(QUESTION.answer(study.task, sample, pair, log_ratio(points, [pair]), note, level))
     return [_joined(found)]
 
 

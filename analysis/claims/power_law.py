@@ -9,11 +9,11 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.claims.claim import PLAIN, POINTS, Claim, Question, Rule, Scale
-from analysis.claims.evidence import BASELINE, Evidence
 from analysis.data.cells import Cell, SizeKey
+from analysis.defaults import BASELINE
 from analysis.fits.power import fit_draws
 from analysis.stats.variance import Statistic
-from analysis.study.differences import compare_sizes
+from analysis.study.study import Study
 
 MOST_BEND = 0.25  # of the exponent
 SWEEP = f'{BASELINE} over four sizes N or more (rows with figure "size")'
@@ -51,41 +51,39 @@ STRAIGHT = Question(
 )
 
 
-def claims(evidence: Evidence) -> list[Claim]:
+def claims(study: Study) -> list[Claim]:
     """Three claims about the baseline's curve; four sizes are needed for the third, three for the second."""
-    return [_falls(evidence), _seen(evidence), _straight(evidence)]
+    return [_falls(study), _seen(study), _straight(study)]
 
 
-def _falls(evidence: Evidence) -> Claim:
-    sizes = evidence.sizes(BASELINE)
+def _falls(study: Study) -> Claim:
+    sizes = study.shared_sizes(BASELINE)
     if len(sizes) < 2:
-        return FALLS.not_run(evidence.task)
+        return FALLS.not_run(study.task)
     note = f"N = {sizes[0]} to {sizes[-1]}"
-    keys, statistic = [(BASELINE, size) for size in sizes], _exponent(evidence.size, sizes)
-    return FALLS.answer(evidence.task, evidence.sample, keys, statistic, note)
+    keys, statistic = [(BASELINE, size) for size in sizes], _exponent(study.cells, sizes)
+    return FALLS.answer(study.task, study.sample, keys, statistic, note)
 
 
-def _seen(evidence: Evidence) -> Claim:
-    sizes = evidence.sizes(BASELINE)
+def _seen(study: Study) -> Claim:
+    sizes = study.shared_sizes(BASELINE)
     if len(sizes) < 3:
-        return SEEN.not_run(evidence.task)
-    steps = compare_sizes(evidence.size, evidence.sample.drawn, BASELINE)
+        return SEEN.not_run(study.task)
+    steps = study.size_steps
     worst = max(steps, key=lambda step: step.high)
     large, small = (BASELINE, worst.size), (BASELINE, worst.other_size)
     seen = sum(step.verdict == "below" for step in steps)
     note = f"{seen} of {len(steps)} steps; shown: {worst.other_size} to {worst.size}"
-    return SEEN.answer(
-        evidence.task, evidence.sample, (large, small), lambda errors: errors[large] - errors[small], note
-    )
+    return SEEN.answer(study.task, study.sample, (large, small), lambda errors: errors[large] - errors[small], note)
 
 
-def _straight(evidence: Evidence) -> Claim:
+def _straight(study: Study) -> Claim:
     """The halves share the middle size (or the middle two, so that an even number has halves of the same length)."""
-    sizes = evidence.sizes(BASELINE)
+    sizes = study.shared_sizes(BASELINE)
     if len(sizes) < 4:
-        return STRAIGHT.not_run(evidence.task)
+        return STRAIGHT.not_run(study.task)
     half = len(sizes) // 2 + 1
-    whole, lower, upper = (_exponent(evidence.size, part) for part in (sizes, sizes[:half], sizes[-half:]))
+    whole, lower, upper = (_exponent(study.cells, part) for part in (sizes, sizes[:half], sizes[-half:]))
     note = f"halves: N = {sizes[0]} to {sizes[half - 1]}, {sizes[-half]} to {sizes[-1]}"
 
     def bend(errors: Mapping[Any, Floats]) -> Floats:
@@ -93,7 +91,7 @@ def _straight(evidence: Evidence) -> Claim:
         with np.errstate(divide="ignore", invalid="ignore"):
             return (upper(errors) - lower(errors)) / whole(errors)
 
-    return STRAIGHT.answer(evidence.task, evidence.sample, [(BASELINE, size) for size in sizes], bend, note)
+    return STRAIGHT.answer(study.task, study.sample, [(BASELINE, size) for size in sizes], bend, note)
 
 
 def _exponent(points: Mapping[SizeKey, Cell], sizes: Sequence[int]) -> Statistic:

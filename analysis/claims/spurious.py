@@ -7,9 +7,9 @@ import math
 import pandas as pd
 
 from analysis.claims.claim import POINTS, Claim, Question, Rule
-from analysis.claims.evidence import BASELINE, Evidence
-from analysis.defaults import LEVEL
+from analysis.defaults import BASELINE, LEVEL
 from analysis.stats.estimates import MOST_SEEDS, Estimate, narrowing, phrase
+from analysis.study.study import Study
 
 METHOD = "step_dpo"
 
@@ -27,11 +27,11 @@ QUESTION = Question(
 )
 
 
-def claims(evidence: Evidence) -> list[Claim]:
+def claims(study: Study) -> list[Claim]:
     """Paired by (N, seed), averaged over N within a seed; steps are not stored a problem, so the units are seeds."""
-    apart = _differences(evidence)
+    apart = _differences(study)
     if apart.empty:
-        return [QUESTION.not_run(evidence.task)]
+        return [QUESTION.not_run(study.task)]
     by_seed = apart.mean(axis=1)
     seeds, value = len(by_seed), float(by_seed.mean())
     half = math.inf
@@ -45,12 +45,12 @@ def claims(evidence: Evidence) -> list[Claim]:
     if seeds > 1 and factor > 0:
         needed = phrase(seeds / factor**2 - seeds, MOST_SEEDS, "seeds")
     sizes = ", ".join(str(size) for size in apart.columns)
-    return [QUESTION.settled(evidence.task, found, needed, f"N = {sizes}; {seeds} seeds", least=seeds > 1)]
+    return [QUESTION.settled(study.task, found, needed, f"N = {sizes}; {seeds} seeds", least=seeds > 1)]
 
 
-def _differences(evidence: Evidence) -> pd.DataFrame:
+def _differences(study: Study) -> pd.DataFrame:
     """Method minus baseline, seeds (rows) by N (columns); empty where no pair of rows tells its share."""
-    rows = evidence.results.rows
+    rows = study.results.rows
     if "spurious_share" not in rows:
         return pd.DataFrame()
     rows = rows[(rows["figure"] == "size") & rows["label"].isin([BASELINE, METHOD])]

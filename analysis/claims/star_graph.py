@@ -10,12 +10,12 @@ import numpy as np
 
 from analysis.arrays import Floats
 from analysis.claims.claim import POINTS, Claim, Question, Rule
-from analysis.claims.evidence import Evidence
 from analysis.data.cells import cells
 from analysis.data.scans import settings
 from analysis.stats.estimates import Sample
+from analysis.study.studies import STAR_GRAPH
+from analysis.study.study import Study
 
-TASK = "star_graph"
 MARGIN = 0.05  # accuracy this much above 1/degree is still a guess
 SWEEP = 'task=star_graph with sft, rft and step_dpo (rows with figure "size")'
 FILE = "sweeps/star_graph.yaml"
@@ -47,32 +47,32 @@ PASSES = Question(
 )
 
 
-def claims(evidence: Evidence) -> list[Claim]:
+def claims(study: Study) -> list[Claim]:
     """One claim for sft, one for rft, and one for every label of step_dpo: they differ in pi_sft's training."""
-    rows = evidence.results.rows
-    own = rows[(rows["task"] == TASK) & (rows["figure"] == "size")]
+    rows = study.results.rows
+    own = rows[(rows["task"] == STAR_GRAPH) & (rows["figure"] == "size")]
     step = sorted(set(own.loc[own["method"] == "step_dpo", "label"])) or ["step_dpo"]
-    return [_answer(evidence, STAYS, "sft"), _answer(evidence, STAYS, "rft")] + [
-        _answer(evidence, PASSES, label) for label in step
+    return [_answer(study, STAYS, "sft"), _answer(study, STAYS, "rft")] + [
+        _answer(study, PASSES, label) for label in step
     ]
 
 
 def not_run() -> list[Claim]:
     """The same claims without any rows of the task."""
     return [
-        replace(question, claim=question.claim.format(label)).not_run(TASK)
+        replace(question, claim=question.claim.format(label)).not_run(STAR_GRAPH)
         for question, label in ((STAYS, "sft"), (STAYS, "rft"), (PASSES, "step_dpo"))
     ]
 
 
-def _answer(evidence: Evidence, question: Question, label: str) -> Claim:
+def _answer(study: Study, question: Question, label: str) -> Claim:
     question = replace(question, claim=question.claim.format(label))
-    rows = evidence.results.rows
+    rows = study.results.rows
     rows = rows[(rows["figure"] == "size") & (rows["label"] == label)]
     rows = rows.assign(degree=settings(rows, "config.task.degree")).dropna(subset="degree")
     if rows.empty:
-        return question.not_run(evidence.task)
-    found = cells(evidence.results, rows, ["degree", "problems"])
+        return question.not_run(study.task)
+    found = cells(study.results, rows, ["degree", "problems"])
     largest = {degree: max(size for own, size in found if own == degree) for degree, _ in found}
     points = {key: found[key] for key in largest.items()}
 
@@ -83,4 +83,4 @@ def _answer(evidence: Evidence, question: Question, label: str) -> Claim:
         f"degree {degree:g}, N = {size}: accuracy {100 * (1 - cell.error):.1f} %, chance {100 / degree:.1f} %"
         for (degree, size), cell in points.items()
     )
-    return question.answer(evidence.task, Sample(points, evidence.draws), points, past, note)
+    return question.answer(study.task, Sample(points, study.n_draws), points, past, note)

@@ -23,8 +23,9 @@ def run(options: argparse.Namespace) -> None:
 
     from analysis.claims import claims
     from analysis.report.claims_table import claims_table
+    from analysis.study.studies import Studies
 
-    ledger = claims(load_joined(options).select(task=options.task), options.draws)
+    ledger = claims(Studies(load_joined(options).select(task=options.task), options.draws))
     if options.json:
         print_json([asdict(claim) for claim in ledger])
         return

@@ -20,7 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Draw the figures and print one line about each."""
     from analysis.figures import draw_all
+    from analysis.figures.inputs import figure_inputs
+    from analysis.study.studies import Studies
 
     out = options.out or options.results / "figures"
-    for line in draw_all(load_joined(options), out, options.task, options.only):
+    inputs = figure_inputs(Studies(load_joined(options)), options.task)
+    for line in draw_all(inputs, out, options.only):
         print(line)

@@ -28,4 +28,4 @@ def run(options: argparse.Namespace) -> None:
     if options.group is None and len(sweeps) > 1:
         raise InputError(f"the rows are of several sweeps ({', '.join(sweeps)}): name the W&B group with --group")
     study = examine(results, options.baseline)
-    print(log(results, study, options.results, options.project, options.group or sweeps[0]))
+    print(log(study, options.results, options.project, options.group or sweeps[0]))

@@ -12,7 +12,10 @@ from analysis.errors import InputError
 
 if TYPE_CHECKING:
     from analysis.planner.costs import Rates
+    from analysis.planner.next_run import NextRun
     from analysis.planner.options import Plan
+    from analysis.study.multipliers import Multiplier
+    from analysis.study.study import Study
 
 EXAMPLE = "plan results/maze_full --sweep maze_full --target-error 0.05 --multiplier step_dpo@400"
 WIDTH = 160  # columns
@@ -44,20 +47,21 @@ def run(options: argparse.Namespace) -> None:
     from dataclasses import asdict
 
     from analysis.report.plan_tables import option_table, run_table
+    from analysis.study.study import Study
 
     rates, budget = _rates_and_budget(options)
     problem = _problem_cost(options, rates)
     if options.target_error is None and budget is None and options.multiplier is None:
         raise InputError(f"nothing to plan for: give {GOALS}, or --multiplier")
-    results = load_selected(options)
+    study = Study(load_selected(options), options.baseline, options.draws)
     printed: dict[str, Any] = {}
     tables = []
     if options.target_error is not None or budget is not None:
-        title, plan = _plan(results, options, budget, problem)
+        title, plan = _plan(study, options, budget, problem)
         printed |= {"options": _options_as_json(plan, rates), "refused": [asdict(one) for one in plan.refused]}
         tables.append(option_table(title, plan, rates))
     if options.multiplier is not None:
-        multiplier, runs = _next(results, options)
+        multiplier, runs = _next(study, options)
         printed |= {"multiplier": asdict(multiplier), "next_runs": [asdict(one) for one in runs]}
         tables.append(run_table(multiplier, runs))
     if options.json:
@@ -68,34 +72,27 @@ def run(options: argparse.Namespace) -> None:
         print(f"{refusal['method']}: {refusal['reason']}")
 
 
-def _plan(results: Any, options: argparse.Namespace, budget: float | None, problem: float) -> tuple[str, Plan]:
+def _plan(study: Study, options: argparse.Namespace, budget: float | None, problem: float) -> tuple[str, Plan]:
     """The title and the plan for a budget in FLOPs, or else for the target error."""
     from analysis.planner.plan import plan_for_budget, plan_for_target
 
     if budget is not None:
-        plan = plan_for_budget(results, budget, problem, options.extrapolate, options.draws)
+        plan = plan_for_budget(study, budget, problem, options.extrapolate)
         return f"Lowest error for {budget:.3g} FLOPs", plan
-    plan = plan_for_target(results, options.target_error, problem, options.extrapolate, options.draws)
+    plan = plan_for_target(study, options.target_error, problem, options.extrapolate)
     return f"Cheapest way to an error of {100 * options.target_error:g} %", plan
 
 
-def _next(results: Any, options: argparse.Namespace) -> tuple[Any, list[Any]]:
+def _next(study: Study, options: argparse.Namespace) -> tuple[Multiplier, list[NextRun]]:
     """The multiplier that was asked for, and the runs that would narrow it, best first."""
-    from analysis.data.cells import size_cells, sizes_of
     from analysis.planner.next_run import next_runs
-    from analysis.stats.bootstrap import resample
-    from analysis.study.curves import fit_curve
-    from analysis.study.multipliers import multiplier
 
     label, size = _label_and_size(options.multiplier)
-    cells = size_cells(results)
-    sizes_of(cells, options.baseline)
-    runs = next_runs(cells, options.baseline, label, size)
-    drawn = resample(cells, options.draws)
-    try:
-        return multiplier(cells, drawn, fit_curve(cells, drawn, options.baseline), label, size), runs
-    except ValueError as error:
-        raise InputError(f"no multiplier of {label} at N = {size}: {error}") from error
+    runs = next_runs(study.cells, study.baseline, label, size)
+    for multiplier in study.multipliers:
+        if (multiplier.label, multiplier.size) == (label, size):
+            return multiplier, runs
+    raise InputError(f"no multiplier of {label} at N = {size}: {study.baseline}: {study.no_multipliers}")
 
 
 def _options_as_json(plan: Plan, rates: Rates) -> list[dict[str, Any]]:

@@ -21,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write the page and print its path."""
     from analysis.report.page import page
+    from analysis.study.studies import Studies
 
     out = options.out or options.results / "report.html"
-    text = page(load_joined(options), options.task)
+    text = page(Studies(load_joined(options)), options.task)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
     print(out)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-from analysis.data.results import Results
 from analysis.errors import InputError, did_you_mean
 from analysis.figures import (
     ablations,
@@ -22,9 +21,9 @@ from analysis.figures import (
     teacher_against_self,
 )
 from analysis.figures.drawing import Drawing, MissingRunsError, save
-from analysis.figures.inputs import Material, material
+from analysis.figures.inputs import FigureInputs
 
-FIGURES: dict[str, Callable[[Material], Drawing]] = {
+FIGURES: dict[str, Callable[[FigureInputs], Drawing]] = {
     "error_against_n": error_against_n.draw,
     "teacher_against_self": teacher_against_self.draw,
     "error_against_positives": error_against_positives.draw,
@@ -41,33 +40,30 @@ FIGURES: dict[str, Callable[[Material], Drawing]] = {
 
 
 def drawings(
-    results: Results, task: str | None = None, only: Collection[str] | None = None
+    inputs: FigureInputs, only: Collection[str] | None = None
 ) -> Iterator[tuple[str, Drawing | MissingRunsError]]:
     """Every figure by name (or those named in `only`), as a drawing or as the error that says which sweep fills it.
 
-    Rows may be of several tasks: all figures but the star graph's show one, `task` or the one with the most rows.
+    All figures but the star graph's show the task of `inputs.study`.
 
     Raises:
-        InputError: no rows of that task, no such figure, or rows that cannot be drawn together (one point run twice).
+        InputError: no such figure, or rows that cannot be drawn together (one point run twice).
     """
     for name in only or ():
         if name not in FIGURES:
             raise InputError(f"no figure {name!r}{did_you_mean(name, FIGURES)}; there are: {', '.join(FIGURES)}")
-    drawn_from = material(results, task)
     for name, draw in FIGURES.items():
         if only and name not in only:
             continue
         try:
-            yield name, draw(drawn_from)
+            yield name, draw(inputs)
         except MissingRunsError as missing:
             yield name, missing
 
 
-def draw_all(
-    results: Results, out: Path, task: str | None = None, only: Collection[str] | None = None
-) -> Iterator[str]:
-    """Draw every figure whose runs are there into `out`, yielding one line about each. Raises as `drawings` does."""
-    for name, drawn in drawings(results, task, only):
+def draw_all(inputs: FigureInputs, out: Path, only: Collection[str] | None = None) -> Iterator[str]:
+    """Draw every figure whose runs exist into `out`, yielding one line about each. Raises as `drawings` does."""
+    for name, drawn in drawings(inputs, only):
         if isinstance(drawn, MissingRunsError):
             yield f"{name}: skipped, {drawn}"
             continue

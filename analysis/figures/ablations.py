@@ -7,17 +7,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import (
-    BASELINE,
-    Material,
-    fill,
-    interval_table,
-    missing,
-    most_common_size,
-    rows_of,
-    setting,
-)
+from analysis.figures.inputs import FigureInputs, fill, interval_table, missing, most_common_size, rows_of, setting
 
 METHOD = "step_dpo"
 
@@ -37,7 +29,7 @@ SCANS = (
 )
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: scan (the rows' figure), size, label, value (epochs or K, none for SFT), seeds, tested, error, low, high.
 
     "size" rows of step_dpo at the same N stand in for points not run, and those of SFT are the reference.
@@ -58,7 +50,7 @@ def draw(material: Material) -> Drawing:
         plot_reference,
     )
 
-    tables = [table for scan in SCANS if (table := _points(material, scan)) is not None]
+    tables = [table for scan in SCANS if (table := _points(inputs, scan)) is not None]
     if not tables:
         raise missing('rollout_policy" or "rollouts')
     figure = empty_figure()
@@ -81,18 +73,18 @@ def draw(material: Material) -> Drawing:
     return Drawing(figure, pd.concat(tables, ignore_index=True), caption)
 
 
-def _points(material: Material, scan: Scan) -> pd.DataFrame | None:
-    own = rows_of(material.results, scan.figure)
+def _points(inputs: FigureInputs, scan: Scan) -> pd.DataFrame | None:
+    own = rows_of(inputs.results, scan.figure)
     own = own[own["method"] == METHOD]
     if own.empty:
         return None
     own = own[own["problems"] == most_common_size(own)]
-    others = rows_of(material.results, "size")
+    others = rows_of(inputs.results, "size")
     others = others[others["problems"].isin(own["problems"]) & (others["label"] == others["method"])]
     same = setting(others, scan.held).isin(set(setting(own, scan.held)))
     others = others[(others["method"] == BASELINE) | ((others["method"] == METHOD) & same)]
     rows = fill(own.assign(label=METHOD, value=setting(own, scan.path)), _valued(others, scan), ["label", "value"])
-    table = interval_table(material.results, rows.dropna(subset="value"), ["problems", "label", "value"])
+    table = interval_table(inputs.results, rows.dropna(subset="value"), ["problems", "label", "value"])
     table.loc[table["label"] == BASELINE, "value"] = None
     table.insert(0, "scan", scan.figure)
     return table.rename(columns={"problems": "size"})

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import Material, methods_of, missing, numbers, rows_of
+from analysis.figures.inputs import FigureInputs, methods_of, missing, numbers, rows_of
 
 SPENT = ["flops_training", "flops_sampling"]
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: label, method, size, flops_training, flops_sampling (means over seeds), seeds, tested, error, low, high.
 
     Pretraining and evaluation are left out of the FLOPs.
@@ -21,13 +21,13 @@ def draw(material: Material) -> Drawing:
     """
     from analysis.figures.style import add_legend, log_percent, looks, name_axes, new_figure, plot_points
 
-    rows = rows_of(material.results, "size")
+    rows = rows_of(inputs.results, "size")
     rows = rows.dropna(subset=SPENT) if set(SPENT) <= set(rows) else rows.iloc[:0]
     if rows.empty:
         raise missing("size", " that say their FLOPs")
     spent = rows.groupby(["label", "problems"])[SPENT].mean()
-    found = {key: cell for key, cell in material.cells.items() if key in spent.index}
-    table = numbers(found, material.draws, ["label", "size"])
+    found = {key: cell for key, cell in inputs.size_study().cells.items() if key in spent.index}
+    table = numbers(found, inputs.study.draws, ["label", "size"])
     table.insert(1, "method", table["label"].map(methods_of(rows)))
     for place, name in enumerate(SPENT, start=3):
         table.insert(place, name, spent[name].reindex(pd.MultiIndex.from_tuples(found)).to_numpy())

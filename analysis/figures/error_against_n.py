@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import BASELINE, Material, methods_of, numbers
+from analysis.figures.inputs import FigureInputs, methods_of, numbers
 from analysis.fits.laws import FloorLaw, RectifiedLaw
 from analysis.stats.bootstrap import percentile_interval
 from analysis.study.multipliers import Multiplier
@@ -22,7 +23,7 @@ APART = 1.012  # horizontal factor between the points of two labels at the same 
 ARROWS = ("rft", "step_dpo")  # the methods whose worth in data is written into the figure
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: label, method, size, seeds, tested, error, low, high (fractions, 95 % interval).
 
     Raises:
@@ -31,24 +32,24 @@ def draw(material: Material) -> Drawing:
     """
     from analysis.figures.style import add_legend, log_percent, looks, name_axes, name_ticks, new_figure, plot_points
 
-    table = numbers(material.cells, material.draws, ["label", "size"])
-    table.insert(1, "method", table["label"].map(methods_of(material.results.rows)))
+    table = numbers(inputs.size_study().cells, inputs.study.draws, ["label", "size"])
+    table.insert(1, "method", table["label"].map(methods_of(inputs.results.rows)))
     figure, axes = new_figure()
     axes.set_xscale("log")
     styles, entries = looks(table), []
     for place, (label, look) in enumerate(styles.items()):
         text = label
-        if label in material.curves:
-            text += _plot_law(axes, material, label, look)
+        if label in inputs.study.curves:
+            text += _plot_law(axes, inputs, label, look)
         own = table[table["label"] == label]
         # Set a little apart, or the intervals of labels that agree would hide each other.
         plot_points(axes, own["size"] * APART ** (place - (len(styles) - 1) / 2), own, look)
         entries.append((look, text))
     name_ticks(axes, sorted(set(table["size"])))
     log_percent(axes, table)
-    arrows = _arrows(material)
+    arrows = _arrows(inputs)
     for upper, arrow in zip((True, False), arrows, strict=False):
-        _plot_arrow(axes, material, arrow, upper, styles[arrow.label])
+        _plot_arrow(axes, inputs, arrow, upper, styles[arrow.label])
     name_axes(axes, "training problems N")
     add_legend(figure, entries)
     caption = (
@@ -60,12 +61,12 @@ def draw(material: Material) -> Drawing:
     return Drawing(figure, table, caption)
 
 
-def _plot_law(axes: Axes, material: Material, label: str, look: Look) -> str:
+def _plot_law(axes: Axes, inputs: FigureInputs, label: str, look: Look) -> str:
     """Draw a label's law over its sizes; returns what the legend says of it."""
     from analysis.figures.style import BAND, LINE
 
-    curve = material.curves[label]
-    fitted = curve.yardstick  # the law that describes the points best, as multipliers are read off it
+    curve = inputs.study.curves[label]
+    fitted = curve.baseline_law  # the law that describes the points best, as multipliers are read off it
     law, sizes = fitted.law, np.geomspace(curve.fit.smallest, curve.fit.largest, 64)
     axes.plot(sizes, 100 * law.predict(sizes), color=look.colour, linestyle=look.line, linewidth=LINE)
     low, high = 100 * np.quantile(fitted.predict(sizes), [0.025, 0.975], axis=0)
@@ -77,10 +78,10 @@ def _plot_law(axes: Axes, material: Material, label: str, look: Look) -> str:
     return rf", ${symbol}$ = {exponent:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]{floor}"
 
 
-def _arrows(material: Material) -> list[Multiplier]:
+def _arrows(inputs: FigureInputs) -> list[Multiplier]:
     """The multipliers of `ARROWS` at one N, the higher error first: where both are known and lie furthest apart."""
-    known = {(found.label, found.size): found for found in material.multipliers if found.bound == "exact"}
-    error = material.draws.error
+    known = {(found.label, found.size): found for found in inputs.study.multipliers if found.bound == "exact"}
+    error = inputs.study.draws.error
     labels = [label for label in ARROWS if any(name == label for name, _ in known)]
     shared = [size for size in {size for _, size in known} if all((label, size) in known for label in labels)]
     if not labels or not shared:
@@ -94,14 +95,14 @@ def _arrows(material: Material) -> list[Multiplier]:
     return sorted((known[label, size] for label in labels), key=lambda found: -error[found.label, size])
 
 
-def _plot_arrow(axes: Axes, material: Material, found: Multiplier, upper: bool, look: Look) -> None:
+def _plot_arrow(axes: Axes, inputs: FigureInputs, found: Multiplier, upper: bool, look: Look) -> None:
     """From the method's point to the baseline's law at the same error; the text stands clear of the other arrow."""
     from analysis.figures.style import FONT, LINE
 
-    height = 100 * material.draws.error[found.label, found.size]
+    height = 100 * inputs.study.draws.error[found.label, found.size]
     start, end = found.size * (1.04 if found.value > 1 else 1 / 1.04), found.size * found.value
     # The text is no further along than half way to the next size, clear of the points there.
-    others = [size for _, size in material.cells if (size > found.size) == (end > start) and size != found.size]
+    others = [size for _, size in inputs.study.cells if (size > found.size) == (end > start) and size != found.size]
     place = min([end, *others], key=lambda to: abs(np.log(to / start)))
     style = {"arrowstyle": "-|>", "color": look.colour, "linewidth": LINE, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", (end, height), (start, height), arrowprops=style, zorder=4)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import Material, fill, interval_table, missing
+from analysis.figures.inputs import FigureInputs, fill, interval_table, missing
 
 # One look a line, for sizes from small to large: shades of RFT's own colour.
 SHADES = ("#F0B94D", "#B97A00", "#6B4600", "#2E1E00")
 MARKERS = ("s", "o", "^", "D")
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: size, positives (k), positives_used (mean a problem), seeds, tested, error, low, high.
 
     The sizes are those of the rows whose figure is "positives". There the "size" rows of SFT (k = 0), and of RFT
@@ -24,8 +24,8 @@ def draw(material: Material) -> Drawing:
     """
     from analysis.figures.style import Look, add_legend, name_axes, name_ticks, new_figure, plot_points
 
-    rows = _rows(material)
-    table = interval_table(material.results, rows, ["problems", "positives"]).rename(columns={"problems": "size"})
+    rows = _rows(inputs)
+    table = interval_table(inputs.results, rows, ["problems", "positives"]).rename(columns={"problems": "size"})
     used = (rows["positives_used"] / rows["problems"]).groupby([rows["problems"], rows["positives"]]).mean()
     keys = table[["size", "positives"]].itertuples(index=False, name=None)
     table.insert(2, "positives_used", [used[key] for key in keys])
@@ -43,8 +43,8 @@ def draw(material: Material) -> Drawing:
     return Drawing(figure, table, "RFT over-scaling: test error against the self-generated positives a problem.")
 
 
-def _rows(material: Material) -> pd.DataFrame:
-    rows = material.results.rows
+def _rows(inputs: FigureInputs) -> pd.DataFrame:
+    rows = inputs.results.rows
     rows = rows[rows["method"].isin(["sft", "rft"]) & (rows["label"] == rows["method"])]
     rows = rows.assign(positives=rows["positives"].where(rows["method"] == "rft", 0))
     scan = rows[rows["figure"] == "positives"]

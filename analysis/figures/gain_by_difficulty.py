@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.data.cells import Cell, SizeKey, cells
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import BASELINE, Material, missing, most_common_size, rows_of
+from analysis.figures.inputs import FigureInputs, missing, most_common_size, rows_of
 from analysis.stats.bootstrap import resample
 from analysis.study.differences import difference
 
@@ -18,7 +19,7 @@ FEWEST = 5  # problems: a bin with fewer is left out
 WIDTH = 0.62  # of a bin's place that the labels' points share
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: size, label, pass_low, pass_high (the bin), problems, gain, low, high (fractions, paired 95 % interval).
 
     The pass rate of a test problem is the mean over the seeds at that N; the N is the one with the most such runs.
@@ -39,19 +40,19 @@ def draw(material: Material) -> Drawing:
         plot_intervals,
     )
 
-    rows = rows_of(material.results, "size")
-    rated = rows[rows["run"].isin(list(material.results.pass_rate))]
+    rows = rows_of(inputs.results, "size")
+    rated = rows[rows["run"].isin(list(inputs.results.pass_rate))]
     if rated.empty:
         raise missing("size", " and pass rates (evaluation.difficulty_rollouts)")
     size = most_common_size(rated)
     rows = rows[(rows["problems"] == size) & (rows["label"] == rows["method"])]
     found: dict[SizeKey, Cell] = {
-        (str(label), size): cell for (label,), cell in cells(material.results, rows, ["label"]).items()
+        (str(label), size): cell for (label,), cell in cells(inputs.results, rows, ["label"]).items()
     }
     if (BASELINE, size) not in found or len(found) < 2:
         raise missing("size", f" of {BASELINE} and another method, with pass rates")
     first = rated[rated["problems"] == size].drop_duplicates("seed")["run"]  # methods share the policy they start from
-    table = _points(found, np.mean([material.results.pass_rate[run] for run in first], axis=0))
+    table = _points(found, np.mean([inputs.results.pass_rate[run] for run in first], axis=0))
     figure, axes = new_figure()
     bins = list(dict.fromkeys(zip(table["pass_low"], table["pass_high"], table["problems"], strict=True)))
     styles = looks(table.assign(method=table["label"]))

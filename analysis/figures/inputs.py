@@ -4,78 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
-from analysis.data.cells import Cell, SizeKey, cells, size_cells
+from analysis.data.cells import Cell, cells
 from analysis.data.results import Results
 from analysis.figures.drawing import MissingRunsError
 from analysis.stats.bootstrap import Draws, resample
-from analysis.study.curves import Curve, fit_curves
-from analysis.study.multipliers import Multiplier, multipliers
+from analysis.study.studies import STAR_GRAPH, Studies
+from analysis.study.study import Study
 
-BASELINE = "sft"
-STAR_GRAPH = "star_graph"
 SWEEP = "sweeps/maze_full.yaml"  # error against N, which every figure but the star graph's needs
 ABLATIONS = "sweeps/maze_ablations.yaml"
 NUMBERS = ["seeds", "tested", "error", "low", "high"]
 
 
 @dataclass(frozen=True)
-class Material:
-    """The rows behind a set of figures.
+class FigureInputs:
+    """The data behind a set of figures.
 
     Attributes:
-        results: the rows of one task.
-        star_graph: those of the task star_graph, None if there are none.
+        study: of the task that the figures show.
+        star_graph: the rows of the task star_graph; None if there are none.
     """
 
-    results: Results
+    study: Study
     star_graph: Results | None
 
-    @cached_property
-    def cells(self) -> dict[SizeKey, Cell]:
-        """The cells of error against N. Raises MissingRunsError if there are none."""
-        found = size_cells(self.results)
-        if not found:
+    @property
+    def results(self) -> Results:
+        """The rows of the study."""
+        return self.study.results
+
+    def size_study(self) -> Study:
+        """The study, for a figure of error against N. Raises MissingRunsError without such rows."""
+        if not self.study.cells:
             raise missing("size")
-        return found
-
-    @cached_property
-    def draws(self) -> Draws[SizeKey]:
-        """Their bootstrap draws."""
-        return resample(self.cells)
-
-    @cached_property
-    def curves(self) -> dict[str, Curve]:
-        """The law of every label that has one."""
-        return fit_curves(self.cells, self.draws)[0]
-
-    @cached_property
-    def multipliers(self) -> list[Multiplier]:
-        """M(N) of every label against the baseline; none where the baseline has no law that falls with N."""
-        curve = self.curves.get(BASELINE)
-        try:
-            return multipliers(self.cells, self.draws, curve) if curve else []
-        except ValueError:
-            return []
+        return self.study
 
 
-def material(results: Results, task: str | None = None) -> Material:
-    """Choose the task that the figures show: the one asked for, else the one with the most rows.
-
-    Star-graph rows have a figure of their own and are chosen only if asked for, or if there are no others.
+def figure_inputs(studies: Studies, task: str | None = None) -> FigureInputs:
+    """The study of `task`, or of the task with the most rows (see `Studies.shown`), and the rows of the star graph.
 
     Raises:
         InputError: no rows of the task asked for.
     """
-    counts = results.rows["task"].value_counts()
-    if task is None:
-        task = min(counts.index, key=lambda name: (name == STAR_GRAPH, -counts[name], name))
-    star = results.select(task=STAR_GRAPH) if STAR_GRAPH in counts.index else None
-    return Material(results.select(task=task), star)
+    star = studies.of(STAR_GRAPH).results if STAR_GRAPH in studies.tasks else None
+    return FigureInputs(studies.shown(task), star)
 
 
 def missing(figure: str, what: str = "") -> MissingRunsError:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing, MissingRunsError
-from analysis.figures.inputs import BASELINE, SWEEP, Material, methods_of
+from analysis.figures.inputs import SWEEP, FigureInputs, methods_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ APART = 1.03  # horizontal factor between the points of two labels at the same N
 COLUMNS = ["label", "method", "size", "value", "bound", "low", "high", "low_open", "high_open", "infinite"]
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: label, method, size, value, bound (exact, at least, at most), low, high, low_open, high_open, infinite
     (below the floor of the baseline's law).
 
@@ -37,13 +38,13 @@ def draw(material: Material) -> Drawing:
         new_figure,
     )
 
-    material.cells  # noqa: B018 (raises where there are no rows at all)
-    if not material.multipliers:
+    multipliers = inputs.size_study().multipliers if BASELINE in inputs.study.curves else ()
+    if not multipliers:
         raise MissingRunsError(f"{BASELINE} has no law that falls with N, or nothing beside it: run {SWEEP}")
-    methods = methods_of(material.results.rows)
+    methods = methods_of(inputs.results.rows)
     lines = [
         (m.label, methods[m.label], m.size, m.value, m.bound, m.low, m.high, m.low_open, m.high_open, m.infinite)
-        for m in material.multipliers
+        for m in multipliers
     ]
     table = pd.DataFrame(lines, columns=COLUMNS)
     figure, axes = new_figure()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analysis.data.scans import Grid, grid
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import BASELINE, Material, missing, numbers, rows_of
-from analysis.stats.bootstrap import percentile_interval, resample
+from analysis.figures.inputs import FigureInputs, missing, numbers
+from analysis.stats.bootstrap import percentile_interval
+from analysis.study.grids import GridStudy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ KEY = ["label", "problems", "negatives"]
 KAPPA = ["kappa", "kappa_low", "kappa_high"]
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: panel, label, problems, negatives (asked for, a problem), P, M (means over seeds), seeds, tested, error,
     low, high, kappa, kappa_low, kappa_high; a panel a method.
 
@@ -37,8 +37,7 @@ def draw(material: Material) -> Drawing:
 
     from analysis.figures.style import FONT, empty_figure, finish_axes, log_ticks, name_axes, name_ticks
 
-    methods = sorted(set(rows_of(material.results, "grid")["method"]))
-    grids = {method: own for method in methods if (own := grid(material.results, method, BASELINE)) is not None}
+    grids = inputs.study.grids
     if not grids:
         raise missing("grid", " over two N and two amounts of negatives")
     laws = {method: _fit(own) for method, own in grids.items()}
@@ -71,8 +70,9 @@ def draw(material: Material) -> Drawing:
     return Drawing(figure, table, caption)
 
 
-def _points(method: str, own: Grid, fitted: tuple[Any, tuple[float, float]] | None) -> pd.DataFrame:
-    table = numbers(own.points, resample(own.points), KEY)
+def _points(method: str, study: GridStudy, fitted: tuple[Any, tuple[float, float]] | None) -> pd.DataFrame:
+    own = study.grid
+    table = numbers(own.points, study.draws, KEY)
     keys = pd.MultiIndex.from_tuples(list(own.points))
     amounts = pd.DataFrame({"P": own.problems, "M": own.negatives}, index=keys)
     amounts = amounts.reindex(pd.MultiIndex.from_frame(table[KEY])).reset_index(drop=True)
@@ -82,21 +82,12 @@ def _points(method: str, own: Grid, fitted: tuple[Any, tuple[float, float]] | No
     return table
 
 
-def _fit(own: Grid) -> tuple[Any, tuple[float, float]] | None:
+def _fit(study: GridStudy) -> tuple[Any, tuple[float, float]] | None:
     """The joint law of a method's points with kappa's 95 % interval; None where it cannot be fitted."""
-    from analysis.fits.joint import fit_joint, fit_joint_draws
-
-    cells = list(own.points.values())
-    tested = [cell.tested for cell in cells]
-    wrong = [int(cell.wrong.sum()) for cell in cells]
     try:
-        law = fit_joint("effective", own.problems, own.negatives, wrong, tested).law
-        draws = resample(own.points).resampled
-        resampled = np.stack([draws[key] for key in own.points], axis=1)  # (B, K)
-        drawn = fit_joint_draws("effective", own.problems, own.negatives, resampled, tested)
-    except ValueError:  # nothing wrong at all
+        return study.fit.law, percentile_interval(study.parameters[:, -1])
+    except ValueError:  # no errors at all
         return None
-    return law, percentile_interval(drawn[:, -1])
 
 
 def _set_scales(axes: Axes, points: pd.DataFrame) -> None:

@@ -6,13 +6,14 @@ import pandas as pd
 
 from analysis.data.results import Results
 from analysis.figures.drawing import Drawing, MissingRunsError
-from analysis.figures.inputs import STAR_GRAPH, Material, interval_table, methods_of, setting
+from analysis.figures.inputs import FigureInputs, interval_table, methods_of, setting
+from analysis.study.studies import STAR_GRAPH
 
 SWEEP = "sweeps/star_graph.yaml"
 PANELS = 3  # at most
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: degree, guess (its error), size, label, method, seeds, tested, error, low, high, in a panel each N.
 
     Sizes at which one label alone was run are left out where there are others, and of many the largest are kept. A
@@ -33,10 +34,10 @@ def draw(material: Material) -> Drawing:
         plot_dots,
     )
 
-    if material.star_graph is None:
+    if inputs.star_graph is None:
         raise MissingRunsError(f"no rows of task {STAR_GRAPH}: run {SWEEP}")
-    rows = _rows(material.star_graph)
-    table = interval_table(material.star_graph, rows, ["problems", "label"]).rename(columns={"problems": "size"})
+    rows = _rows(inputs.star_graph)
+    table = interval_table(inputs.star_graph, rows, ["problems", "label"]).rename(columns={"problems": "size"})
     degree = int(rows["degree"].iloc[0])
     table.insert(0, "degree", degree)
     table.insert(1, "guess", 1 - 1 / degree)

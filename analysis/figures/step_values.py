@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import BASELINE, Material, methods_of, missing, most_common_size, rows_of
+from analysis.figures.inputs import FigureInputs, methods_of, missing, most_common_size, rows_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +25,7 @@ COLUMNS = ["panel", "label", "x", "value", "low", "high", "seeds"]
 Line = tuple[str, str, float, float, float, float, int]
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: size, panel (profile, pits, true pits, spurious), label, method, x, value, low, high, seeds.
 
     profile: mean Q of incorrect responses at offset x from the first pit. pits, true pits: share of first pits at step
@@ -37,7 +38,7 @@ def draw(material: Material) -> Drawing:
     """
     from analysis.figures.style import REFERENCE, add_legend, empty_figure, finish_axes, look_of
 
-    rows = rows_of(material.results, "size")
+    rows = rows_of(inputs.results, "size")
     valued = rows[rows["credit"].notna()] if "credit" in rows else rows.iloc[:0]
     if valued.empty:
         raise missing("size", " and step values")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import Material, fill, interval_table, missing, setting
+from analysis.figures.inputs import FigureInputs, fill, interval_table, missing, setting
 
 SOURCES = {"teacher": "teacher's solutions", "self": "one teacher's, k self-generated"}
 
 
-def draw(material: Material) -> Drawing:
+def draw(inputs: FigureInputs) -> Drawing:
     """Points: size, source (teacher or self), responses (a problem), seeds, tested, error, low, high.
 
     `responses` counts the teacher's traces t, or 1 + k with k self-generated positives; both lines start from SFT on
@@ -24,7 +24,7 @@ def draw(material: Material) -> Drawing:
 
     from analysis.figures.style import add_legend, look_of, name_axes, name_ticks, new_figure, plot_points
 
-    table = interval_table(material.results, _rows(material), ["size", "source", "responses"])
+    table = interval_table(inputs.results, _rows(inputs), ["size", "source", "responses"])
     figure, axes = new_figure()
     entries = []
     sizes = sorted(set(table["size"]))
@@ -44,8 +44,8 @@ def draw(material: Material) -> Drawing:
     return Drawing(figure, table, caption)
 
 
-def _rows(material: Material) -> pd.DataFrame:
-    rows = material.results.rows
+def _rows(inputs: FigureInputs) -> pd.DataFrame:
+    rows = inputs.results.rows
     rows = rows[rows["method"].isin(["sft", "rft"])]
     traces = setting(rows, "data.traces", default=1).astype(int)
     rft = rows["method"] == "rft"

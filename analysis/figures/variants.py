@@ -6,20 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
-from analysis.figures.inputs import (
-    BASELINE,
-    Material,
-    fill,
-    interval_table,
-    methods_of,
-    missing,
-    most_common_size,
-    rows_of,
-)
+from analysis.figures.inputs import FigureInputs, fill, interval_table, methods_of, missing, most_common_size, rows_of
 
 
-def draw_variants(material: Material, figure: str, methods: Sequence[str], caption: str) -> Drawing:
+def draw_variants(inputs: FigureInputs, figure: str, methods: Sequence[str], caption: str) -> Drawing:
     """Points: size, label, method, seeds, tested, error, low, high, one line a label.
 
     Beside the rows of `figure` stand the "size" rows of `methods` and of SFT at the same N, which `caption` may name
@@ -40,8 +32,8 @@ def draw_variants(material: Material, figure: str, methods: Sequence[str], capti
         plot_reference,
     )
 
-    rows = _rows(material, figure, methods)
-    table = interval_table(material.results, rows, ["problems", "label"]).rename(columns={"problems": "size"})
+    rows = _rows(inputs, figure, methods)
+    table = interval_table(inputs.results, rows, ["problems", "label"]).rename(columns={"problems": "size"})
     table.insert(2, "method", table["label"].map(methods_of(rows)))
     size = int(table["size"].iloc[0])
     styles = looks(table[table["label"] != BASELINE])
@@ -55,12 +47,12 @@ def draw_variants(material: Material, figure: str, methods: Sequence[str], capti
     return Drawing(drawn, table, caption.format(size=size))
 
 
-def _rows(material: Material, figure: str, methods: Sequence[str]) -> pd.DataFrame:
-    own = rows_of(material.results, figure)
+def _rows(inputs: FigureInputs, figure: str, methods: Sequence[str]) -> pd.DataFrame:
+    own = rows_of(inputs.results, figure)
     if own.empty:
         raise missing(figure)
     size = most_common_size(own)
-    others = rows_of(material.results, "size")
+    others = rows_of(inputs.results, "size")
     others = others[(others["problems"] == size) & others["method"].isin([BASELINE, *methods])]
     others = others[(others["method"] != BASELINE) | (others["label"] == BASELINE)]
     return fill(own[own["problems"] == size], others, ["label"])

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.data.scans import Grid, Kind
+from analysis.data.scans import Kind
 from analysis.errors import InputError
-from analysis.fits.joint import fit_joint, fit_joint_draws
 from analysis.planner.options import FAR, PAST, REACH, ROUNDING, Candidate, Option, Refusal, interval, number
-from analysis.stats.bootstrap import resample
+from analysis.study.grids import GridStudy
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ class Mix:
         return np.asarray(np.where(falls, data / np.where(falls, worth, 1), np.inf))
 
 
-def fit_mix(label: str, grid: Grid, draws: int, problem: float = 0.0) -> Mix:
+def fit_mix(label: str, study: GridStudy, problem: float = 0.0) -> Mix:
     """Fit a label's grid: its joint law by likelihood with all draws, its cost by least relative squares.
 
     `problem` is what a problem with its teacher solution costs to get, in FLOPs.
@@ -88,6 +87,7 @@ def fit_mix(label: str, grid: Grid, draws: int, problem: float = 0.0) -> Mix:
         InputError: rows that do not tell their FLOPs, or runs that add nothing.
         ValueError: points that the joint law cannot be fitted to.
     """
+    grid = study.grid
     spent, own = grid.flops[grid.own], grid.own
     problems, added = grid.problems[own], grid.added[own]
     if not (np.isfinite(spent) & (spent > 0)).all():
@@ -95,14 +95,8 @@ def fit_mix(label: str, grid: Grid, draws: int, problem: float = 0.0) -> Mix:
     if not added.any():
         raise InputError(f"no run of {label} used any {grid.kind}")
     each = _fit_cost(problems / spent, added / spent)
-    cells = list(grid.points.values())
-    tested = np.array([cell.tested for cell in cells], dtype=float)
-    wrong = np.array([cell.wrong.sum() for cell in cells], dtype=float)
-    fit = fit_joint("effective", grid.problems, grid.added, wrong, tested)
+    fit = study.fit
     law, spare = fit.law, len(fit.residuals) - fit.free
-    drawn = resample(grid.points, draws).resampled
-    errors = np.stack([drawn[key] for key in grid.points], axis=1)
-    parameters = fit_joint_draws("effective", grid.problems, grid.added, errors, tested)
     paid = each + np.array([problem, 0.0])
     ratios = added / problems
     ratio = max(ratios.min(), ratios.max(), key=lambda r: (1 + law.kappa * r) / (paid @ [1, r]))
@@ -114,7 +108,7 @@ def fit_mix(label: str, grid: Grid, draws: int, problem: float = 0.0) -> Mix:
         law.amplitude,
         law.exponent,
         law.kappa,
-        parameters,
+        study.parameters,
         float(ratio),
         float(paid @ [1, ratio]),
         int(problems.min()),

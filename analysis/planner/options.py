@@ -96,7 +96,7 @@ def rank(found: Sequence[Candidate | Refusal]) -> Plan:
 
 def for_target(curve: Curve, cost: CostLaw, target: float, extrapolate: bool = False) -> Candidate | Refusal:
     """The smallest N at which the label's law reaches a target error, from its smallest run on."""
-    law, smallest, largest = curve.yardstick.law, curve.sizes[0], curve.sizes[-1]
+    law, smallest, largest = curve.baseline_law.law, curve.sizes[0], curve.sizes[-1]
     size, note = smallest, "its smallest run is there already"
     if float(law.predict(smallest)) > target:
         try:
@@ -117,7 +117,7 @@ def for_target(curve: Curve, cost: CostLaw, target: float, extrapolate: bool = F
 
 def for_budget(curve: Curve, cost: CostLaw, budget: float, extrapolate: bool = False) -> Candidate | Refusal:
     """The N at which the label's error is lowest among those that a budget of FLOPs affords."""
-    law, smallest, largest = curve.yardstick.law, curve.sizes[0], curve.sizes[-1]
+    law, smallest, largest = curve.baseline_law.law, curve.sizes[0], curve.sizes[-1]
     least = float(cost.total(smallest))
     if least > budget * (1 + ROUNDING):
         return Refusal(curve.label, f"its smallest run (N = {smallest}) costs {least:.3g} FLOPs, more than the budget")
@@ -153,7 +153,7 @@ def _option(curve: Curve, size: int, flops: tuple[float, float | None, float | N
         size,
         None,
         None,
-        min(float(curve.yardstick.law.predict(size)), 1.0),
+        min(float(curve.baseline_law.law.predict(size)), 1.0),
         min(float(low), 1.0),
         min(float(high), 1.0),
         *flops,
@@ -165,13 +165,13 @@ def _option(curve: Curve, size: int, flops: tuple[float, float | None, float | N
 
 def _errors_at(curve: Curve, size: int) -> Floats:
     """Error at N by the law of each draw, (B,)."""
-    return curve.yardstick.predict([size])[:, 0]
+    return curve.baseline_law.predict([size])[:, 0]
 
 
 def _sizes_for(curve: Curve, target: float) -> Floats:
     """The N at which the law of each draw reaches an error, (B,); infinite where it does not."""
     there = _errors_at(curve, curve.sizes[0]) <= target  # from the start, whichever way it goes on
-    logs = curve.yardstick.log_reached(np.full(len(there), target))
+    logs = curve.baseline_law.log_reached(np.full(len(there), target))
     # A law that does not fall is "there" at no N of its own but the start's.
-    reached = np.where(curve.yardstick.falls, np.exp(logs), np.inf)
+    reached = np.where(curve.baseline_law.falls, np.exp(logs), np.inf)
     return np.asarray(np.where(there, curve.sizes[0], reached))

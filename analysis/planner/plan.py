@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.data.cells import size_cells
-from analysis.data.results import Results
-from analysis.data.scans import Grid, grid, positives_grid
-from analysis.defaults import DRAWS
 from analysis.errors import InputError
 from analysis.planner.costs import CostLaw, Rates, fit_cost
 from analysis.planner.mix import Mix, fit_mix, mix_for_budget, mix_for_target
 from analysis.planner.next_run import NextRun, next_runs
 from analysis.planner.options import PAST, Candidate, Option, Plan, Refusal, for_budget, for_target, rank
-from analysis.stats.bootstrap import resample
-from analysis.study.curves import Curve, fit_curves
+from analysis.study.curves import Curve
+from analysis.study.grids import GridStudy
+from analysis.study.study import Study
 
 __all__ = ["NextRun", "Option", "Plan", "Rates", "Refusal", "next_runs", "plan_for_budget", "plan_for_target"]
 
@@ -22,9 +19,7 @@ Answer = Candidate | Refusal
 SHOWN = 3  # labels whose reasons an error names
 
 
-def plan_for_target(
-    results: Results, target: float, problem: float = 0.0, extrapolate: bool = False, draws: int = DRAWS
-) -> Plan:
+def plan_for_target(study: Study, target: float, problem: float = 0.0, extrapolate: bool = False) -> Plan:
     """The cheapest N of every label, and mix of every label with a grid, that reaches a target error; cheapest first.
 
     `problem` is what a problem with its teacher solution costs to get, in FLOPs; rows tell the rest.
@@ -35,18 +30,15 @@ def plan_for_target(
     if not 0 < target < 1:
         raise InputError(f"the target error must lie between 0 and 1, a fraction of the test problems, not {target:g}")
     return _plan(
-        results,
+        study,
         problem,
-        draws,
         lambda curve, cost: for_target(curve, cost, target, extrapolate),
         lambda mix: mix_for_target(mix, target, extrapolate),
         f"an error of {target:g}",
     )
 
 
-def plan_for_budget(
-    results: Results, budget: float, problem: float = 0.0, extrapolate: bool = False, draws: int = DRAWS
-) -> Plan:
+def plan_for_budget(study: Study, budget: float, problem: float = 0.0, extrapolate: bool = False) -> Plan:
     """The lowest error of every label, and mix of every label with a grid, for a budget in FLOPs; lowest first.
 
     `problem` is as in `plan_for_target`.
@@ -57,9 +49,8 @@ def plan_for_budget(
     if not 0 < budget < float("inf"):
         raise InputError(f"the budget must be positive, not {budget:g}")
     return _plan(
-        results,
+        study,
         problem,
-        draws,
         lambda curve, cost: for_budget(curve, cost, budget, extrapolate),
         lambda mix: mix_for_budget(mix, budget, extrapolate),
         f"a budget of {budget:.3g} FLOPs",
@@ -67,29 +58,25 @@ def plan_for_budget(
 
 
 def _plan(
-    results: Results,
+    study: Study,
     problem: float,
-    draws: int,
     ask: Callable[[Curve, CostLaw], Answer],
     ask_mix: Callable[[Mix], Answer],
     wanted: str,
 ) -> Plan:
-    cells = size_cells(results)
-    if not cells:
-        raise InputError('no rows whose figure is "size": run a sweep over N first')
-    curves, unfitted = fit_curves(cells, resample(cells, draws))
+    study.require_cells()
     found: list[Answer] = []
-    for label, curve in curves.items():
+    for label, curve in study.curves.items():
         try:
-            found.append(ask(curve, fit_cost(results, label, problem)))
+            found.append(ask(curve, fit_cost(study.results, label, problem)))
         except InputError as error:
             found.append(Refusal(label, str(error)))
-    for label, points in _grids(results):
+    for label, points in _grids(study):
         try:
-            found.append(ask_mix(fit_mix(label, points, draws, problem)))
+            found.append(ask_mix(fit_mix(label, points, problem)))
         except ValueError as error:
-            found.append(Refusal(f"{label} with {points.kind}", str(error)))
-    found += [Refusal(label, reason) for label, reason in unfitted.items()]
+            found.append(Refusal(f"{label} with {points.grid.kind}", str(error)))
+    found += [Refusal(label, reason) for label, reason in study.unfitted.items()]
     plan = rank(found)
     if not plan.options:
         reasons = [f"{refusal.method}: {refusal.reason}" for refusal in plan.refused]
@@ -99,9 +86,7 @@ def _plan(
     return plan
 
 
-def _grids(results: Results) -> list[tuple[str, Grid]]:
-    """Every label whose joint law has room: over negatives those of figure "grid", over positives rft."""
-    labels = sorted(set(results.rows.loc[results.rows["figure"] == "grid", "method"]))
-    found = [(label, grid(results, label)) for label in labels]
-    found.append(("rft", positives_grid(results)))
-    return [(label, points) for label, points in found if points is not None]
+def _grids(study: Study) -> list[tuple[str, GridStudy]]:
+    """Every label whose joint law has enough points: over negatives those of figure "grid", over positives rft."""
+    positives = study.positives_grid
+    return [*study.grids.items(), *([] if positives is None else [("rft", positives)])]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 
-from analysis.data.results import Results
-from analysis.errors import InputError
 from analysis.figures import Drawing, drawings
-from analysis.figures.inputs import material
+from analysis.figures.inputs import figure_inputs
 from analysis.stats.binomial import wilson
+from analysis.study.studies import Studies
+from analysis.study.study import Study
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -78,7 +78,7 @@ class Image(NamedTuple):
     caption: str
 
 
-def page(results: Results, task: str | None = None) -> str:
+def page(studies: Studies, task: str | None = None) -> str:
     """The page: figures and tables of one task (as `figures.drawings` chooses it), claims and runs of all.
 
     The same rows give the same page.
@@ -88,8 +88,8 @@ def page(results: Results, task: str | None = None) -> str:
     """
     import jinja2
 
-    images, skipped = [], []
-    for name, drawn in drawings(results, task):
+    inputs, images, skipped = figure_inputs(studies, task), [], []
+    for name, drawn in drawings(inputs):
         if isinstance(drawn, Drawing):
             svg, csv = drawn.image("svg"), drawn.csv().encode()
             images.append(Image(name, _uri("image/svg+xml", svg), _uri("text/csv", csv), drawn.caption))
@@ -99,38 +99,35 @@ def page(results: Results, task: str | None = None) -> str:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        task=material(results, task).results.rows["task"].iloc[0],
-        counts=_counts(results.rows),
+        task=inputs.study.task,
+        counts=_counts(studies.results.rows),
         images=images,
         skipped=skipped,
         parts={
-            "Claims": claims_tables(results, {image.name for image in images}),
-            "Fits": study_tables(results, task),
-            "Runs": [run_table(results.rows)],
+            "Claims": claims_tables(studies, {image.name for image in images}),
+            "Fits": study_tables(inputs.study),
+            "Runs": [run_table(studies.results.rows)],
         },
     )
 
 
-def study_tables(results: Results, task: str | None = None) -> list[Table]:
-    """The tables that `python -m analysis table` prints, of one task; none without rows of figure "size" and of sft."""
+def study_tables(study: Study) -> list[Table]:
+    """The tables that `python -m analysis table` prints; none where the baseline has no rows of figure "size"."""
     from analysis.report.tables import tables
-    from analysis.study.study import examine
 
-    try:
-        study = examine(material(results, task).results)
-    except InputError:
+    if not study.shared_sizes(study.baseline):
         return []
     return [_from_rich(table, str(place)) for place, table in enumerate(tables(study), start=1)]
 
 
-def claims_tables(results: Results, drawn: Container[str]) -> list[Table]:
+def claims_tables(studies: Studies, drawn: Container[str]) -> list[Table]:
     """The claims ledger of every task, each claim with a link to the figure that it is seen in, if that is drawn."""
     from analysis.claims import claims
 
     columns: list[tuple[str, Kind]] = [("claim", "words"), ("verdict", "name"), ("estimate [95 % interval]", "number")]
     columns += [("figure", "name"), ("rule", "words"), ("seen on", "words"), ("to resolve it", "words")]
     rows: dict[str, list[list[Cell]]] = {}
-    for one in claims(results):
+    for one in claims(studies):
         figure = Cell(one.figure, link=f"#figure-{one.figure}" if one.figure in drawn else "")
         rows.setdefault(one.task, []).append(
             [

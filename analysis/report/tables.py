@@ -13,8 +13,9 @@ from analysis.fits.laws import FloorLaw, RectifiedLaw
 from analysis.stats.overdispersion import Dispersion
 from analysis.study.curves import Curve
 from analysis.study.differences import Difference
+from analysis.study.efficiency import RelativeEfficiency
 from analysis.study.mean_multipliers import Summary
-from analysis.study.study import Study, Worth
+from analysis.study.study import Study
 
 COLOURS = {"below": "green", "above": "red", "not resolved": "dim"}
 
@@ -22,7 +23,7 @@ COLOURS = {"below": "green", "above": "red", "not resolved": "dim"}
 def tables(study: Study) -> list[Table]:
     """Errors, laws, multipliers (where the baseline's law can be inverted) and differences, in that order."""
     made = [error_table(study), law_table(study), size_step_table(study)]
-    if study.data.multipliers or study.cost.multipliers:
+    if study.data_efficiency.multipliers or study.compute_efficiency.multipliers:
         made += [multiplier_table(study), summary_table(study)]
     return [*made, difference_table(study)]
 
@@ -94,7 +95,8 @@ def multiplier_table(study: Study) -> Table:
         f">=: beyond {base}'s largest run, <=: short of its smallest; < and >: the interval is open where {base}'s "
         f"runs stop. FLOPs: training and sampling together. {_laws(study)}"
     )
-    units = [{(found.label, found.size): found for found in worth.multipliers} for worth in (study.data, study.cost)]
+    both = (study.data_efficiency, study.compute_efficiency)
+    units = [{(one.label, one.size): one for one in efficiency.multipliers} for efficiency in both]
     keys = sorted(set().union(*units))
     for place, key in enumerate(keys, start=1):
         texts = [(one[key].short(), one[key].interval_text()) if key in one else ("-", "-") for one in units]
@@ -111,9 +113,13 @@ def summary_table(study: Study) -> Table:
     table.caption = (
         "as N doubles: the factor by which M changes, over all N; where it does the mean is that of no N in particular"
     )
-    units = {unit: worth for unit, worth in (("problems", study.data), ("FLOPs", study.cost)) if worth.multipliers}
-    found = {(one.label, unit): one for unit, worth in units.items() for one in worth.summaries}
-    labels = sorted({one.label for worth in units.values() for one in worth.multipliers})
+    units = {
+        unit: efficiency
+        for unit, efficiency in (("problems", study.data_efficiency), ("FLOPs", study.compute_efficiency))
+        if efficiency.multipliers
+    }
+    found = {(one.label, unit): one for unit, efficiency in units.items() for one in efficiency.summaries}
+    labels = sorted({one.label for efficiency in units.values() for one in efficiency.multipliers})
     for label in labels:
         for unit in units:
             one = found.get((label, unit))
@@ -143,7 +149,7 @@ def as_json(study: Study) -> dict[str, Any]:
             {"label": label, **asdict(curve.fit)}
             | {"exponent_interval": list(curve.exponent_interval())}
             | {"amplitude_interval": list(curve.amplitude_interval())}
-            | {"preferred_law": parameters(curve.yardstick.law)}
+            | {"preferred_law": parameters(curve.baseline_law.law)}
             | {"misses": list(curve.misses())}
             | {"seeds": _spread_as_json(study.spreads[label])}
             for label, curve in study.curves.items()
@@ -151,14 +157,14 @@ def as_json(study: Study) -> dict[str, Any]:
         "unfitted": dict(study.unfitted),
         "multipliers": [asdict(found) for found in study.multipliers],
         "no_multipliers": study.no_multipliers,
-        "multiplier_law": parameters(study.data.law) if study.data.law else None,
-        "multiplier_law_misses": list(study.data.misses),
-        "multiplier_summaries": _summaries_as_json(study.data),
-        "cost_multipliers": [asdict(found) for found in study.cost.multipliers],
-        "cost_multiplier_law": parameters(study.cost.law) if study.cost.law else None,
-        "cost_multiplier_law_misses": list(study.cost.misses),
-        "no_cost_multipliers": study.cost.reason,
-        "cost_multiplier_summaries": _summaries_as_json(study.cost),
+        "multiplier_law": parameters(study.data_efficiency.law) if study.data_efficiency.law else None,
+        "multiplier_law_misses": list(study.data_efficiency.misses),
+        "multiplier_summaries": _summaries_as_json(study.data_efficiency),
+        "cost_multipliers": [asdict(found) for found in study.compute_efficiency.multipliers],
+        "cost_multiplier_law": parameters(study.compute_efficiency.law) if study.compute_efficiency.law else None,
+        "cost_multiplier_law_misses": list(study.compute_efficiency.misses),
+        "no_cost_multipliers": study.compute_efficiency.reason,
+        "cost_multiplier_summaries": _summaries_as_json(study.compute_efficiency),
         "size_steps": [_as_json(found) for found in study.size_steps],
         "differences": differences_as_json(study),
     }
@@ -182,7 +188,7 @@ def _notes(curve: Curve) -> list[str]:
     """What there is to know before a law is believed."""
     missed = ", ".join(map(str, curve.misses()))
     notes = {"on a bound: alpha is a limit": curve.fit.bounded, f"misses N = {missed}": bool(missed)}
-    better = curve.yardstick.law
+    better = curve.baseline_law.law
     bent = [f"AICc prefers {_law(better)}"] if isinstance(better, FloorLaw | RectifiedLaw) else []
     return [note for note, holds in notes.items() if holds] + bent
 
@@ -197,15 +203,15 @@ def _spread(found: Dispersion) -> str:
 
 def _laws(study: Study) -> str:
     """Which laws of the baseline the multipliers are read off, and why a unit has none."""
-    units = {"problems": study.data, "FLOPs": study.cost}
-    missing = [f"None in {unit}: {worth.reason}." for unit, worth in units.items() if worth.reason]
+    units = {"problems": study.data_efficiency, "FLOPs": study.compute_efficiency}
+    missing = [f"None in {unit}: {efficiency.reason}." for unit, efficiency in units.items() if efficiency.reason]
     bent = [
-        f"{_law(worth.law)} in {unit}"
-        for unit, worth in units.items()
-        if isinstance(worth.law, FloorLaw | RectifiedLaw)
+        f"{_law(efficiency.law)} in {unit}"
+        for unit, efficiency in units.items()
+        if isinstance(efficiency.law, FloorLaw | RectifiedLaw)
     ]
     law = f"{' and '.join(bent)}, which AICc prefers" if bent else "power law"
-    missed = sorted({size for worth in units.values() for size in worth.misses})
+    missed = sorted({size for efficiency in units.values() for size in efficiency.misses})
     off = [f"It misses {study.baseline}'s own error at N = {', '.join(map(str, missed))}, and M there by as much."]
     return " ".join([f"Read off {study.baseline}'s {law}.", *(off if missed else []), *missing])
 
@@ -229,8 +235,8 @@ def _spread_as_json(found: Dispersion) -> dict[str, Any]:
     return asdict(found) | known
 
 
-def _summaries_as_json(worth: Worth) -> list[dict[str, Any]]:
-    return [{**asdict(found), "verdict": found.verdict} for found in worth.summaries]
+def _summaries_as_json(efficiency: RelativeEfficiency) -> list[dict[str, Any]]:
+    return [{**asdict(found), "verdict": found.verdict} for found in efficiency.summaries]
 
 
 def _as_json(found: Difference) -> dict[str, Any]:

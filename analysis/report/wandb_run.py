@@ -17,8 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from analysis.data.results import Results
+from analysis.defaults import BASELINE
 from analysis.errors import InputError
 from analysis.figures import draw_all
+from analysis.figures.inputs import FigureInputs
+from analysis.study.studies import STAR_GRAPH
 from analysis.study.study import Study
 
 MODES = ("online", "offline", "disabled")  # of WANDB_MODE
@@ -33,12 +36,13 @@ def run_id(results: Results) -> str:
     return f"analysis-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def log(results: Results, study: Study, folder: Path, project: str, group: str) -> str:
+def log(study: Study, folder: Path, project: str, group: str) -> str:
     """Log one run into `folder`/wandb, to W&B where there is a key; returns one line that says where it is.
 
     Raises:
         InputError: a WANDB_MODE that is none, or a run that cannot be started even offline.
     """
+    results = study.results
     config = {"baseline": study.baseline, "rows": len(results.rows)}
     config |= {field: sorted(set(results.rows[field])) for field in ("task", "sweep")}
     run, code = _start(id=run_id(results), project=project, group=group, dir=str(folder), config=config), 1
@@ -46,7 +50,7 @@ def log(results: Results, study: Study, folder: Path, project: str, group: str) 
         _log_points(run, study)
         tables = {"points": point_table(study), "fits": fit_table(study), "multipliers": multiplier_table(study)}
         _log_tables(run, {name: table for name, table in tables.items() if table[1]})
-        _log_figures(run, results)
+        _log_figures(run, study)
         run.summary.update(summary(study))
         code = 0
     finally:
@@ -139,11 +143,14 @@ def _log_tables(run: Any, tables: dict[str, tuple[Sequence[str], Lines]]) -> Non
     run.log({name: wandb.Table(columns=list(columns), data=lines) for name, (columns, lines) in tables.items()})
 
 
-def _log_figures(run: Any, results: Results) -> None:
+def _log_figures(run: Any, study: Study) -> None:
     import wandb
 
+    # `examine` allows one task only; the figures' own baseline may be another than the tables'.
+    star_graph = study.results if study.task == STAR_GRAPH else None
+    inputs = FigureInputs(study.with_baseline(BASELINE), star_graph)
     with TemporaryDirectory() as folder:
-        for _ in draw_all(results, Path(folder)):
+        for _ in draw_all(inputs, Path(folder)):
             pass
         run.log({f"figures/{file.stem}": wandb.Image(str(file)) for file in sorted(Path(folder).glob("*.png"))})
 

@@ -30,16 +30,18 @@ class Sample:
 
     Attributes:
         points: the cells, by any key.
-        draws: B of the bootstrap.
+        draws: number of bootstrap draws, B.
+        seed: of their random numbers.
     """
 
     points: Points
     draws: int
+    seed: int = 0
 
     @cached_property
     def drawn(self) -> Draws[Any]:
         """Over seeds and test problems: what intervals are made of."""
-        return resample(self.points, self.draws)
+        return resample(self.points, self.draws, self.seed)
 
     def fewest_seeds(self, keys: Collection[Any]) -> int:
         """Seeds of that cell among `keys` which has the fewest."""

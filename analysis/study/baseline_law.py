@@ -21,7 +21,7 @@ FAR = 700.0  # of a log: where a number ends
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class BaselineLaw:
     """The baseline over K settings, in one unit of spending: problems or FLOPs.
 
     Attributes:
@@ -89,8 +89,8 @@ class Yardstick:
         return tuple(np.flatnonzero((np.isfinite(low) & (low > 0)) | (np.isfinite(high) & (high < 0))).tolist())
 
 
-def best_law(power: Yardstick, cells: Sequence[Cell], resampled: Floats, log_likelihood: float) -> Yardstick:
-    """The yardstick by the law that describes K cells best: the power law of this likelihood, or one that bends.
+def best_law(power: BaselineLaw, cells: Sequence[Cell], resampled: Floats, log_likelihood: float) -> BaselineLaw:
+    """The baseline_law by the law that describes K cells best: the power law of this likelihood, or one that bends.
 
     Laws that bend: at the end, with a floor; at the start, where error is near that of no data, rectified without one;
     at both ends, rectified (Lin et al. 2024, arXiv 2402.02314). Best is the lowest AICc over the K cells, likelihoods

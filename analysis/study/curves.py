@@ -14,7 +14,7 @@ from analysis.fits.fit import Fit
 from analysis.fits.laws import PowerLaw
 from analysis.fits.power import fit_draws, fit_power_law
 from analysis.stats.bootstrap import Draws, percentile_interval
-from analysis.study.baseline_law import Yardstick, best_law
+from analysis.study.baseline_law import BaselineLaw, best_law
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Curve:
         return float(low), float(high)
 
     @cached_property
-    def yardstick(self) -> Yardstick:
+    def baseline_law(self) -> BaselineLaw:
         """The curve read backwards: by the law that describes the cells best, often the power law."""
         return best_law(self._power, self.cells, self.resampled, self.fit.log_likelihood)
 
@@ -59,10 +59,10 @@ class Curve:
         return tuple(self.sizes[place] for place in self._power.misses(self.resampled))
 
     @cached_property
-    def _power(self) -> Yardstick:
+    def _power(self) -> BaselineLaw:
         errors, none = tuple(cell.error for cell in self.cells), np.zeros_like(self.exponents)
         absent = np.full_like(none, -np.inf)
-        return Yardstick(
+        return BaselineLaw(
             self.label, self.spent, errors, self.fit.law, self.log_amplitudes, self.exponents, none, absent
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from analysis.arrays import Floats
 from analysis.data.cells import SizeKey
 from analysis.stats.bootstrap import Draws, percentile_interval
-from analysis.study.baseline_law import Yardstick
+from analysis.study.baseline_law import BaselineLaw
 from analysis.study.multipliers import Multiplier, interval_text
 
 
@@ -58,28 +58,28 @@ class Summary:
 
 
 def summarise(
-    draws: Draws[SizeKey], yardstick: Yardstick, spent: Mapping[SizeKey, float], found: Sequence[Multiplier]
+    draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], found: Sequence[Multiplier]
 ) -> list[Summary]:
-    """The summary of every label in `found`, multipliers of this yardstick; none for a label with bounds alone."""
+    """The summary of every label in `found`, multipliers of this baseline_law; none for a label with bounds alone."""
     made = []
     for label in sorted({one.label for one in found}):
         own = [one for one in found if one.label == label]
         exact = [one for one in own if one.bound == "exact"]
         closed = [one for one in exact if not (one.low_open or one.high_open)]
         if exact:
-            mean = _mean(draws, yardstick, spent, closed or exact)
+            mean = _mean(draws, baseline_law, spent, closed or exact)
             sizes = [one.size for one in own if not one.infinite and draws.error[label, one.size] > 0]
-            made.append(_with_trend(mean, draws, yardstick, spent, sizes))
+            made.append(_with_trend(mean, draws, baseline_law, spent, sizes))
     return made
 
 
 def _mean(
-    draws: Draws[SizeKey], yardstick: Yardstick, spent: Mapping[SizeKey, float], over: Sequence[Multiplier]
+    draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], over: Sequence[Multiplier]
 ) -> Summary:
     """Draws that leave the baseline's range are held at its ends, as in a `Multiplier`."""
     label, sizes = over[0].label, tuple(one.size for one in over)
-    reached, paid = _reached(draws, yardstick, spent, label, sizes)
-    held = np.clip(reached, np.log(yardstick.smallest), np.log(yardstick.largest))
+    reached, paid = _reached(draws, baseline_law, spent, label, sizes)
+    held = np.clip(reached, np.log(baseline_law.smallest), np.log(baseline_law.largest))
     low, high = np.exp(percentile_interval((held - paid).mean(axis=0)))
     return Summary(
         label,
@@ -95,15 +95,15 @@ def _mean(
 def _with_trend(
     mean: Summary,
     draws: Draws[SizeKey],
-    yardstick: Yardstick,
+    baseline_law: BaselineLaw,
     spent: Mapping[SizeKey, float],
     sizes: Sequence[int],
 ) -> Summary:
     if len(sizes) < 2:
         return mean
-    reached, paid = _reached(draws, yardstick, spent, mean.label, sizes)
-    measured = np.log(yardstick.law.invert([draws.error[mean.label, size] for size in sizes]))
-    first, last = np.log(yardstick.smallest), np.log(yardstick.largest)
+    reached, paid = _reached(draws, baseline_law, spent, mean.label, sizes)
+    measured = np.log(baseline_law.law.invert([draws.error[mean.label, size] for size in sizes]))
+    first, last = np.log(baseline_law.smallest), np.log(baseline_law.largest)
     ends = 2 * first - last, 2 * last - first  # no further than the range again on either side
     logs = np.log(sizes) - np.log(sizes).mean()
     doubling = logs / (logs**2).sum() * np.log(2)
@@ -113,8 +113,8 @@ def _with_trend(
 
 
 def _reached(
-    draws: Draws[SizeKey], yardstick: Yardstick, spent: Mapping[SizeKey, float], label: str, sizes: Sequence[int]
+    draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], label: str, sizes: Sequence[int]
 ) -> tuple[Floats, Floats]:
     """Logs of what the baseline needs in every draw (K, B), and of what the label spent (K, 1)."""
-    reached = np.stack([yardstick.log_reached(draws.resampled[label, size]) for size in sizes])
+    reached = np.stack([baseline_law.log_reached(draws.resampled[label, size]) for size in sizes])
     return reached, np.log([spent[label, size] for size in sizes])[:, None]

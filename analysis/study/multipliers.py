@@ -12,12 +12,10 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.data.cells import Cell, SizeKey, sizes_of
-from analysis.errors import InputError
+from analysis.data.cells import SizeKey
 from analysis.fits.laws import FloorLaw, RectifiedLaw
 from analysis.stats.bootstrap import Draws, percentile_interval
-from analysis.study.baseline_law import Yardstick
-from analysis.study.curves import Curve
+from analysis.study.baseline_law import BaselineLaw
 
 Bound = Literal["exact", "at least", "at most"]
 
@@ -72,46 +70,29 @@ def interval_text(low: float, high: float, low_open: bool, high_open: bool) -> s
     return f"{'< ' if low_open else ''}{low_text} to {'> ' if high_open else ''}{high_text}"
 
 
-def multiplier(
-    cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: Curve, label: str, size: int
-) -> Multiplier:
-    """M(N) of `label` at N = `size`, in data. Each draw inverts its own fit of the baseline.
-
-    Raises:
-        ValueError: the baseline's law does not fall with N.
-        InputError: no such runs.
-    """
-    if size not in sizes_of(cells, label):
-        raise InputError(f"{label} was not run at N = {size}; its sizes: {', '.join(map(str, sizes_of(cells, label)))}")
-    return _multiplier(draws, baseline.yardstick, label, size, size)
-
-
-def multipliers(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: Curve) -> list[Multiplier]:
-    """M(N) in data of every other label at each of its sizes. Raises ValueError as `multiplier` does."""
-    return read(draws, baseline.yardstick, {(label, size): float(size) for label, size in cells})
-
-
-def read(draws: Draws[SizeKey], yardstick: Yardstick, spent: Mapping[SizeKey, float]) -> list[Multiplier]:
+def read_multipliers(
+    draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float]
+) -> list[Multiplier]:
     """The multiplier of every cell in `spent` that is not the baseline's, by label and size.
 
     Raises:
         ValueError: the baseline's law does not fall.
     """
-    others = sorted(key for key in spent if key[0] != yardstick.label)
-    return [_multiplier(draws, yardstick, *key, spent[key]) for key in others]
+    others = sorted(key for key in spent if key[0] != baseline_law.label)
+    return [_multiplier(draws, baseline_law, *key, spent[key]) for key in others]
 
 
-def _multiplier(draws: Draws[SizeKey], yardstick: Yardstick, label: str, size: int, spent: float) -> Multiplier:
+def _multiplier(draws: Draws[SizeKey], baseline_law: BaselineLaw, label: str, size: int, spent: float) -> Multiplier:
     error = draws.error[label, size]
-    smallest, largest = yardstick.smallest, yardstick.largest
-    reached = float(yardstick.law.invert(error))
-    infinite = isinstance(yardstick.law, FloorLaw | RectifiedLaw) and error <= yardstick.law.floor
+    smallest, largest = baseline_law.smallest, baseline_law.largest
+    reached = float(baseline_law.law.invert(error))
+    infinite = isinstance(baseline_law.law, FloorLaw | RectifiedLaw) and error <= baseline_law.law.floor
     bound: Bound = "exact"
-    if error < min(yardstick.errors) or reached > largest:
+    if error < min(baseline_law.errors) or reached > largest:
         bound, reached = "at least", min(reached, largest)
-    elif error > max(yardstick.errors) or reached < smallest:
+    elif error > max(baseline_law.errors) or reached < smallest:
         bound, reached = "at most", max(reached, smallest)
-    logs = yardstick.log_reached(draws.resampled[label, size])
+    logs = baseline_law.log_reached(draws.resampled[label, size])
     low, high = percentile_interval(np.clip(np.exp(logs), smallest, largest))
     return Multiplier(
         label,

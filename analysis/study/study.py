@@ -1,132 +1,172 @@
-"""The whole analysis of one study, from its rows to every number that the tables show."""
+"""One study: the numbers that tables, figures, claims, plans, the page and the W&B run show, each computed once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from analysis.data.cells import Cell, SizeKey, size_cells, sizes_of
 from analysis.data.flops import flops_by_cell
 from analysis.data.results import Results
-from analysis.defaults import DRAWS
+from analysis.data.scans import grid, positives_grid
+from analysis.defaults import BASELINE, DRAWS
 from analysis.errors import InputError
-from analysis.fits.laws import Law
-from analysis.stats.bootstrap import Draws, resample
+from analysis.stats.bootstrap import Draws
+from analysis.stats.estimates import Sample
 from analysis.stats.overdispersion import Dispersion, dispersion
 from analysis.study.curves import Curve, fit_curve, fit_curves
 from analysis.study.differences import Difference, compare, compare_sizes
-from analysis.study.mean_multipliers import Summary, summarise
-from analysis.study.multipliers import Multiplier, read
+from analysis.study.efficiency import RelativeEfficiency, no_efficiency, relative_efficiency
+from analysis.study.grids import GridStudy
+from analysis.study.multipliers import Multiplier
+
+# Properties that do not depend on the baseline.
+SHARED = ("sample", "_fitted", "spreads", "flops", "grids", "positives_grid")
 
 
-@dataclass(frozen=True)
-class Worth:
-    """What the labels are worth against the baseline, in one unit of spending.
-
-    Attributes:
-        multipliers: by label and size; empty, with the `reason`, where the baseline cannot be inverted.
-        summaries: one a label that has an exact multiplier.
-        law: the baseline's law that they are read off; None without multipliers.
-        misses: the baseline's N at which that law misses its error by more than noise: multipliers carry that.
-    """
-
-    multipliers: tuple[Multiplier, ...]
-    summaries: tuple[Summary, ...]
-    law: Law | None
-    misses: tuple[int, ...]
-    reason: str
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Study:
-    """What the rows of figure "size" say about one task.
+    """The analysis of one task's rows; every property is computed when it is first asked for, and once.
+
+    The properties of error against N read the rows whose figure is "size". They raise InputError for rows of several
+    tasks, for two runs of one seed at one point, and where the baseline has no runs.
 
     Attributes:
-        baseline: the label that the others are held against.
-        cells, draws: by (label, N).
-        curves: label -> its fitted law; `unfitted`: label -> why it has none.
-        spreads: label -> how far its seeds lie apart, over all its sizes.
-        data, cost: worth in problems and in FLOPs.
-        differences: every label against the baseline.
-        size_steps: the baseline's sizes, each against the one two places smaller.
+        results: the rows.
+        baseline: the label that the others are compared with.
+        n_draws: number of bootstrap draws, B.
+        seed: of the bootstrap's random numbers.
     """
 
-    baseline: str
-    cells: Mapping[SizeKey, Cell]
-    draws: Draws[SizeKey]
-    curves: Mapping[str, Curve]
-    unfitted: Mapping[str, str]
-    spreads: Mapping[str, Dispersion]
-    data: Worth
-    cost: Worth
-    differences: tuple[Difference, ...]
-    size_steps: tuple[Difference, ...]
+    results: Results
+    baseline: str = BASELINE
+    n_draws: int = DRAWS
+    seed: int = 0
+
+    @property
+    def task(self) -> str:
+        """The rows' task."""
+        return str(self.results.rows["task"].iloc[0])
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The cells of error against N by (label, N), with their bootstrap; empty without such rows."""
+        return Sample(size_cells(self.results), self.n_draws, self.seed)
+
+    @property
+    def cells(self) -> Mapping[SizeKey, Cell]:
+        """The cells of error against N, by (label, N)."""
+        return self.sample.points
+
+    @property
+    def draws(self) -> Draws[SizeKey]:
+        """Their bootstrap draws."""
+        return self.sample.drawn
+
+    @cached_property
+    def _fitted(self) -> tuple[dict[str, Curve], dict[str, str]]:
+        return fit_curves(self.cells, self.draws)
+
+    @property
+    def curves(self) -> Mapping[str, Curve]:
+        """label -> its curve with fitted laws, for the labels that have one."""
+        return self._fitted[0]
+
+    @property
+    def unfitted(self) -> Mapping[str, str]:
+        """label -> why it has no fitted law."""
+        return self._fitted[1]
+
+    @cached_property
+    def spreads(self) -> Mapping[str, Dispersion]:
+        """label -> the variance between its seeds relative to chance, over all its sizes."""
+        labels = sorted({label for label, _ in self.cells})
+        return {label: dispersion(self.cells[label, n] for n in sizes_of(self.cells, label)) for label in labels}
+
+    @cached_property
+    def flops(self) -> Mapping[SizeKey, float]:
+        """Mean training and sampling FLOPs of a run by (label, N), where rows record them."""
+        return flops_by_cell(self.results)
+
+    @cached_property
+    def data_efficiency(self) -> RelativeEfficiency:
+        """Multipliers in problems."""
+        sizes_of(self.cells, self.baseline)
+        if self.baseline in self.unfitted:
+            return no_efficiency(self.unfitted[self.baseline])
+        spent = {key: float(key[1]) for key in self.cells}
+        return relative_efficiency(self.draws, self.curves[self.baseline], spent, "N")
+
+    @cached_property
+    def compute_efficiency(self) -> RelativeEfficiency:
+        """Multipliers in FLOPs."""
+        sizes_of(self.cells, self.baseline)
+        try:
+            curve = fit_curve(self.cells, self.draws, self.baseline, self.flops)
+        except ValueError as error:
+            return no_efficiency(str(error))
+        return relative_efficiency(self.draws, curve, self.flops, "FLOPs")
 
     @property
     def multipliers(self) -> tuple[Multiplier, ...]:
-        """Those in data."""
-        return self.data.multipliers
+        """M(N) in problems, by label and size; empty where there are none."""
+        return self.data_efficiency.multipliers
 
     @property
     def no_multipliers(self) -> str:
-        """Why there are none in data; empty if there are."""
-        return self.data.reason
+        """Why there are no multipliers in problems; empty if there are."""
+        return self.data_efficiency.reason
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every label against the baseline, at each N that both were run at."""
+        return tuple(compare(self.cells, self.draws, self.baseline))
+
+    @cached_property
+    def size_steps(self) -> tuple[Difference, ...]:
+        """The baseline's sizes, each against the one two places smaller."""
+        return tuple(compare_sizes(self.cells, self.draws, self.baseline))
+
+    @cached_property
+    def grids(self) -> Mapping[str, GridStudy]:
+        """method -> its grid over problems and negatives, for methods with enough rows of figure "grid"."""
+        rows = self.results.rows
+        methods = sorted(set(rows.loc[rows["figure"] == "grid", "method"]))
+        grids = {method: grid(self.results, method, BASELINE) for method in methods}
+        return {method: GridStudy(one, self.n_draws) for method, one in grids.items() if one is not None}
+
+    @cached_property
+    def positives_grid(self) -> GridStudy | None:
+        """RFT's grid over problems and positives; None without enough rows of figure "positives"."""
+        points = positives_grid(self.results)
+        return None if points is None else GridStudy(points, self.n_draws)
+
+    def shared_sizes(self, *labels: str) -> list[int]:
+        """The N at which all of these labels were run, ascending; empty where one was not run."""
+        return sorted(set.intersection(*({n for name, n in self.cells if name == label} for label in labels)))
+
+    def require_cells(self) -> None:
+        """Raise InputError if there are no rows of error against N."""
+        if not self.cells:
+            raise InputError('no rows whose figure is "size": run a sweep over N first')
+
+    def with_baseline(self, baseline: str) -> Study:
+        """The same study compared with another label; shares everything that does not depend on the baseline."""
+        if baseline == self.baseline:
+            return self
+        other = replace(self, baseline=baseline)
+        other.__dict__.update({name: self.__dict__[name] for name in SHARED if name in self.__dict__})
+        return other
 
 
-def examine(results: Results, baseline: str = "sft", draws: int = DRAWS, seed: int = 0) -> Study:
-    """Analyse the error-against-N rows of one task.
+def examine(results: Results, baseline: str = BASELINE, draws: int = DRAWS, seed: int = 0) -> Study:
+    """The study of one task's rows, after a check that it can be analysed.
 
     Raises:
         InputError: no rows of figure "size", none of the baseline, several tasks, or two runs of a seed at one point.
     """
-    cells = size_cells(results)
-    if not cells:
-        raise InputError('no rows whose figure is "size": run a sweep over N first')
-    sizes_of(cells, baseline)
-    drawn = resample(cells, draws, seed)
-    curves, unfitted = fit_curves(cells, drawn)
-    labels = sorted({label for label, _ in cells})
-    return Study(
-        baseline,
-        cells,
-        drawn,
-        curves,
-        unfitted,
-        {label: dispersion(cells[label, size] for size in sizes_of(cells, label)) for label in labels},
-        _in_data(cells, drawn, curves, unfitted, baseline),
-        _in_flops(cells, drawn, flops_by_cell(results), baseline),
-        tuple(compare(cells, drawn, baseline)),
-        tuple(compare_sizes(cells, drawn, baseline)),
-    )
-
-
-def _in_data(
-    cells: Mapping[SizeKey, Cell],
-    draws: Draws[SizeKey],
-    curves: Mapping[str, Curve],
-    unfitted: Mapping[str, str],
-    baseline: str,
-) -> Worth:
-    if baseline in unfitted:
-        return Worth((), (), None, (), unfitted[baseline])
-    return _worth(draws, curves[baseline], {key: float(key[1]) for key in cells}, "with N")
-
-
-def _in_flops(
-    cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], flops: Mapping[SizeKey, float], baseline: str
-) -> Worth:
-    try:
-        curve = fit_curve(cells, draws, baseline, flops)
-    except ValueError as error:
-        return Worth((), (), None, (), str(error))
-    return _worth(draws, curve, flops, "with FLOPs")
-
-
-def _worth(draws: Draws[SizeKey], curve: Curve, spent: Mapping[SizeKey, float], unit: str) -> Worth:
-    yardstick = curve.yardstick
-    try:
-        found = read(draws, yardstick, spent)
-    except ValueError:
-        return Worth((), (), None, (), f"its error does not fall {unit}")
-    misses = tuple(curve.sizes[place] for place in yardstick.misses(curve.resampled))
-    return Worth(tuple(found), tuple(summarise(draws, yardstick, spent, found)), yardstick.law, misses, "")
+    study = Study(results, baseline, draws, seed)
+    study.require_cells()
+    sizes_of(study.cells, baseline)
+    return study

@@ -21,10 +21,11 @@ from analysis.claims import (
     spurious,
     star_graph,
 )
-from analysis.claims.evidence import Evidence
 from analysis.data.results import Results, joined, load
 from analysis.errors import InputError
 from analysis.study.differences import gain_share
+from analysis.study.studies import Studies
+from analysis.study.study import Study
 from tests.support.made_rows import Point, point, results_of
 
 MAZE = Path(__file__).parents[3] / "results" / "maze"
@@ -39,16 +40,16 @@ def _curve(label: str, amplitude: float, exponent: float = 0.5, sizes=SIZES, **f
 SFT = _curve("sft", 5.0)
 
 
-def _ask(points: list[Point] | Results, ask: Callable[[Evidence], list[Claim]], words: str, **options) -> Claim:
+def _ask(points: list[Point] | Results, ask: Callable[[Study], list[Claim]], words: str, **options) -> Claim:
     """The one claim of `ask` that contains `words`."""
     results = points if isinstance(points, Results) else results_of(points, **options)
     (task,) = set(results.rows["task"])
-    (found,) = (one for one in ask(Evidence(results, task, DRAWS)) if words in one.claim)
+    (found,) = (one for one in ask(Study(results.select(task=task), n_draws=DRAWS)) if words in one.claim)
     return found
 
 
 def test_the_ledger_of_nothing_names_every_sweep():
-    ledger = claims(results_of([point("other", 100, 0.3)]), DRAWS)
+    ledger = claims(Studies(results_of([point("other", 100, 0.3)]), DRAWS))
     assert {one.verdict for one in ledger} == {"not run"}
     assert all(one.estimate is None and one.needed.startswith("to be run: ") for one in ledger)
     assert len({one.claim for one in ledger}) == len(ledger) == 22
@@ -193,8 +194,8 @@ def test_the_negatives_own_share():
     base = [*SFT, *_curve("step_dpo", 3.0)]
     half = _ask([*base, *_curve("step_sft", 4.0)], *claim)
     assert half.verdict == "holds" and half.estimate == pytest.approx(0.5, abs=0.07) and half.low < 0.5 < half.high
-    evidence = Evidence(results_of([*base, *_curve("step_sft", 4.0)]), "maze", DRAWS)
-    table = gain_share(evidence.size, evidence.sample.drawn, "sft", "step_dpo", "step_sft")[-1]
+    study = Study(results_of([*base, *_curve("step_sft", 4.0)]), n_draws=DRAWS)
+    table = gain_share(study.cells, study.draws, "sft", "step_dpo", "step_sft")[-1]
     shares = (table.share, table.share_low, table.share_high)  # whose quantiles are not interpolated
     assert (half.estimate, half.low, half.high) == pytest.approx(shares, abs=0.01)
     nothing = _ask([*SFT, *_curve("step_dpo", 5.2), *_curve("step_sft", 4.0)], *claim)
@@ -296,7 +297,7 @@ def test_star_graph():
     assert _ask(results, star_graph.claims, "rft stays").verdict == "contradicted"
     past = _ask(results, star_graph.claims, "step_dpo gets past")
     assert past.verdict == "holds" and past.estimate == pytest.approx(30, abs=3) and past.task == "star_graph"
-    assert len(claims(results, DRAWS)) == 3  # the other claims are about other tasks
+    assert len(claims(Studies(results, DRAWS))) == 3  # the other claims are about other tasks
     few = results_of(_star({"sft": 0.5, "step_dpo": 0.5}), tested=100)
     assert _ask(few, star_graph.claims, "sft stays").verdict == "not resolved"
     assert _ask(few, star_graph.claims, "step_dpo gets past").verdict == "not resolved"
@@ -313,7 +314,7 @@ def test_variants_of_the_star_graph_have_claims_of_their_own():
 
 def test_each_task_has_a_ledger():
     points = [*SFT, *_curve("sft", 5.0, 0.0, task="chain"), *_star({"sft": 0.5})]
-    found = claims(results_of(points), DRAWS)
+    found = claims(Studies(results_of(points), DRAWS))
     by_task = {task: sum(one.task == task for one in found) for task in ("maze", "chain", "star_graph")}
     assert by_task == {"maze": 19, "chain": 19, "star_graph": 3}
     falls = {one.task: one.verdict for one in found if "falls with N" in one.claim}
@@ -352,7 +353,7 @@ def test_exchange_rates():
 
 
 def test_the_committed_rows():
-    ledger = {one.claim: one for one in claims(load(MAZE), DRAWS)}
+    ledger = {one.claim: one for one in claims(Studies(load(MAZE), DRAWS))}
     verdicts = {claim: one.verdict for claim, one in ledger.items()}
     assert verdicts["test error of sft falls with N"] == "holds"
     assert verdicts["sizes two apart are distinguishable"] == "holds"

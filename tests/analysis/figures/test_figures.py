@@ -13,8 +13,9 @@ from analysis.data.results import Results, load
 from analysis.errors import InputError
 from analysis.figures import FIGURES, draw_all
 from analysis.figures.drawing import Drawing, MissingRunsError
-from analysis.figures.inputs import material
+from analysis.figures.inputs import figure_inputs
 from analysis.figures.style import METHODS, looks
+from analysis.study.studies import Studies
 from benchmarks.synthetic_study import FILTERS, FIXED, KAPPA, PAIRINGS, WORTH, write_study
 
 SEEDS, PROBLEMS, SIZES = 3, 300, (100, 200, 400, 800)
@@ -30,7 +31,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 @pytest.fixture(scope="module")
 def drawn(study: Results) -> dict[str, Drawing]:
-    shared = material(study)
+    shared = figure_inputs(Studies(study))
     return {name: draw(shared) for name, draw in FIGURES.items()}
 
 
@@ -40,7 +41,7 @@ def figure_rows(results: Results, figure: str) -> pd.DataFrame:
 
 def test_every_figure_is_the_same_bytes_when_drawn_again(study, tmp_path):
     for folder in ("once", "again"):
-        lines = list(draw_all(study, tmp_path / folder))
+        lines = list(draw_all(figure_inputs(Studies(study)), tmp_path / folder))
         assert len(lines) == len(FIGURES) and not any("skipped" in line for line in lines)
     names = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg", "csv")}
     assert {path.name for path in (tmp_path / "once").iterdir()} == names
@@ -90,7 +91,7 @@ SCANS = {
 def test_figures_without_runs_are_skipped_with_a_line_that_names_their_sweep(tmp_path, write_run):
     write_run(tmp_path, 0.4, problems=100)
     write_run(tmp_path, 0.3, problems=200)
-    drawn, *skipped = draw_all(load(tmp_path), tmp_path / "figures")
+    drawn, *skipped = draw_all(figure_inputs(Studies(load(tmp_path))), tmp_path / "figures")
     assert drawn.startswith("error_against_n:") and (tmp_path / "figures" / "error_against_n.png").is_file()
     assert [line.split(":")[0] for line in skipped] == list(FIGURES)[1:]
     for line in skipped:
@@ -105,18 +106,18 @@ def test_figures_without_runs_are_skipped_with_a_line_that_names_their_sweep(tmp
 
 
 def test_the_task_with_most_rows_is_shown_unless_another_is_asked_for(study):
-    assert set(material(study).results.rows["task"]) == {"maze"}
-    star = material(study, "star_graph")
+    assert set(figure_inputs(Studies(study)).results.rows["task"]) == {"maze"}
+    star = figure_inputs(Studies(study), "star_graph")
     assert set(star.results.rows["task"]) == {"star_graph"}
-    assert star.star_graph is not None and material(study).star_graph is not None
-    alone = material(study.select(task="star_graph"))
+    assert star.star_graph is not None and figure_inputs(Studies(study)).star_graph is not None
+    alone = figure_inputs(Studies(study.select(task="star_graph")))
     assert set(alone.results.rows["task"]) == {"star_graph"}
     with pytest.raises(InputError, match="no rows of task 'chain'; there are: maze, star_graph"):
-        material(study, "chain")
+        figure_inputs(Studies(study), "chain")
 
 
 def test_the_maze_figures_do_not_depend_on_the_star_graph_rows(study, drawn):
-    maze = material(study.select(task="maze"))
+    maze = figure_inputs(Studies(study.select(task="maze")))
     pd.testing.assert_frame_equal(FIGURES["error_against_n"](maze).points, drawn["error_against_n"].points)
     with pytest.raises(MissingRunsError, match=r"no rows of task star_graph: run sweeps/star_graph\.yaml"):
         FIGURES["star_graph"](maze)
@@ -141,7 +142,11 @@ def test_the_sizes_run_are_the_ticks(drawn):
 
 def test_arrows_say_what_two_methods_are_worth(study, drawn):
     (axes,) = drawn["error_against_n"].figure.axes
-    found = {m.value for m in material(study).multipliers if m.label in ("rft", "step_dpo") and m.bound == "exact"}
+    found = {
+        m.value
+        for m in figure_inputs(Studies(study)).study.multipliers
+        if m.label in ("rft", "step_dpo") and m.bound == "exact"
+    }
     texts = [text.get_text() for text in axes.texts if text.get_text()]
     assert len(texts) == 2 and set(texts) <= {f"{value:.1f}x" for value in found}
     arrows = [text for text in axes.texts if not text.get_text()]
@@ -153,19 +158,19 @@ def test_arrows_end_on_the_line_of_a_baseline_that_has_a_floor(tmp_path, write_r
     for size in (100, 200, 400, 800, 1600, 3200):
         for label, amplitude in (("sft", 40.0), ("rft", 25.0), ("dpo", 60.0)):
             write_run(tmp_path, 0.15 + amplitude / size**0.9 / 2, tested=4000, problems=size, method=label)
-    drawn_from = material(load(tmp_path))
+    drawn_from = figure_inputs(Studies(load(tmp_path)))
     figure = FIGURES["error_against_n"](drawn_from).figure
     (legend,), (axes,) = figure.legends, figure.axes
     assert ["E = " in text.get_text() for text in legend.get_texts()] == [True] * 3
     (arrow,) = (text for text in axes.texts if not text.get_text())
-    law = drawn_from.curves["sft"].yardstick.law
+    law = drawn_from.study.curves["sft"].baseline_law.law
     assert 100 * law.predict(arrow.xy[0]) == pytest.approx(arrow.xy[1])
 
 
 def test_a_curve_that_cannot_be_fitted_is_still_drawn(tmp_path, write_run):
     write_run(tmp_path, 0.3, problems=100)
     write_run(tmp_path, 0.0, problems=100, method="rft")
-    drawing = FIGURES["error_against_n"](material(load(tmp_path)))
+    drawing = FIGURES["error_against_n"](figure_inputs(Studies(load(tmp_path))))
     assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == ["sft", "rft"]
     (axes,) = drawing.figure.axes
     assert not axes.texts and not axes.collections[2:]  # no arrows, no bands
@@ -183,7 +188,7 @@ def test_teacher_and_self_generated_start_from_the_same_point(study, drawn):
 
 
 def test_the_scan_takes_in_the_size_rows_that_fit(simulated):
-    table = FIGURES["error_against_positives"](material(load(simulated))).points
+    table = FIGURES["error_against_positives"](figure_inputs(Studies(load(simulated)))).points
     # k = 0 is SFT and k = 4 is RFT of the size sweep, at the scan's two sizes only.
     assert sorted(set(table["size"])) == [200, 800]
     assert table.loc[table["size"] == 200, "positives"].tolist() == [0, 1, 2, 4, 8, 16]
@@ -198,7 +203,7 @@ def test_the_scan_leaves_out_other_rollouts_and_points_it_ran_itself(tmp_path, w
     write_run(tmp_path, 0.6, positives=4, **at)
     write_run(tmp_path, 0.6, positives=8, rollouts=64, **at)
     write_run(tmp_path, 0.6, label="rft, other", positives=2, **at)
-    table = FIGURES["error_against_positives"](material(load(tmp_path))).points
+    table = FIGURES["error_against_positives"](figure_inputs(Studies(load(tmp_path)))).points
     assert table["positives"].tolist() == [4] and table["error"].tolist() == [ran["error"]]
 
 
@@ -255,7 +260,7 @@ def test_step_values_without_true_pits_and_spurious_steps(study):
     rows = study.rows.drop(columns="spurious_share")
     rows["credit"] = [one and one | {"true_pits": []} for one in rows["credit"]]
     bare = Results(rows, study.correct, study.problems, study.pass_rate)
-    drawing = FIGURES["step_values"](material(bare))
+    drawing = FIGURES["step_values"](figure_inputs(Studies(bare)))
     assert set(drawing.points["panel"]) == {"profile", "pits"} and len(drawing.figure.axes) == 2
 
 

@@ -20,6 +20,7 @@ from analysis.planner.options import Candidate, Plan, Refusal
 from analysis.planner.plan import plan_for_budget, plan_for_target
 from analysis.stats.bootstrap import resample
 from analysis.stats.variance import components
+from analysis.study.study import Study
 from tests.support.made_rows import Point, point, results_of, write
 
 SIZES = (100, 200, 400, 800)
@@ -81,7 +82,7 @@ def test_rates_make_hours_and_money():
 
 def test_a_target_is_reached_at_the_closed_form_size(exact):
     """N = (A / e)^(1 / alpha) at cost c N; the cheapest is the least c A^2 here."""
-    plan = plan_for_target(exact, 0.15, draws=DRAWS)
+    plan = plan_for_target(Study(exact, n_draws=DRAWS), 0.15)
     found = _by_method(plan)
     for label, (amplitude, exponent, each) in LAWS.items():
         size = (amplitude / 0.15) ** (1 / exponent)
@@ -96,7 +97,7 @@ def test_a_target_is_reached_at_the_closed_form_size(exact):
 
 def test_a_price_on_problems_turns_the_order(exact):
     """With a teacher's solution at 1e10 FLOPs it is (c + 1e10) A^2 that counts."""
-    plan = plan_for_target(exact, 0.15, problem=1e10, draws=DRAWS)
+    plan = plan_for_target(Study(exact, n_draws=DRAWS), 0.15, problem=1e10)
     order = sorted(LAWS, key=lambda label: (LAWS[label][2] + 1e10) * LAWS[label][0] ** 2)
     assert [option.method for option in plan.options] == order == ["step_dpo", "rft", "sft"]
     best = plan.options[0]
@@ -105,7 +106,7 @@ def test_a_price_on_problems_turns_the_order(exact):
 
 def test_a_budget_buys_the_closed_form_error(exact):
     """N = B / c, so the error is A (B / c)^-alpha."""
-    plan = plan_for_budget(exact, 1.2e12, draws=DRAWS)
+    plan = plan_for_budget(Study(exact, n_draws=DRAWS), 1.2e12)
     found = _by_method(plan)
     for label, (amplitude, exponent, each) in LAWS.items():
         assert found[label].problems == math.floor(1.2e12 / each)
@@ -116,49 +117,50 @@ def test_a_budget_buys_the_closed_form_error(exact):
 
 
 def test_a_target_that_the_smallest_run_reaches(exact):
-    option = _by_method(plan_for_target(exact, 0.45, draws=DRAWS))["step_dpo"]
+    option = _by_method(plan_for_target(Study(exact, n_draws=DRAWS), 0.45))["step_dpo"]
     assert option.problems == 100 and "smallest run" in option.note and option.error < 0.45
 
 
 def test_no_law_is_taken_past_four_times_its_largest_run_unless_asked(exact):
     # sft needs N = (5 / 0.07)^2 = 5,102, rft 2,500, step_dpo 1,276; the limit is 3,200.
-    plan = plan_for_target(exact, 0.07, draws=DRAWS)
+    plan = plan_for_target(Study(exact, n_draws=DRAWS), 0.07)
     assert set(_by_method(plan)) == {"rft", "step_dpo"}
     (refusal,) = plan.refused
     assert refusal.method == "sft" and "past 4x its largest run (N = 800)" in refusal.reason
-    asked = _by_method(plan_for_target(exact, 0.07, extrapolate=True, draws=DRAWS))
+    asked = _by_method(plan_for_target(Study(exact, n_draws=DRAWS), 0.07, extrapolate=True))
     assert {label: option.extrapolated for label, option in asked.items()} == {
         "sft": True,
         "rft": False,
         "step_dpo": False,
     }
     # A budget that affords more than that is not spent, and the note says so.
-    held = _by_method(plan_for_budget(exact, 1e14, draws=DRAWS))
+    held = _by_method(plan_for_budget(Study(exact, n_draws=DRAWS), 1e14))
     assert {option.problems for option in held.values()} == {3200}
     assert all("held at 4x" in option.note and not option.extrapolated for option in held.values())
-    spent = _by_method(plan_for_budget(exact, 1e14, extrapolate=True, draws=DRAWS))
+    spent = _by_method(plan_for_budget(Study(exact, n_draws=DRAWS), 1e14, extrapolate=True))
     assert spent["sft"].problems == 100_000 and all(option.extrapolated for option in spent.values())
 
 
 def test_what_cannot_be_bought_is_one_line(exact):
     with pytest.raises(InputError, match=r"nothing fits an error of 0\.001: .*past 4x .*--extrapolate"):
-        plan_for_target(exact, 0.001, draws=DRAWS)
+        plan_for_target(Study(exact, n_draws=DRAWS), 0.001)
     with pytest.raises(InputError, match=r"budget of 1e\+09 FLOPs: .*smallest run \(N = 100\) costs .*more than the"):
-        plan_for_budget(exact, 1e9, draws=DRAWS)
+        plan_for_budget(Study(exact, n_draws=DRAWS), 1e9)
     with pytest.raises(InputError, match="between 0 and 1"):
-        plan_for_target(exact, 5.0, draws=DRAWS)
+        plan_for_target(Study(exact, n_draws=DRAWS), 5.0)
     with pytest.raises(InputError, match="must be positive"):
-        plan_for_budget(exact, -1.0, draws=DRAWS)
+        plan_for_budget(Study(exact, n_draws=DRAWS), -1.0)
     with pytest.raises(InputError, match="do not tell what they cost"):
-        plan_for_target(results_of([point("sft", n, 0.3 - n / 10_000) for n in SIZES]), 0.3, draws=DRAWS)
+        plan_for_target(Study(results_of([point("sft", n, 0.3 - n / 10_000) for n in SIZES]), n_draws=DRAWS), 0.3)
 
 
 def test_a_law_that_does_not_fall():
     rising = [point("dpo", n, 0.3 + n / 10_000, flops_training=1e9 * n, flops_sampling=0.0) for n in SIZES]
     results = results_of([*_points(), *rising], tested=4000)
-    refused = {refusal.method: refusal.reason for refusal in plan_for_target(results, 0.2, draws=DRAWS).refused}
+    study = Study(results, n_draws=DRAWS)
+    refused = {refusal.method: refusal.reason for refusal in plan_for_target(study, 0.2).refused}
     assert refused == {"dpo": "its error does not fall with N"}
-    option = _by_method(plan_for_budget(results, 1e12, draws=DRAWS))["dpo"]
+    option = _by_method(plan_for_budget(study, 1e12))["dpo"]
     assert option.problems == 100 and "does not fall" in option.note and option.flops == pytest.approx(1e11)
 
 
@@ -168,15 +170,15 @@ def test_a_target_below_the_floor_of_a_law_is_never_reached():
     points = [point("sft", n, 0.2 + 4 * n**-0.7, flops_training=1e9 * n, flops_sampling=0.0) for n in sizes]
     results = results_of(points, tested=20_000, shared=1.0)
     with pytest.raises(InputError, match="sft: its law never gets there"):
-        plan_for_target(results, 0.15, extrapolate=True, draws=DRAWS)
-    (option,) = plan_for_target(results, 0.25, draws=DRAWS).options
+        plan_for_target(Study(results, n_draws=DRAWS), 0.15, extrapolate=True)
+    (option,) = plan_for_target(Study(results, n_draws=DRAWS), 0.25).options
     assert option.problems == pytest.approx((4 / 0.05) ** (1 / 0.7), rel=0.1)
 
 
 def test_an_end_of_the_cost_is_open_where_some_draws_never_get_there():
     """So few answers that many draws' laws need more than 4x the largest run."""
     few = results_of(_points({"sft": (1.0, 0.15, 1e9)}), tested=150)
-    (option,) = plan_for_target(few, 0.33, draws=DRAWS).options
+    (option,) = plan_for_target(Study(few, n_draws=DRAWS), 0.33).options
     assert option.flops_high is None and option.best < 1
 
 
@@ -233,7 +235,7 @@ def _grid(kappa: float, of_problem: float, of_negative: float) -> list[Point]:
 )
 def test_the_mix_is_the_end_of_the_measured_range_that_buys_more(of_problem, of_negative, ratio):
     results = results_of(_grid(0.5, of_problem, of_negative), tested=20_000, shared=1.0)
-    found = _by_method(plan_for_target(results, 0.1, draws=20))
+    found = _by_method(plan_for_target(Study(results, n_draws=20), 0.1))
     (name,) = (name for name in found if name.startswith("step_dpo"))
     option = found[name]
     assert name == f"step_dpo, {ratio}.0 negatives a problem"

@@ -15,6 +15,7 @@ from analysis.data.results import Results, load
 from analysis.figures import FIGURES
 from analysis.report.page import page, run_table
 from analysis.report.tables import tables
+from analysis.study.studies import Studies
 from analysis.study.study import examine
 from benchmarks.synthetic_study import write_study
 
@@ -71,7 +72,7 @@ def results(study: Path) -> Results:
 
 @pytest.fixture(scope="module")
 def text(results: Results) -> str:
-    return page(results)
+    return page(Studies(results))
 
 
 def test_the_page_needs_no_network(text):
@@ -93,7 +94,7 @@ def test_every_table_is_there_with_all_its_rows(text, results):
     found = Page(text).tables
     study = examine(results.select(task="maze"))
     assert len(found["table-runs"]) == 1 + len(results.rows)
-    ledger = claims(results)
+    ledger = claims(Studies(results))
     for task in ("maze", "star_graph"):
         assert len(found[f"table-claims-{task}"]) == 1 + sum(claim.task == task for claim in ledger)
     made = tables(study)
@@ -119,18 +120,18 @@ def test_the_run_table_says_what_the_rows_say(results):
 
 
 def test_the_same_rows_give_the_same_page(results, text):
-    assert page(results) == text
+    assert page(Studies(results)) == text
 
 
 def test_text_from_rows_is_escaped(tmp_path, write_run):
     write_run(tmp_path, 0.3, label="<b>&", sweep='"<script>')
-    found = page(load(tmp_path))
+    found = page(Studies(load(tmp_path)))
     assert "<b>&" not in found and "&lt;b&gt;&amp;" in found and '"<script>' not in found
 
 
 def test_what_has_no_runs_is_named_with_its_sweep(tmp_path, write_run):
     write_run(tmp_path, 0.3, method="rft")
-    found = page(load(tmp_path))
+    found = page(Studies(load(tmp_path)))
     assert "pairing: no rows with figure &#34;pairing&#34;: run sweeps/maze_ablations.yaml" in found
     tables = {"table-runs", "table-claims-maze", "table-claims-star_graph"}
     assert set(Page(found).tables) == tables  # without sft there is nothing to fit against

@@ -41,7 +41,7 @@ def logged(results, study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("logged")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
-        return log(results, study, folder, "my-project", "maze"), offline(folder)
+        return log(study, folder, "my-project", "maze"), offline(folder)
 
 
 def test_the_run_lies_in_the_sweeps_group_under_the_name_of_its_rows(logged, results):
@@ -110,7 +110,7 @@ def test_the_figures_are_images(logged):
 def test_a_label_without_a_law_says_why(write_run, tmp_path):
     write_run(tmp_path, 0.3)
     results = load(tmp_path)
-    log(results, examine(results, draws=20), tmp_path, "p", "grid")
+    log(examine(results, draws=20), tmp_path, "p", "grid")
     found = offline(tmp_path)
     (line,) = found.table("fits")["data"]
     assert line[0] == "sft" and line[1] is None and "two sizes or more" in line[-1]
@@ -130,7 +130,7 @@ def test_a_run_that_fails_is_finished_with_exit_code_1(write_run, tmp_path):
     study = examine(results, draws=20)
     write_run(tmp_path, 0.3, run="b")  # the same point again: no figure can be drawn
     with pytest.raises(InputError, match="runs a and b are both"):
-        log(load(tmp_path), study, tmp_path, "p", "g")
+        log(study, tmp_path, "p", "g")
     assert offline(tmp_path).exit_codes == [1]
 
 

@@ -46,50 +46,50 @@ def test_flops_in_proportion_to_n_leave_the_exponent(factor):
     )
     assert in_flops.spent == pytest.approx([factor * size for size in SIZES])
     assert in_flops.exponents == pytest.approx(curve.exponents, abs=1e-6)
-    reached = curve.yardstick.log_reached(np.full(200, 0.2))
-    assert in_flops.yardstick.log_reached(np.full(200, 0.2)) == pytest.approx(reached + np.log(factor), abs=1e-5)
+    reached = curve.baseline_law.log_reached(np.full(200, 0.2))
+    assert in_flops.baseline_law.log_reached(np.full(200, 0.2)) == pytest.approx(reached + np.log(factor), abs=1e-5)
 
 
 def test_a_power_law_is_read_backwards_as_such():
     curve = fit_curve(*_following(POWER), "sft")
-    yardstick = curve.yardstick
-    assert isinstance(yardstick.law, PowerLaw) and not yardstick.floors.any()
-    assert np.all(yardstick.log_offsets == -np.inf)
-    assert (yardstick.smallest, yardstick.largest) == (100, 6400)
+    baseline_law = curve.baseline_law
+    assert isinstance(baseline_law.law, PowerLaw) and not baseline_law.floors.any()
+    assert np.all(baseline_law.log_offsets == -np.inf)
+    assert (baseline_law.smallest, baseline_law.largest) == (100, 6400)
     expected = (curve.log_amplitudes - np.log(0.1)) / curve.exponents
-    assert yardstick.log_reached(np.full(200, 0.1)) == pytest.approx(expected)
+    assert baseline_law.log_reached(np.full(200, 0.1)) == pytest.approx(expected)
 
 
 def test_a_floor_is_seen_and_nothing_reaches_below_it():
-    yardstick = fit_curve(*_following(FLOOR), "sft").yardstick
-    assert isinstance(yardstick.law, FloorLaw)
-    assert yardstick.law.floor == pytest.approx(0.05, abs=2e-3)
-    assert np.median(yardstick.floors) == pytest.approx(0.05, abs=2e-3)
-    assert yardstick.law.invert(0.03) == np.inf
-    assert np.all(yardstick.log_reached(np.full(200, 0.03)) > 100)  # beyond any number of problems
+    baseline_law = fit_curve(*_following(FLOOR), "sft").baseline_law
+    assert isinstance(baseline_law.law, FloorLaw)
+    assert baseline_law.law.floor == pytest.approx(0.05, abs=2e-3)
+    assert np.median(baseline_law.floors) == pytest.approx(0.05, abs=2e-3)
+    assert baseline_law.law.invert(0.03) == np.inf
+    assert np.all(baseline_law.log_reached(np.full(200, 0.03)) > 100)  # beyond any number of problems
     # 0.05 + 45 / 500 = 0.14
-    assert np.median(np.exp(yardstick.log_reached(np.full(200, 0.14)))) == pytest.approx(500, rel=0.02)
+    assert np.median(np.exp(baseline_law.log_reached(np.full(200, 0.14)))) == pytest.approx(500, rel=0.02)
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.04])
 def test_a_curve_that_begins_flat_is_read_backwards_by_the_rectified_law(floor):
     law = RectifiedLaw(floor, 300.0, 400.0, 1.1)  # 0.54 at N = 100, of 0.75 with no data
     curve = fit_curve(*_following(law), "sft")
-    yardstick = curve.yardstick
-    assert isinstance(yardstick.law, RectifiedLaw) and (yardstick.law.floor > 0) == (floor > 0)
-    np.testing.assert_allclose(yardstick.law.predict(SIZES), law.predict(SIZES), rtol=0.03)
-    np.testing.assert_allclose(np.median(yardstick.predict(SIZES), axis=0), law.predict(SIZES), rtol=0.03)
+    baseline_law = curve.baseline_law
+    assert isinstance(baseline_law.law, RectifiedLaw) and (baseline_law.law.floor > 0) == (floor > 0)
+    np.testing.assert_allclose(baseline_law.law.predict(SIZES), law.predict(SIZES), rtol=0.03)
+    np.testing.assert_allclose(np.median(baseline_law.predict(SIZES), axis=0), law.predict(SIZES), rtol=0.03)
     for n in (150.0, 1000.0, 5000.0):  # between the sizes that were run
-        reached = np.exp(yardstick.log_reached(np.full(200, float(law.predict(n)))))
+        reached = np.exp(baseline_law.log_reached(np.full(200, float(law.predict(n)))))
         assert np.median(reached) == pytest.approx(n, rel=0.05)
-    assert np.all(yardstick.log_reached(np.full(200, 0.9)) < -100)  # no data is better than that
-    assert curve.misses() and yardstick.misses(curve.resampled) == ()
+    assert np.all(baseline_law.log_reached(np.full(200, 0.9)) < -100)  # no data is better than that
+    assert curve.misses() and baseline_law.misses(curve.resampled) == ()
 
 
 def test_few_sizes_never_have_a_floor():
     cells, draws = _following(FLOOR)
     few = {key: cell for key, cell in cells.items() if key[1] <= 800}
-    assert isinstance(fit_curve(few, draws, "sft").yardstick.law, PowerLaw)
+    assert isinstance(fit_curve(few, draws, "sft").baseline_law.law, PowerLaw)
 
 
 def test_seeds_that_differ_by_more_than_chance_ask_more_of_a_floor():
@@ -100,8 +100,8 @@ def test_seeds_that_differ_by_more_than_chance_ask_more_of_a_floor():
         ("sft", n): Cell((0, 1, 2), np.arange(4000) < np.round(4000 * apart * law.predict(n))[:, None]) for n in SIZES
     }
     draws = resample(cells, draws=50)
-    assert isinstance(fit_curve(*_following(law), "sft").yardstick.law, FloorLaw)
-    assert isinstance(fit_curve(cells, draws, "sft").yardstick.law, PowerLaw)
+    assert isinstance(fit_curve(*_following(law), "sft").baseline_law.law, FloorLaw)
+    assert isinstance(fit_curve(cells, draws, "sft").baseline_law.law, PowerLaw)
 
 
 def test_a_law_that_misses_its_own_points_says_where():
@@ -112,7 +112,7 @@ def test_a_law_that_misses_its_own_points_says_where():
     curve = fit_curve(cells, resample(cells), "sft")
     assert 800 in curve.misses()
     bent = fit_curve(*_following(FLOOR), "sft")
-    assert bent.misses() and bent.yardstick.misses(bent.resampled) == ()  # the law with a floor misses nothing
+    assert bent.misses() and bent.baseline_law.misses(bent.resampled) == ()  # the law with a floor misses nothing
 
 
 def test_a_law_that_holds_misses_nothing_but_by_chance():
@@ -126,9 +126,9 @@ def test_a_law_that_holds_misses_nothing_but_by_chance():
 
 def test_draws_that_do_not_fall_reach_nothing_lower_and_everything_higher():
     cells = {("sft", n): _exact(0.3 + n / 50_000) for n in SIZES}
-    yardstick = fit_curve(cells, resample(cells, draws=50), "sft").yardstick
-    assert np.all(yardstick.log_reached(np.full(50, 0.1)) > 100)
-    assert np.all(yardstick.log_reached(np.full(50, 0.9)) < -100)
+    baseline_law = fit_curve(cells, resample(cells, draws=50), "sft").baseline_law
+    assert np.all(baseline_law.log_reached(np.full(50, 0.1)) > 100)
+    assert np.all(baseline_law.log_reached(np.full(50, 0.9)) < -100)
 
 
 def test_what_cannot_be_fitted_has_a_reason():

@@ -14,9 +14,10 @@ from analysis.data.results import load
 from analysis.fits.laws import FloorLaw
 from analysis.stats.bootstrap import resample
 from analysis.study.curves import fit_curve
+from analysis.study.efficiency import no_efficiency
 from analysis.study.mean_multipliers import Summary, summarise
-from analysis.study.multipliers import Multiplier, multiplier, multipliers, read
-from analysis.study.study import Worth, examine
+from analysis.study.multipliers import Multiplier, read_multipliers
+from analysis.study.study import examine
 
 SIZES = (100, 200, 400, 800, 1600)
 
@@ -35,7 +36,8 @@ def cells() -> dict[SizeKey, Cell]:
 def _of(cells: dict[SizeKey, Cell], size: int, error: float) -> Multiplier:
     cells = cells | {("m", size): _exact(error)}
     draws = resample(cells)
-    return multiplier(cells, draws, fit_curve(cells, draws, "sft"), "m", size)
+    (found,) = read_multipliers(draws, fit_curve(cells, draws, "sft").baseline_law, {("m", size): float(size)})
+    return found
 
 
 def test_four_times_the_data(cells):
@@ -82,7 +84,7 @@ def test_a_baseline_that_does_not_fall_has_no_multiplier(cells):
     flat = {("sft", n): _exact(0.3 + n / 10_000) for n in SIZES} | {("m", 200): _exact(0.2)}
     draws = resample(flat)
     with pytest.raises(ValueError, match="does not fall"):
-        multipliers(flat, draws, fit_curve(flat, draws, "sft"))
+        read_multipliers(draws, fit_curve(flat, draws, "sft").baseline_law, {("m", 200): 200.0})
 
 
 def test_below_the_floor_of_the_baselines_law_is_infinite():
@@ -99,9 +101,9 @@ def test_below_the_floor_of_the_baselines_law_is_infinite():
 
 def _summaries(cells: dict[SizeKey, Cell], spent: dict[SizeKey, float] | None = None) -> list[Summary]:
     draws = resample(cells, draws=400)
-    yardstick = fit_curve(cells, draws, "sft", spent).yardstick
+    baseline_law = fit_curve(cells, draws, "sft", spent).baseline_law
     spent = spent or {key: float(key[1]) for key in cells}
-    return summarise(draws, yardstick, spent, read(draws, yardstick, spent))
+    return summarise(draws, baseline_law, spent, read_multipliers(draws, baseline_law, spent))
 
 
 def test_one_number_where_the_multiplier_is_the_same_at_every_size(cells):
@@ -150,14 +152,14 @@ def test_cost_is_what_the_method_spends_for_the_same_error(cells):
     cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in (100, 200, 400)}
     flops = {(label, n): n * (1e9 if label == "sft" else 12e9) for label, n in cells}
     draws = resample(cells, draws=400)
-    yardstick = fit_curve(cells, draws, "sft", flops).yardstick
-    for found in read(draws, yardstick, flops):
+    baseline_law = fit_curve(cells, draws, "sft", flops).baseline_law
+    for found in read_multipliers(draws, baseline_law, flops):
         assert found.bound == "exact" and found.value == pytest.approx(2 / 12, rel=0.01)
         assert found.low < 2 / 12 < found.high
     (found,) = _summaries(cells, flops)
     assert found.value == pytest.approx(2 / 12, rel=0.01) and found.verdict == "no trend seen"
     draws = resample(cells | {("m", 800): _exact(0.05)}, draws=400)
-    (last,) = read(draws, yardstick, {("m", 800): 8e12})
+    (last,) = read_multipliers(draws, baseline_law, {("m", 800): 8e12})
     assert last.bound == "at least" and last.value == pytest.approx(1600e9 / 8e12)
 
 
@@ -166,9 +168,9 @@ def test_cost_is_what_the_method_spends_for_the_same_error(cells):
 def test_units_do_not_matter(factor, error):
     cells = {("sft", n): _exact(5 * n**-0.5) for n in SIZES} | {("m", 200): _exact(error)}
     draws = resample(cells, draws=50)
-    (data,) = multipliers(cells, draws, fit_curve(cells, draws, "sft"))
+    (data,) = read_multipliers(draws, fit_curve(cells, draws, "sft").baseline_law, {("m", 200): 200.0})
     scaled = {key: factor * key[1] for key in cells}
-    (cost,) = read(draws, fit_curve(cells, draws, "sft", scaled).yardstick, scaled)
+    (cost,) = read_multipliers(draws, fit_curve(cells, draws, "sft", scaled).baseline_law, scaled)
     assert (cost.value, cost.low, cost.high) == pytest.approx((data.value, data.low, data.high), rel=1e-6)
 
 
@@ -183,11 +185,11 @@ def test_a_study_counts_training_and_sampling(tmp_path, write_run, capsys):
     flops = flops_by_cell(results)
     assert flops["rft", 200] == pytest.approx(200 * 2e9) and ("dpo", 100) not in flops
     study = examine(results, draws=200)
-    assert {found.label for found in study.data.multipliers} == {"dpo", "rft"}
+    assert {found.label for found in study.data_efficiency.multipliers} == {"dpo", "rft"}
     # Both labels spend the same a problem: what holds in data holds in cost.
-    assert {found.label for found in study.cost.multipliers} == {"rft"}
-    in_data = [found for found in study.data.multipliers if found.label == "rft"]
-    for cost, data in zip(study.cost.multipliers, in_data, strict=True):
+    assert {found.label for found in study.compute_efficiency.multipliers} == {"rft"}
+    in_data = [found for found in study.data_efficiency.multipliers if found.label == "rft"]
+    for cost, data in zip(study.compute_efficiency.multipliers, in_data, strict=True):
         assert (cost.value, cost.low, cost.high) == pytest.approx((data.value, data.low, data.high), rel=1e-6)
     assert main(["table", str(tmp_path), "--draws", "100"]) == 0
     shown = capsys.readouterr().out
@@ -201,17 +203,8 @@ def test_a_study_counts_training_and_sampling(tmp_path, write_run, capsys):
 
 def test_without_flops_there_is_a_reason(simulated):
     study = examine(load(simulated), draws=50)
-    assert study.cost == Worth((), (), None, (), "not all of its runs tell their FLOPs")
-    assert study.data.reason == "" and study.spreads["sft"].df == 2 * len(SIZES)
-
-
-def test_runs_that_are_not_there(cells):
-    draws = resample(cells, draws=20)
-    curve = fit_curve(cells, draws, "sft")
-    with pytest.raises(ValueError, match="sft was not run at N = 300; its sizes: 100, 200, 400, 800, 1600"):
-        multiplier(cells, draws, curve, "sft", 300)
-    with pytest.raises(ValueError, match="no runs with label 'm'"):
-        multiplier(cells, draws, curve, "m", 100)
+    assert study.compute_efficiency == no_efficiency("not all of its runs tell their FLOPs")
+    assert study.data_efficiency.reason == "" and study.spreads["sft"].df == 2 * len(SIZES)
 
 
 def test_planted_multipliers_lie_in_their_intervals(simulated):
