@@ -38,7 +38,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         new_figure,
     )
 
-    multipliers = inputs.size_study().multipliers if BASELINE in inputs.study.curves else ()
+    multipliers = inputs.size_study().multipliers
     if not multipliers:
         raise MissingRunsError(f"{BASELINE} has no law that falls with N, or nothing beside it: run {SWEEP}")
     methods = methods_of(inputs.results.rows)

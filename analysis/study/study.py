@@ -30,7 +30,7 @@ class Study:
     """The analysis of one task's rows; every property is computed when it is first asked for, and once.
 
     The properties of error against N read the rows whose figure is "size". They raise InputError for rows of several
-    tasks, for two runs of one seed at one point, and where the baseline has no runs.
+    tasks and for two runs of one seed at one point; differences also where the baseline has no runs.
 
     Attributes:
         results: the rows.
@@ -92,16 +92,14 @@ class Study:
     @cached_property
     def data_efficiency(self) -> RelativeEfficiency:
         """Multipliers in problems."""
-        sizes_of(self.cells, self.baseline)
-        if self.baseline in self.unfitted:
-            return no_efficiency(self.unfitted[self.baseline])
+        if self.baseline not in self.curves:
+            return no_efficiency(self.unfitted.get(self.baseline, "it has no runs"))
         spent = {key: float(key[1]) for key in self.cells}
         return relative_efficiency(self.draws, self.curves[self.baseline], spent, "N")
 
     @cached_property
     def compute_efficiency(self) -> RelativeEfficiency:
         """Multipliers in FLOPs."""
-        sizes_of(self.cells, self.baseline)
         try:
             curve = fit_curve(self.cells, self.draws, self.baseline, self.flops)
         except ValueError as error:

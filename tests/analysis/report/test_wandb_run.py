@@ -125,10 +125,10 @@ def test_the_same_rows_have_the_same_id_in_either_layout(simulated, tmp_path):
 
 
 def test_a_run_that_fails_is_finished_with_exit_code_1(write_run, tmp_path):
-    write_run(tmp_path, 0.3, run="a")
-    results = load(tmp_path)
-    study = examine(results, draws=20)
-    write_run(tmp_path, 0.3, run="b")  # the same point again: no figure can be drawn
+    write_run(tmp_path, 0.3)
+    for run in ("a", "b"):  # one point twice: its figure cannot be drawn
+        write_run(tmp_path, 0.3, run=run, method="rft", positives=1, figure="positives")
+    study = examine(load(tmp_path), draws=20)
     with pytest.raises(InputError, match="runs a and b are both"):
         log(study, tmp_path, "p", "g")
     assert offline(tmp_path).exit_codes == [1]
