@@ -1,1 +1,1 @@
-"""From result rows to laws, intervals, tables and figures; knows nothing of how the rows were made."""
+"""From result rows to laws, intervals, tables and figures; independent of the code that trains models."""

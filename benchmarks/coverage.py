@@ -30,7 +30,7 @@ from analysis.data.cells import Cell, SizeKey, size_cells
 from analysis.data.results import load
 from analysis.defaults import DRAWS
 from analysis.stats.bootstrap import percentile_interval, resample
-from analysis.stats.overdispersion import dispersion
+from analysis.stats.overdispersion import overdispersion
 from analysis.study.curves import fit_curve
 from analysis.study.differences import difference
 from analysis.study.mean_multipliers import summarise
@@ -217,7 +217,7 @@ def likeness(cells: Mapping[SizeKey, Cell]) -> Iterator[str]:
     for name, found in answers.items():
         yield f"answers to a problem, {name}: correlation {np.mean(found):.2f}"
     yield f"deviations of seeds, other cell: correlation {products / squares:.2f}"
-    spread = dispersion(cells.values())
+    spread = overdispersion(cells.values())
     yield f"variance of seeds over chance {spread.ratio:.2f}, relative standard deviation {spread.relative_sd:.3f}"
 
 

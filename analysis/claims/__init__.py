@@ -1,6 +1,6 @@
-"""The claims ledger: for each claim of the paper, and of this project, what the rows of a study say.
+"""The claims ledger: the verdict of a study on each claim of the paper and of this project.
 
-One file a group of claims; a verdict is the consequence of a rule on a 95 % interval, which the claim carries.
+One file per group of claims; a verdict follows from a rule on a 95 % interval, which the claim states.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CLAIMS: tuple[Callable[[Study], list[Claim]], ...] = (
     credit.over_trained,
     credit.too_few_rollouts,
     pairs.same_optimum,
-    negatives.own_share,
+    negatives.negatives_share,
     negatives.exchange_rates,
 )
 

@@ -1,4 +1,4 @@
-"""A claim and its verdict, which follows from where the interval lies and from nothing else."""
+"""A claim and its verdict, which depends only on where its interval lies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from analysis.stats.estimates import Estimate, Sample, estimate, more_data, narr
 from analysis.stats.variance import Statistic
 
 MAIN_SWEEP, ABLATIONS = "sweeps/maze_full.yaml", "sweeps/maze_ablations.yaml"
-Verdict = Literal["holds", "contradicted", "not resolved", "not run"]
+Verdict = Literal["holds", "contradicted", "inconclusive", "not run"]
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Claim:
     """One line of the ledger.
 
     Attributes:
-        claim: what is claimed.
-        verdict: what the rows say to it.
+        claim: the statement.
+        verdict: whether the rows support it.
         estimate, low, high: with its 95 % interval, in `unit`; None where it was not run, and where an end is open.
-        figure: the figure that it is seen in.
-        needed: what would resolve it, or the sweep that would fill it; empty where it is resolved.
-        note: the range it was seen on and the single points.
+        figure: the name of the figure that shows it.
+        needed: the data that would resolve it, or the sweep that would provide rows; empty where it is resolved.
+        note: the range of the data and the single points.
         rule: how the verdict follows from the interval.
         task: the task of the rows.
     """
@@ -56,11 +56,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class Rule:
-    """Cuts of the line into regions: an interval inside one region has its verdict, any other is not resolved.
+    """Regions of a statistic: an interval inside one region has its verdict, any other is inconclusive.
 
     Attributes:
         text: the rule in words.
-        cuts: (C,) ascending, on the statistic's own scale.
+        cuts: (C,) boundaries of the regions, ascending, in units of the statistic.
         verdicts: (C + 1,) of the regions, from low to high.
     """
 
@@ -68,16 +68,16 @@ class Rule:
     cuts: tuple[float, ...]
     verdicts: tuple[Verdict, ...]
 
-    def judge(self, found: Estimate) -> Verdict:
-        """The verdict on an interval; touching a cut is not enough."""
-        first = int(np.searchsorted(self.cuts, found.low, side="left"))
-        last = int(np.searchsorted(self.cuts, found.high, side="right"))
-        return self.verdicts[first] if first == last else "not resolved"
+    def judge(self, interval: Estimate) -> Verdict:
+        """The verdict on an interval, which must not touch a boundary."""
+        first = int(np.searchsorted(self.cuts, interval.low, side="left"))
+        last = int(np.searchsorted(self.cuts, interval.high, side="right"))
+        return self.verdicts[first] if first == last else "inconclusive"
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How a statistic is shown: its unit, and the function from its own scale (often a logarithm) to that unit."""
+    """The scale of a printed statistic: its unit, and the function from its value (often a logarithm) to it."""
 
     unit: str
     show: Callable[[float], float]
@@ -91,9 +91,9 @@ POINTS = Scale("points", lambda difference: 100 * difference)
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the rows: a claim, where it is seen, the rule of its verdict, and the sweep that answers it.
+    """A claim to test on rows: its statement, figure, scale, the rule of its verdict, and the sweep that provides rows.
 
-    `sweep` says what it runs, `file` where it is written down.
+    `sweep` describes the runs, `file` is the sweep file.
     """
 
     claim: str
@@ -104,8 +104,8 @@ class Question:
     file: str = MAIN_SWEEP
 
     def not_run(self, task: str) -> Claim:
-        """The answer where the rows are missing."""
-        return self._claim(task, "not run", None, f"to be run: {self.sweep}; {self.file} does it", "")
+        """The claim where the rows are missing."""
+        return self._claim(task, "not run", None, f"to be run: {self.sweep}, see {self.file}", "")
 
     def answer(
         self,
@@ -116,25 +116,27 @@ class Question:
         note: str = "",
         level: float = LEVEL,
     ) -> Claim:
-        """The answer from a bootstrap; `keys` are the cells that the statistic looks at.
+        """The claim with the verdict from a bootstrap; `keys` are the cells that the statistic reads.
 
-        With a single seed in any of them nothing is resolved. `level` is above 95 % where the statistic was picked
-        among several, so that all of them hold at 95 % together.
+        With a single seed in any of them it is inconclusive. `level` is above 95 % where the statistic was selected
+        among several, so that all of them hold at 95 % jointly.
         """
-        found = estimate(statistic, sample.drawn, level)
-        verdict = self.rule.judge(found) if sample.fewest_seeds(keys) > 1 else "not resolved"
+        interval = estimate(statistic, sample.drawn, level)
+        verdict = self.rule.judge(interval) if sample.fewest_seeds(keys) > 1 else "inconclusive"
         needed = ""
-        if verdict == "not resolved":
-            needed = more_data(narrowing(found, self.rule.cuts), sample, keys, statistic)
-        return self._claim(task, verdict, found, needed, note)
+        if verdict == "inconclusive":
+            needed = more_data(narrowing(interval, self.rule.cuts), sample, keys, statistic)
+        return self._claim(task, verdict, interval, needed, note)
 
-    def settled(self, task: str, found: Estimate, needed: str, note: str, least: bool = True) -> Claim:
-        """The answer from an interval that was made elsewhere; unless `least` is met nothing is resolved."""
-        verdict = self.rule.judge(found) if least else "not resolved"
-        return self._claim(task, verdict, found, needed if verdict == "not resolved" else "", note)
+    def settled(self, task: str, interval: Estimate, needed: str, note: str, least: bool = True) -> Claim:
+        """The claim with the verdict on a given interval; inconclusive unless `least` is true."""
+        verdict = self.rule.judge(interval) if least else "inconclusive"
+        return self._claim(task, verdict, interval, needed if verdict == "inconclusive" else "", note)
 
-    def _claim(self, task: str, verdict: Verdict, found: Estimate | None, needed: str, note: str) -> Claim:
-        value, low, high = (None,) * 3 if found is None else map(self._shown, (found.value, found.low, found.high))
+    def _claim(self, task: str, verdict: Verdict, interval: Estimate | None, needed: str, note: str) -> Claim:
+        value, low, high = (
+            (None,) * 3 if interval is None else map(self._shown, (interval.value, interval.low, interval.high))
+        )
         unit, rule = self.scale.unit, self.rule.text
         return Claim(self.claim, verdict, value, low, high, unit, self.figure, needed, note, rule, task)
 

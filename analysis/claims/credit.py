@@ -1,4 +1,4 @@
-"""Where step values are bad the gain goes away: an over-trained roll-out policy, too few rollouts."""
+"""Bad step values remove the gain: an over-trained rollout policy, or too few Monte Carlo rollouts per prefix."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from analysis.stats.estimates import Sample, estimate
 from analysis.study.study import Study
 
 METHOD = "step_dpo"
-KEPT = 0.5
+RETAINED = 0.5  # of the gain
 
 
 @dataclass(frozen=True)
 class Spoiling:
-    """A scan over one setting, whose end on one side spoils the step values."""
+    """A scan over one setting, at one end of which the step values are bad."""
 
     figure: str
     setting: str
-    spoilt: Callable[[list[float]], float]  # which of the values is the bad end
+    spoilt: Callable[[list[float]], float]  # chooses the bad end among the values
     question: Question
 
 
 def _question(claim: str, where: str, sweep: str) -> Question:
     text = (
         f"gain of {METHOD} over {BASELINE} {where}, over the gain with the setting of the study; "
-        f"holds: below {KEPT}; contradicted: above"
+        f"holds: below {RETAINED}; contradicted: above"
     )
-    return Question(claim, "ablations", PLAIN, Rule(text, (KEPT,), ("holds", "contradicted")), sweep, ABLATIONS)
+    return Question(claim, "ablations", PLAIN, Rule(text, (RETAINED,), ("holds", "contradicted")), sweep, ABLATIONS)
 
 
 OVER_TRAINED = Spoiling(
@@ -61,33 +61,33 @@ TOO_FEW = Spoiling(
 
 
 def over_trained(study: Study) -> list[Claim]:
-    """The roll-out policy trained for the most epochs."""
+    """The claim about the rollout policy that was trained for the most epochs."""
     return [_answer(study, OVER_TRAINED)]
 
 
 def too_few_rollouts(study: Study) -> list[Claim]:
-    """The fewest completions a prefix."""
+    """The claim about the fewest Monte Carlo rollouts per prefix."""
     return [_answer(study, TOO_FEW)]
 
 
 def _answer(study: Study, spoiling: Spoiling) -> Claim:
-    """The share of the gain that is kept, summed over the scan's N that the baseline was run at too."""
+    """The share of the gain that is retained, summed over the scan's N that the baseline was run at too."""
     question, task = spoiling.question, study.task
-    found = scan(study.results, spoiling.figure, METHOD, spoiling.setting)
+    scanned = scan(study.results, spoiling.figure, METHOD, spoiling.setting)
     usual = _usual(study, spoiling.setting)
     points: dict[Any, Cell] = {}
     sizes, notes = [], []
-    for size in sorted({size for size, _ in found}):
-        values = sorted(value for n, value in found if n == size)
+    for size in sorted({size for size, _ in scanned}):
+        values = sorted(value for n, value in scanned if n == size)
         bad = spoiling.spoilt(values)
-        # Without the study's own setting the other end of the scan stands for it.
+        # Without rows at the study's setting, the other end of the scan stands in for it.
         good = usual if usual in values else values[0] if bad == values[-1] else values[-1]
         if (BASELINE, size) not in study.cells or bad == good:
             continue
         sizes.append(size)
         points |= {("base", size): study.cells[BASELINE, size]}
-        points |= {("good", size): found[size, good], ("bad", size): found[size, bad]}
-        shown = ", ".join(f"{value:g}: {100 * found[size, value].error:.1f} %" for value in values)
+        points |= {("good", size): scanned[size, good], ("bad", size): scanned[size, bad]}
+        shown = ", ".join(f"{value:g}: {100 * scanned[size, value].error:.1f} %" for value in values)
         notes.append(
             f"N = {size}, {bad:g} against {good:g}; {shown}; {BASELINE} {100 * points['base', size].error:.1f} %"
         )
@@ -97,19 +97,21 @@ def _answer(study: Study, spoiling: Spoiling) -> Claim:
     def gain(errors: Mapping[Any, Floats], name: str) -> Floats:
         return np.sum([errors["base", n] - errors[name, n] for n in sizes], axis=0)
 
-    def kept(errors: Mapping[Any, Floats]) -> Floats:
+    def retained(errors: Mapping[Any, Floats]) -> Floats:
         whole = gain(errors, "good")  # a draw without a gain cannot lose it
         return np.asarray(np.where(whole > 0, gain(errors, "bad") / np.where(whole > 0, whole, 1), np.nan))
 
     sample = Sample(points, study.n_draws)
-    claim = question.answer(task, sample, points, kept, "; ".join(notes))
+    claim = question.answer(task, sample, points, retained, "; ".join(notes))
     if estimate(lambda errors: gain(errors, "good"), sample.drawn).low <= 0:
-        return replace(claim, verdict="not resolved", needed="a gain to lose: the usual setting has no resolved one")
+        return replace(
+            claim, verdict="inconclusive", needed="a gain to lose: the gain at the usual setting is inconclusive"
+        )
     return claim
 
 
 def _usual(study: Study, setting: str) -> float | None:
-    """The setting of the method's own "size" rows, if it is one."""
+    """The setting of the method's "size" rows; None unless all have the same."""
     rows = study.results.rows
     values = set(settings(rows[(rows["figure"] == "size") & (rows["label"] == METHOD)], setting))
     return values.pop() if len(values) == 1 else None

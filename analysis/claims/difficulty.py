@@ -34,7 +34,7 @@ QUESTION = Question(
 
 
 def claims(study: Study) -> list[Claim]:
-    """Thirds are of the test problems of one (N, seed); problems that tie with a third's last are in it."""
+    """The claim on the hard and easy thirds of each (N, seed)'s test problems; thirds include ties at their edge."""
     points: dict[Any, Cell] = {}
     sizes = []
     for size in study.shared_sizes(BASELINE, METHOD):
@@ -70,18 +70,18 @@ def claims(study: Study) -> list[Claim]:
 def _thirds(study: Study, size: int) -> dict[int, tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]] | None:
     """seed -> (hard (P,), easy (P,)) for the seeds that ran both labels and measured pass rates; None without any.
 
-    Where the two thirds meet (more than a third of the rates tie across the middle) that seed is left out.
+    A seed is left out where the two thirds overlap (more than a third of the rates tie across the middle).
     """
     rows = study.results.rows
     rows = rows[(rows["figure"] == "size") & rows["label"].isin([BASELINE, METHOD]) & (rows["problems"] == size)]
     shared = set(study.cells[BASELINE, size].seeds) & set(study.cells[METHOD, size].seeds)
-    found = {}
-    # The method's own measurement first: both labels share their pi_sft, and the baseline need not make it.
+    thirds = {}
+    # Prefer the method's measurement: both labels share pi_sft, and the baseline may not have measured it.
     for _, row in rows.sort_values("label", key=lambda label: label != METHOD).iterrows():
         rates = study.results.pass_rate.get(row["run"])
-        if rates is None or row["seed"] not in shared or row["seed"] in found:
+        if rates is None or row["seed"] not in shared or row["seed"] in thirds:
             continue
         low, high = np.quantile(rates, [1 / 3, 2 / 3])
         if low < high:
-            found[int(row["seed"])] = (rates <= low, rates >= high)
-    return found or None
+            thirds[int(row["seed"])] = (rates <= low, rates >= high)
+    return thirds or None

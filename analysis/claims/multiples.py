@@ -1,4 +1,4 @@
-"""What a method is worth in teacher data: its multiplier against the claimed one, and against none."""
+"""Relative data efficiency: a method's multiplier against the claimed one, and against 1."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _about(label: str, words: str, factor: int) -> Question:
 
 
 def _gain(label: str, words: str) -> Question:
-    """A claim of any gain at all."""
+    """A claim of any gain."""
     about = _about(label, words, 2)
     rule = Rule(
         f"geometric mean of M(N) of {label}; holds: above 1x; contradicted: below", (0.0,), ("contradicted", "holds")
@@ -53,25 +53,25 @@ PER_STEP = ("step_dpo", "per-step negatives")
 
 
 def self_generated(study: Study) -> list[Claim]:
-    """Self-generated positives (rft): a gain, and about 2x."""
+    """The claims on self-generated positives (rft): a gain, and about 2x."""
     return [_answer(study, SELF[0], _gain(*SELF)), _answer(study, SELF[0], _about(*SELF, 2))]
 
 
 def per_step(study: Study) -> list[Claim]:
-    """Per-step negatives (step_dpo): a gain, and about 8x."""
+    """The claims on per-step negatives (step_dpo): a gain, and about 8x."""
     return [_answer(study, PER_STEP[0], _gain(*PER_STEP)), _answer(study, PER_STEP[0], _about(*PER_STEP, 8))]
 
 
 def _answer(study: Study, label: str, question: Question) -> Claim:
-    """The label's summary, over sizes within the baseline's measured range; where every size is beyond it, a bound."""
+    """The claim from the label's mean multiplier in the baseline's measured range; if no size is there, a bound."""
     base, sizes = study.shared_sizes(BASELINE), study.shared_sizes(label)
     if len(base) < 2 or not sizes:
         return question.not_run(study.task)
     single = [one for one in study.multipliers if one.label == label]
     if not single:  # the baseline's law does not fall: no multiplier can be read from it
-        return replace(question.not_run(study.task), verdict="not resolved", needed="", note=study.no_multipliers)
+        return replace(question.not_run(study.task), verdict="inconclusive", needed="", note=study.no_multipliers)
     summary = next((one for one in study.data_efficiency.summaries if one.label == label), None)
-    found = _bounds(single) if summary is None else _mean(summary)
+    estimate = _bounds(single) if summary is None else _mean(summary)
     used = sizes if summary is None else list(summary.sizes)
     where = f"beyond {BASELINE}'s runs at every N" if summary is None else f"over N = {', '.join(map(str, used))}"
     if summary is not None and summary.verdict in ("grows", "shrinks"):
@@ -79,20 +79,20 @@ def _answer(study: Study, label: str, question: Question) -> Claim:
     note = f"{where}; {by_size(sizes, [one.short() for one in single])}"
     keys = [*((BASELINE, size) for size in base), *((label, size) for size in used)]
     least = study.sample.fewest_seeds(keys) > 1
-    if least and question.rule.judge(found) != "not resolved":
-        return question.settled(study.task, found, "", note)
-    if math.isinf(found.low) or math.isinf(found.high):
-        ends = [f"smaller than N = {base[0]}"] * math.isinf(found.low)
-        ends += [f"larger than N = {base[-1]}"] * math.isinf(found.high)
+    if least and question.rule.judge(estimate) != "inconclusive":
+        return question.settled(study.task, estimate, "", note)
+    if math.isinf(estimate.low) or math.isinf(estimate.high):
+        ends = [f"smaller than N = {base[0]}"] * math.isinf(estimate.low)
+        ends += [f"larger than N = {base[-1]}"] * math.isinf(estimate.high)
         needed = f"runs of {BASELINE} {' and '.join(ends)}"
     else:
         statistic = _log_multiplier(study.cells, base, label, used)
-        needed = more_data(narrowing(found, question.rule.cuts), study.sample, keys, statistic)
-    return question.settled(study.task, found, needed, note, least)
+        needed = more_data(narrowing(estimate, question.rule.cuts), study.sample, keys, statistic)
+    return question.settled(study.task, estimate, needed, note, least)
 
 
 def _mean(summary: Summary) -> Estimate:
-    """Its log, open where its interval is."""
+    """The log of the mean with its interval; an end is infinite where it is open."""
     return Estimate(
         math.log(summary.value),
         -math.inf if summary.low_open else math.log(summary.low),
@@ -101,7 +101,7 @@ def _mean(summary: Summary) -> Estimate:
 
 
 def _bounds(single: Sequence[Multiplier]) -> Estimate:
-    """Log of the geometric mean of multipliers that are bounds, open on the sides where the baseline's runs stop."""
+    """The log of the geometric mean of bounds; an end is infinite where the baseline's runs stop."""
     value, low, high = (
         sum(math.log(end) for end in ends) / len(single)
         for ends in zip(*((one.value, one.low, one.high) for one in single), strict=True)
@@ -114,7 +114,7 @@ def _bounds(single: Sequence[Multiplier]) -> Estimate:
 
 
 def _log_multiplier(points: Points, base: Sequence[int], label: str, sizes: Sequence[int]) -> Statistic:
-    """Mean over `sizes` of log M(N) by the baseline's power law, held within its range: for what would narrow it."""
+    """The mean over `sizes` of log M(N) by the baseline's power law, clipped to its range."""
     tested = [points[BASELINE, size].tested for size in base]
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
@@ -123,7 +123,7 @@ def _log_multiplier(points: Points, base: Sequence[int], label: str, sizes: Sequ
         for size in sizes:
             with np.errstate(divide="ignore", invalid="ignore"):
                 reached = (log_amplitude - np.log(errors[label, size])) / exponent
-            # A law that does not fall reaches nothing lower and everything higher: the far end of the range.
+            # A law that does not fall reaches no lower error and every higher one: the end of the range.
             never = np.log(errors[label, size]) < log_amplitude - exponent * np.log(base[-1])
             reached = np.where(exponent > 0, reached, np.where(never, np.inf, -np.inf))
             logs.append(np.clip(reached, np.log(base[0]), np.log(base[-1])) - np.log(size))

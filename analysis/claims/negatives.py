@@ -1,4 +1,4 @@
-"""What the wrong step itself is worth: its share of the per-step gain, and its exchange rate against a problem."""
+"""The value of the incorrect step itself: its share of the per-step gain, and its exchange rate against a problem."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LEAST_SHARE = 0.1
 LEAST_KAPPA = 0.05
 KAPPA = ("floor", "amplitude", "exponent", "kappa").index("kappa")  # the order of fit_joint_draws
 
-OWN_SHARE = Question(
-    f"negatives have a worth of their own in {METHOD}",
+NEGATIVES_SHARE = Question(
+    f"negatives add to the gain of {METHOD} beyond its positives",
     "error_against_n",
     PLAIN,
     Rule(
@@ -55,10 +55,10 @@ def _rate(label: str, words: str) -> Question:
     )
 
 
-RATE = _rate(METHOD, f"a negative of {METHOD} is worth a share of a problem (kappa)")
-CONTROL_RATE = _rate(CONTROL, f"its right continuation alone ({CONTROL}) is worth a share of a problem (kappa)")
-OWN_RATE = Question(
-    "the wrong step itself adds to that exchange rate",
+RATE = _rate(METHOD, f"a negative of {METHOD} replaces a share of a problem (kappa)")
+CONTROL_RATE = _rate(CONTROL, f"its correct continuation alone ({CONTROL}) replaces a share of a problem (kappa)")
+STEP_RATE = Question(
+    "the incorrect step itself adds to that exchange rate",
     "positives_and_negatives",
     PLAIN,
     Rule(
@@ -71,54 +71,54 @@ OWN_RATE = Question(
 )
 
 
-def own_share(study: Study) -> list[Claim]:
-    """The negative's own share of the gain, as `comparison.gain_share` pools it over N."""
+def negatives_share(study: Study) -> list[Claim]:
+    """The claim on the share of the gain that is due to the negatives, pooled over N as in `differences.gain_share`."""
     labels = (BASELINE, METHOD, CONTROL)
     sizes = study.shared_sizes(*labels)
     if not sizes:
-        return [OWN_SHARE.not_run(study.task)]
+        return [NEGATIVES_SHARE.not_run(study.task)]
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
         base, method, control = (sum((errors[label, n] for n in sizes), np.zeros(1)) for label in labels)
-        known = base > method  # without a gain there are no shares of it
+        known = base > method  # without a gain its shares are undefined
         return np.asarray(np.where(known, (control - method) / np.where(known, base - method, 1), np.nan))
 
     pooled = gain_share(study.cells, study.draws, BASELINE, METHOD, CONTROL)[-1]
-    own = [f"{100 * (study.cells[CONTROL, n].error - study.cells[METHOD, n].error):+.1f}" for n in sizes]
-    note = f"{CONTROL} minus {METHOD}: {by_size(sizes, own)} points"
+    points = [f"{100 * (study.cells[CONTROL, n].error - study.cells[METHOD, n].error):+.1f}" for n in sizes]
+    note = f"{CONTROL} minus {METHOD}: {by_size(sizes, points)} points"
     keys = [(label, size) for label in labels for size in sizes]
     if pooled.share is None:
-        needed = f"a gain to divide: {METHOD} has no resolved one over {BASELINE}"
-        return [replace(OWN_SHARE.not_run(study.task), verdict="not resolved", needed=needed, note=note)]
-    return [OWN_SHARE.answer(study.task, study.sample, keys, statistic, note)]
+        needed = f"a gain to divide: that of {METHOD} over {BASELINE} is inconclusive"
+        return [replace(NEGATIVES_SHARE.not_run(study.task), verdict="inconclusive", needed=needed, note=note)]
+    return [NEGATIVES_SHARE.answer(study.task, study.sample, keys, statistic, note)]
 
 
 def exchange_rates(study: Study) -> list[Claim]:
-    """kappa of the method, of its control, and their paired difference."""
+    """The claims on kappa of the method, of its control, and on their paired difference."""
     grids = {label: study.grids[label].grid for label in (METHOD, CONTROL) if label in study.grids}
-    points = {key: cell for own in grids.values() for key, cell in own.points.items()}
+    points = {key: cell for one in grids.values() for key, cell in one.points.items()}
     sample = Sample(points, study.n_draws)
-    found = []
+    answers = []
     for label, question in ((METHOD, RATE), (CONTROL, CONTROL_RATE)):
         if label not in grids:
-            found.append(question.not_run(study.task))
+            answers.append(question.not_run(study.task))
             continue
-        own = grids[label]
-        note = f"{len(own.points)} points, P = {_span(own.problems)}, M = {_span(own.added)}"
-        found.append(question.answer(study.task, sample, own.points, partial(_kappa, own), note))
+        one = grids[label]
+        note = f"{len(one.points)} points, P = {_span(one.problems)}, M = {_span(one.added)}"
+        answers.append(question.answer(study.task, sample, one.points, partial(_kappa, one), note))
     if len(grids) < 2:
-        return [*found, OWN_RATE.not_run(study.task)]
+        return [*answers, STEP_RATE.not_run(study.task)]
 
     def apart(errors: Mapping[Any, Floats]) -> Floats:
         return _kappa(grids[METHOD], errors) - _kappa(grids[CONTROL], errors)
 
-    return [*found, OWN_RATE.answer(study.task, sample, points, apart)]
+    return [*answers, STEP_RATE.answer(study.task, sample, points, apart)]
 
 
-def _kappa(own: Grid, errors: Mapping[Any, Floats]) -> Floats:
-    stacked = np.stack([errors[key] for key in own.points], axis=1)
-    tested = [cell.tested for cell in own.points.values()]
-    return fit_joint_draws("effective", own.problems, own.added, stacked, tested)[:, KAPPA]
+def _kappa(points: Grid, errors: Mapping[Any, Floats]) -> Floats:
+    stacked = np.stack([errors[key] for key in points.points], axis=1)
+    tested = [cell.tested for cell in points.points.values()]
+    return fit_joint_draws("effective", points.problems, points.added, stacked, tested)[:, KAPPA]
 
 
 def _span(values: Floats) -> str:

@@ -58,7 +58,7 @@ SAME_OPTIMUM = Question(
 
 
 def random_pairs(study: Study) -> list[Claim]:
-    """dpo against the baseline: the mean over N, and each N by itself at Bonferroni's level."""
+    """The claim on dpo against the baseline: the mean over N, and each N at Bonferroni's level."""
     claim = _against(study, RANDOM_PAIRS, "dpo", BASELINE)
     sizes = study.shared_sizes("dpo", BASELINE)
     below = []
@@ -75,12 +75,12 @@ def random_pairs(study: Study) -> list[Claim]:
 
 
 def beyond_positives(study: Study) -> list[Claim]:
-    """step_dpo against rft."""
+    """The claim on step_dpo against rft."""
     return [_against(study, BEYOND_POSITIVES, "step_dpo", "rft")]
 
 
 def same_optimum(study: Study) -> list[Claim]:
-    """advantage_weighted against step_dpo, in units of what step_dpo gains."""
+    """The claim on advantage_weighted against step_dpo, in units of the gain of step_dpo."""
     labels = (BASELINE, "step_dpo", "advantage_weighted")
     sizes = study.shared_sizes(*labels)
     if not sizes:
@@ -88,7 +88,7 @@ def same_optimum(study: Study) -> list[Claim]:
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
         base, step, weighted = (sum((errors[label, n] for n in sizes), np.zeros(1)) for label in labels)
-        # A draw without a gain has no unit to measure in.
+        # Without a gain the ratio is undefined.
         return np.asarray(np.where(base > step, (weighted - step) / np.where(base > step, base - step, 1), np.nan))
 
     note = _apart(study, "advantage_weighted", "step_dpo", sizes)

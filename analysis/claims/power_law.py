@@ -1,4 +1,4 @@
-"""Test error falls as a power of N on positive data: that it falls, that the study can see it, that nothing bends."""
+"""Test error falls as a power of N on positive data: it falls, the study resolves the fall, and it is one power."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ STRAIGHT = Question(
 
 
 def claims(study: Study) -> list[Claim]:
-    """Three claims about the baseline's curve; four sizes are needed for the third, three for the second."""
+    """The three claims about the baseline's curve; the second requires three sizes, the third four."""
     return [_falls(study), _seen(study), _straight(study)]
 
 
@@ -78,7 +78,7 @@ def _seen(study: Study) -> Claim:
 
 
 def _straight(study: Study) -> Claim:
-    """The halves share the middle size (or the middle two, so that an even number has halves of the same length)."""
+    """The claim on one exponent: halves share the middle size, or the middle two so that both have the same length."""
     sizes = study.shared_sizes(BASELINE)
     if len(sizes) < 4:
         return STRAIGHT.not_run(study.task)
@@ -87,7 +87,7 @@ def _straight(study: Study) -> Claim:
     note = f"halves: N = {sizes[0]} to {sizes[half - 1]}, {sizes[-half]} to {sizes[-1]}"
 
     def bend(errors: Mapping[Any, Floats]) -> Floats:
-        # Over the size of the whole exponent; where that is 0 within rounding the ratio means nothing.
+        # Relative to the exponent of all sizes; where that is about 0 the ratio is meaningless.
         with np.errstate(divide="ignore", invalid="ignore"):
             return (upper(errors) - lower(errors)) / whole(errors)
 

@@ -1,4 +1,4 @@
-"""Per-step negatives leave fewer spurious steps in right responses."""
+"""Per-step negatives leave fewer spurious steps in correct responses."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ QUESTION = Question(
     "step_values",
     POINTS,
     Rule(
-        f"share of spurious steps in right test responses, {METHOD} minus {BASELINE}, mean over N, t interval over "
+        f"share of spurious steps in correct test responses, {METHOD} minus {BASELINE}, mean over N, t interval over "
         "seeds; holds: below 0; contradicted: above",
         (0.0,),
         ("holds", "contradicted"),
     ),
-    f'{BASELINE} and {METHOD} over N on a task that tells its spurious steps (rows with figure "size")',
+    f'{BASELINE} and {METHOD} over N on a task that marks spurious steps (rows with figure "size")',
 )
 
 
 def claims(study: Study) -> list[Claim]:
-    """Paired by (N, seed), averaged over N within a seed; steps are not stored a problem, so the units are seeds."""
+    """The claim from differences paired by (N, seed) and averaged over N: rows hold no steps per problem."""
     apart = _differences(study)
     if apart.empty:
         return [QUESTION.not_run(study.task)]
@@ -39,17 +39,17 @@ def claims(study: Study) -> list[Claim]:
         from scipy.special import stdtrit  # Student's quantiles; imported late, since scipy loads slowly
 
         half = float(stdtrit(seeds - 1, (1 + LEVEL) / 2) * by_seed.std(ddof=1) / math.sqrt(seeds))
-    found = Estimate(value, value - half, value + half)
-    factor = narrowing(found, QUESTION.rule.cuts)
-    needed = "a second seed: one does not tell how far seeds lie apart"
+    interval = Estimate(value, value - half, value + half)
+    factor = narrowing(interval, QUESTION.rule.cuts)
+    needed = "a second seed: one seed does not show the variance between seeds"
     if seeds > 1 and factor > 0:
         needed = phrase(seeds / factor**2 - seeds, MOST_SEEDS, "seeds")
     sizes = ", ".join(str(size) for size in apart.columns)
-    return [QUESTION.settled(study.task, found, needed, f"N = {sizes}; {seeds} seeds", least=seeds > 1)]
+    return [QUESTION.settled(study.task, interval, needed, f"N = {sizes}; {seeds} seeds", least=seeds > 1)]
 
 
 def _differences(study: Study) -> pd.DataFrame:
-    """Method minus baseline, seeds (rows) by N (columns); empty where no pair of rows tells its share."""
+    """Method minus baseline, seeds (rows) by N (columns); empty where no pair of rows records its share."""
     rows = study.results.rows
     if "spurious_share" not in rows:
         return pd.DataFrame()

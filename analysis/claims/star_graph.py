@@ -1,4 +1,4 @@
-"""Star graph: SFT and RFT stay at a guess of the first hop, per-step DPO gets past it."""
+"""Star graph: SFT and RFT only guess the first hop, per-step DPO does better."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ PASSES = Question(
 
 
 def claims(study: Study) -> list[Claim]:
-    """One claim for sft, one for rft, and one for every label of step_dpo: they differ in pi_sft's training."""
+    """The claims for sft, for rft, and for every label of step_dpo, which differ in the training of pi_sft."""
     rows = study.results.rows
-    own = rows[(rows["task"] == STAR_GRAPH) & (rows["figure"] == "size")]
-    step = sorted(set(own.loc[own["method"] == "step_dpo", "label"])) or ["step_dpo"]
+    star = rows[(rows["task"] == STAR_GRAPH) & (rows["figure"] == "size")]
+    step = sorted(set(star.loc[star["method"] == "step_dpo", "label"])) or ["step_dpo"]
     return [_answer(study, STAYS, "sft"), _answer(study, STAYS, "rft")] + [
         _answer(study, PASSES, label) for label in step
     ]
 
 
 def not_run() -> list[Claim]:
-    """The same claims without any rows of the task."""
+    """The same claims where there are no rows of the task."""
     return [
         replace(question, claim=question.claim.format(label)).not_run(STAR_GRAPH)
         for question, label in ((STAYS, "sft"), (STAYS, "rft"), (PASSES, "step_dpo"))
@@ -72,9 +72,9 @@ def _answer(study: Study, question: Question, label: str) -> Claim:
     rows = rows.assign(degree=settings(rows, "config.task.degree")).dropna(subset="degree")
     if rows.empty:
         return question.not_run(study.task)
-    found = cells(study.results, rows, ["degree", "problems"])
-    largest = {degree: max(size for own, size in found if own == degree) for degree, _ in found}
-    points = {key: found[key] for key in largest.items()}
+    by_point = cells(study.results, rows, ["degree", "problems"])
+    largest = {degree: max(size for d, size in by_point if d == degree) for degree, _ in by_point}
+    points = {key: by_point[key] for key in largest.items()}
 
     def past(errors: Mapping[Any, Floats]) -> Floats:
         return np.asarray(np.mean([1 - errors[key] - 1 / key[0] for key in points], axis=0))

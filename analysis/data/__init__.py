@@ -1,1 +1,1 @@
-"""Result rows, cells and scans: everything that reads files."""
+"""Result rows, cells and scans: the code that reads files."""

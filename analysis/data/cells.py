@@ -1,4 +1,4 @@
-"""Cells: what several seeds of one setting got wrong, problem by problem. The unit that everything else counts in."""
+"""Cells: the incorrect answers of several seeds of one setting, problem by problem. Statistics start from them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ SizeKey = tuple[str, int]  # (label, N)
 
 @dataclass(frozen=True)
 class Cell:
-    """One setting's runs.
+    """The runs of one setting.
 
     Attributes:
         seeds: (S,) distinct seeds, ascending.
-        wrong: (S, P) bool, True where the run of that seed got that test problem wrong.
+        wrong: (S, P) bool, True where the run of that seed answered that test problem incorrectly.
     """
 
     seeds: tuple[int, ...]
@@ -30,12 +30,12 @@ class Cell:
 
     @property
     def tested(self) -> int:
-        """Answers in all: seeds times test problems."""
+        """Number of answers: seeds times test problems."""
         return int(self.wrong.size)
 
     @property
     def error(self) -> float:
-        """Share of answers that are wrong, over all seeds."""
+        """Share of incorrect answers, over all seeds."""
         return float(self.wrong.mean())
 
 
@@ -43,7 +43,7 @@ def cells(results: Results, rows: pd.DataFrame, by: Sequence[str]) -> dict[tuple
     """Group rows of `results` into cells by the columns `by`; the keys are tuples of their values, sorted.
 
     Raises:
-        InputError: rows of more than one task, or two runs of one seed in one cell (pooling them in silence
+        InputError: rows of more than one task, or two runs of one seed in one cell (pooling them silently
             would mix two settings under one name).
     """
     tasks = sorted(set(rows["task"]))
@@ -56,7 +56,7 @@ def cells(results: Results, rows: pd.DataFrame, by: Sequence[str]) -> dict[tuple
             point = ", ".join(f"{name} {value}" for name, value in zip(by, key, strict=True))
             raise InputError(
                 f"runs {runs[seed]} and {run} are both {point}, seed {seed}: "
-                "choose one sweep with --sweep, or give one of them a label of its own"
+                "choose one sweep with --sweep, or give one of them another label"
             )
         runs[seed] = run
     return {

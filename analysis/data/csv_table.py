@@ -1,4 +1,4 @@
-"""Columns of a CSV file as numbers, with the file's own lines for messages."""
+"""Columns of a CSV file as numbers; error messages name the line of the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Table:
         path: the file, for messages.
         header: the columns' names.
         rows: (K, columns) cells.
-        lines: (K,) the line of the file that each row ends on.
+        lines: (K,) the line of the file on which each row ends.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class Table:
     lines: tuple[int, ...]
 
     def text(self, column: str) -> list[str]:
-        """A column's cells (K,). Raises InputError for a column that is not there."""
+        """A column's cells (K,). Raises InputError for a column that does not exist."""
         index = self._index(column)
         return [row[index] for row in self.rows]
 
@@ -56,13 +56,13 @@ class Table:
         return np.array(values)
 
     def select(self, keep: Sequence[bool]) -> Table:
-        """The rows to keep, (K,)."""
-        kept = [index for index, wanted in enumerate(keep) if wanted]
-        rows, lines = tuple(self.rows[index] for index in kept), tuple(self.lines[index] for index in kept)
+        """A table of the rows for which `keep` (K,) is true."""
+        places = [index for index, wanted in enumerate(keep) if wanted]
+        rows, lines = tuple(self.rows[index] for index in places), tuple(self.lines[index] for index in places)
         return replace(self, rows=rows, lines=lines)
 
     def drop(self, column: str, value: str) -> Table:
-        """Without the rows where a column holds a value, as text or as a number.
+        """A table without the rows whose cell in a column equals a value, as text or as a number.
 
         Raises:
             InputError: no such column, or no such row.
@@ -82,10 +82,10 @@ class Table:
 
 
 def read_csv(path: Path) -> Table:
-    """Read a CSV file with a header. Blank lines are passed over.
+    """Read a CSV file with a header; blank lines are skipped.
 
     Raises:
-        InputError: no such file, no text, no header or no rows, a column named twice, or a row of another width.
+        InputError: no such file, not text in UTF-8, no header or no rows, a repeated column, or a row of another width.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets put a byte order mark first
@@ -100,7 +100,7 @@ def read_csv(path: Path) -> Table:
     header = tuple(name.strip() for name in numbered[0][0])
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise InputError(f"{path}: the column {twice[0]!r} is there twice")
+        raise InputError(f"{path}: the column {twice[0]!r} appears twice")
     for row, line in numbered[1:]:
         if len(row) != len(header):
             raise InputError(f"{path}, line {line}: {len(row)} cells under {len(header)} columns")

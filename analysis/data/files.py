@@ -1,11 +1,11 @@
-"""The two layouts of result rows on disk.
+"""The two forms of result files on disk.
 
 Live:       RESULTS/runs/<hash>/row.json and RESULTS/runs/<hash>/correct.parquet (problem, correct);
-            RESULTS/plan.json, if there, names the runs that count
+            RESULTS/plan.json, if it exists, names the runs that count
 Collected:  RESULTS/rows.jsonl, one row a line, and RESULTS/correct.parquet (run, problem, correct)
 
-correct.parquet may hold a column more, pass_rate: the share of right responses that pi_sft, the policy before the
-method, sampled on that test problem. In the collected layout it is null for runs that did not measure it.
+correct.parquet may hold another column, pass_rate: the share of correct responses among those that pi_sft, the policy
+before the method, sampled on that test problem. In collected files it is null for runs that did not measure it.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ import pyarrow.parquet as pq
 
 from analysis.errors import InputError, did_you_mean
 
-# What the analysis reads; a row may hold more, which is carried along untouched.
+# The fields that the analysis reads; other fields of a row are kept unchanged.
 FIELDS: dict[str, type] = dict.fromkeys(("run", "sweep", "task", "method", "label", "figure"), str) | dict.fromkeys(
     ("seed", "problems", "positives", "negatives", "rollouts", "positives_used", "tested", "wrong"), int
 )
-# Rows of one study lie in this order, whatever order they finished in.
+# Rows are sorted by these fields, whatever order the runs finished in.
 ORDER = ("sweep", "task", "figure", "label", "problems", "positives", "seed", "run")
 
 
 class Run(NamedTuple):
-    """One run as read and checked by itself."""
+    """One run, read and checked independently of the others."""
 
     row: dict[str, Any]
     problems: tuple[str, ...]  # test problem ids, sorted; one object for all runs that were read together
@@ -45,7 +45,7 @@ class Run(NamedTuple):
 
 
 def read(results: Path) -> list[Run]:
-    """Every run of a folder in the order of `ORDER`; where both layouts are present the live one wins, being newer.
+    """Every run of a folder in the order of `ORDER`; where both forms are present the live one is read: it is newer.
 
     Raises:
         InputError: no such folder, no rows, malformed input, a missing field, or answers that contradict the row.
@@ -58,12 +58,12 @@ def read(results: Path) -> list[Run]:
         if not runs and (results / "rows.jsonl").is_file():
             runs = _read_collected(results)
     if not runs:
-        raise InputError(f"{results}: no rows found (neither runs/<hash>/row.json nor rows.jsonl)")
+        raise InputError(f"{results}: no rows (neither runs/<hash>/row.json nor rows.jsonl)")
     return sorted(runs, key=lambda run: tuple(run.row[field] for field in ORDER))
 
 
 def write_collected(runs: Iterable[Run], destination: Path) -> None:
-    """Write the collected layout: the same bytes for the same runs in the same order."""
+    """Write collected files: the same bytes for the same runs in the same order."""
     destination.mkdir(parents=True, exist_ok=True)
     runs = list(runs)
     lines = [json.dumps(run.row, sort_keys=True, ensure_ascii=False) + "\n" for run in runs]
@@ -80,7 +80,7 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
 
 
 class _Problems:
-    """Sorted problem ids, worked out once for all runs that were tested on the same ones in the same order.
+    """Sorted problem ids, computed once for all runs that were tested on the same ones in the same order.
 
     `sorted` raises InputError for ids that are not distinct.
     """
@@ -104,7 +104,7 @@ class _Problems:
 
 @contextmanager
 def _no_garbage() -> Iterator[None]:
-    """Rows hold no cycles, and thousands of them would be looked through again and again: a fifth of the time."""
+    """Pause garbage collection: rows hold no cycles, and scanning them takes a fifth of the reading time."""
     on = gc.isenabled()
     gc.disable()
     try:
@@ -115,11 +115,11 @@ def _no_garbage() -> Iterator[None]:
 
 
 def _read_live(folder: Path) -> list[Run]:
-    """Runs of the sweep as it was last launched; runs of earlier settings may lie beside them."""
+    """The runs of the sweep's last launch; the folder may also hold runs of earlier settings."""
     plan = folder.parent / "plan.json"
     planned = {run["name"] for run in json.loads(plan.read_text(encoding="utf-8"))["runs"]} if plan.is_file() else None
     runs, problems = [], _Problems()
-    for path in sorted(folder.glob("*/row.json")):  # no row.json: a run under way or one that failed, no error here
+    for path in sorted(folder.glob("*/row.json")):  # a run without row.json is under way or has failed
         if planned is not None and path.parent.name not in planned:
             continue
         row = _row(path.read_bytes(), str(path))
@@ -132,8 +132,8 @@ def _read_collected(results: Path) -> list[Run]:
     answers = _answers(results / "correct.parquet", ["run", "problem", "correct"])
     names = answers.column("run").to_numpy()
     order = np.argsort(names, kind="stable")
-    found, first = np.unique(names[order], return_index=True)
-    parts = dict(zip(found, np.split(order, first[1:]), strict=True))
+    runs_in_file, first = np.unique(names[order], return_index=True)
+    parts = dict(zip(runs_in_file, np.split(order, first[1:]), strict=True))
     path, runs, problems = results / "rows.jsonl", [], _Problems()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if line.strip():
@@ -145,11 +145,11 @@ def _read_collected(results: Path) -> list[Run]:
 
 def _row(text: str | bytes, where: str) -> dict[str, Any]:
     try:
-        row = msgspec.json.decode(text)  # of rows, half of json's time
+        row = msgspec.json.decode(text)  # takes half the time of json.loads
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InputError(f"{where}: not valid JSON ({error})") from error
     if not isinstance(row, dict):
-        raise InputError(f"{where}: expected a JSON object, found {type(row).__name__}")
+        raise InputError(f"{where}: expected a JSON object, got {type(row).__name__}")
     for field, kind in FIELDS.items():
         if field not in row:
             raise InputError(f"{where}: the field {field!r} is missing")
@@ -161,9 +161,9 @@ def _row(text: str | bytes, where: str) -> dict[str, Any]:
 
 
 def _answers(path: Path, columns: list[str]) -> pa.Table:
-    """The `columns`, in one piece each, and pass_rate, which is null throughout if the file has none."""
+    """The `columns`, one chunk each, and pass_rate, all null if the file has none."""
     try:
-        # A quarter of read_table's time; pyarrow, too, takes longer to open a file.
+        # Takes a quarter of the time of read_table, and pyarrow is slower at opening a file.
         table = pq.ParquetFile(pa.py_buffer(path.read_bytes()), pre_buffer=False).read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from error
@@ -178,7 +178,7 @@ def _answers(path: Path, columns: list[str]) -> pa.Table:
 
 
 def _run(row: dict[str, Any], answers: pa.Table, known: _Problems, where: str) -> Run:
-    """Join a row with its answers, which must be of distinct problems and agree with the row's counts."""
+    """Join a row with its answers, which must be to distinct problems and agree with the row's counts."""
     try:
         problems, order = known.sorted(answers.column("problem").combine_chunks())
     except InputError:
@@ -187,12 +187,13 @@ def _run(row: dict[str, Any], answers: pa.Table, known: _Problems, where: str) -
     wrong = int(np.count_nonzero(~correct))
     if (row["tested"], row["wrong"]) != (len(correct), wrong) or not problems:
         raise InputError(
-            f"{where}: the row says {row['wrong']} of {row['tested']} wrong, correct.parquet {wrong} of {len(correct)}"
+            f"{where}: the row counts {row['wrong']} of {row['tested']} incorrect, "
+            f"correct.parquet {wrong} of {len(correct)}"
         )
     rates = answers.column("pass_rate")
     if rates.null_count:
         return Run(row, problems, correct, None, where)
     shares = rates.to_numpy()[order].astype(float)
     if not np.all((shares >= 0) & (shares <= 1)):
-        raise InputError(f"{where}: correct.parquet holds a pass_rate that is no share, of run {row['run']}")
+        raise InputError(f"{where}: correct.parquet holds a pass_rate outside [0, 1] for run {row['run']}")
     return Run(row, problems, correct, shares, where)

@@ -1,4 +1,4 @@
-"""What the runs of a study spent, in FLOPs."""
+"""Training and sampling FLOPs of the runs of a study."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SPENT = ("flops_training", "flops_sampling")
 def flops_by_cell(results: Results) -> dict[SizeKey, float]:
     """Mean FLOPs of a run, training and sampling together, by (label, N), over the rows of figure "size".
 
-    Pretraining and evaluation are not in them. Cells with a run that does not tell its FLOPs, or spent none, are left
-    out.
+    Pretraining and evaluation are not included. Cells with a run that does not record its FLOPs, or spent none, are
+    left out.
     """
     rows = results.rows[results.rows["figure"] == "size"]
     if not set(SPENT) <= set(rows):
@@ -28,6 +28,6 @@ def flops_by_cell(results: Results) -> dict[SizeKey, float]:
 
 
 def flops(rows: pd.DataFrame) -> pd.Series[float]:
-    """Training and sampling FLOPs of each row together; NaN where a row does not tell."""
+    """Training plus sampling FLOPs of each row; NaN where a row does not record them."""
     parts = [rows[name] if name in rows else pd.Series(np.nan, index=rows.index) for name in SPENT]
     return pd.Series(sum(part.astype(float) for part in parts), index=rows.index)

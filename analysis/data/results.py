@@ -1,4 +1,4 @@
-"""The rows of a study as one table, with what every run got right."""
+"""The rows of a study as one table, with the answers of every run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from analysis.errors import InputError, did_you_mean
 
 @dataclass(frozen=True)
 class Results:
-    """The rows of a study and what every run got right.
+    """The rows of a study and the answers of every run.
 
     Attributes:
-        rows: one row a run, in the order of `layouts.ORDER`, columns by name; nested fields stay Python objects.
+        rows: one row a run, in the order of `files.ORDER`, columns by name; nested fields stay Python objects.
         correct: run -> bool array (P,), aligned on the sorted test problems of the run's task.
         problems: task -> its P sorted test problem ids.
-        pass_rate: run -> float array (P,), aligned as `correct`: the share right among the samples of the policy before
-            the method; only runs that measured it.
+        pass_rate: run -> float array (P,), aligned as `correct`: the share of correct samples of the policy before the
+            method; only runs that measured it.
     """
 
     rows: pd.DataFrame
@@ -32,7 +32,7 @@ class Results:
     pass_rate: Mapping[str, npt.NDArray[np.float64]]
 
     def select(self, task: str | None = None, sweep: str | None = None) -> Results:
-        """The same results with only the rows of one task and sweep. Raises InputError if none are left."""
+        """The results restricted to one task and sweep. Raises InputError if no rows are left."""
         rows = self.rows
         for field, wanted in (("sweep", sweep), ("task", task)):
             if wanted is not None:
@@ -46,7 +46,7 @@ class Results:
 
 
 def load(results: Path) -> Results:
-    """Read a results folder of either layout (see `analysis.data.files`).
+    """Read a results folder in either form (see `analysis.data.files`).
 
     Raises:
         InputError: a missing folder, no rows, malformed input or a missing field (naming file and line),
@@ -56,12 +56,12 @@ def load(results: Path) -> Results:
 
 
 def collect(sources: Sequence[Path], destination: Path) -> int:
-    """Write the rows of all `sources` to `destination` in the collected layout, the same bytes for the same rows.
+    """Write the rows of all `sources` to `destination` as collected files: the same bytes for the same rows.
 
     Returns the number of rows. Raises InputError as `load` does.
     """
     runs = [run for source in sources for run in read(source)]
-    _results(runs)  # for its checks across runs: nothing unsound is ever written
+    _results(runs)  # for its checks across runs, before anything is written
     write_collected(runs, destination)
     return len(runs)
 
@@ -81,7 +81,7 @@ def _results(runs: Sequence[Run]) -> Results:
             apart = len(set(ids) ^ set(problems[task]))
             raise InputError(
                 f"{where}: run {run} was tested on other problems than run {first[task]} of the same task, "
-                f"{task} ({apart} are in one of the two only)"
+                f"{task} ({apart} are in only one of the two)"
             )
         correct[run] = right
         if rates is not None:
@@ -90,7 +90,11 @@ def _results(runs: Sequence[Run]) -> Results:
 
 
 def joined(parts: Sequence[Results]) -> Results:
-    """Several folders as one. Raises InputError where a run, or a task with other test problems, is in two of them."""
+    """The results of several folders together.
+
+    Raises:
+        InputError: a run that is in two of the folders, or a task whose test problems differ between them.
+    """
     first, *rest = parts
     for other in rest:
         twice = sorted(set(first.correct) & set(other.correct))

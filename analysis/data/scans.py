@@ -21,16 +21,16 @@ GRID_POINTS = 5  # the joint law has four parameters
 
 @dataclass(frozen=True)
 class Grid:
-    """A label's runs over problems and what the policy itself adds to them, with the baseline's at the same N.
+    """A label's runs over numbers of problems and of self-generated data, with the baseline's runs at the same N.
 
     Attributes:
-        points: (label or baseline, N, count) -> cell, for at most `count` negatives (or positives) a problem; the
+        points: (label or baseline, N, count) -> cell, for at most `count` negatives (or positives) per problem; the
             baseline's count is 0.
         problems, added: (K,) P and M of the joint law, in the order of `points`: N, and the mean number of negatives
-            (or positives) that were used in all. P is N because neither step_dpo nor step_sft trains on whole
-            responses of its own, and because rft's are what is added.
-        flops: (K,) mean training and sampling FLOPs of a run; NaN where rows do not tell.
-        own: (K,) True for the label's own points.
+            (or positives) used in total. P is N because neither step_dpo nor step_sft trains on whole
+            self-generated responses, and because those of rft are what is added.
+        flops: (K,) mean training and sampling FLOPs of a run; NaN where rows do not record them.
+        is_label: (K,) True for the label's points, False for the baseline's.
         kind: what is added.
     """
 
@@ -38,7 +38,7 @@ class Grid:
     problems: Floats
     added: Floats
     flops: Floats
-    own: npt.NDArray[np.bool_]
+    is_label: npt.NDArray[np.bool_]
     kind: Kind = "negatives"
 
     @property
@@ -50,8 +50,8 @@ class Grid:
 def scan(results: Results, figure: str, method: str, path: str) -> dict[tuple[int, Any], Cell]:
     """Cells by (N, setting) of a scan over one setting, given by its dotted path into a row.
 
-    The rows are those whose figure is `figure`. At their N, "size" rows of the method (under its own name, with as
-    many rollouts a problem) stand in for the points that the scan did not run. Empty without rows of the figure.
+    The rows are those whose figure is `figure`. At their N, "size" rows of the method (labelled by its name, with as
+    many rollouts per problem) fill in the points that the scan did not run. Empty without rows of the figure.
 
     Raises:
         InputError: two runs of one seed at one point.
@@ -62,26 +62,26 @@ def scan(results: Results, figure: str, method: str, path: str) -> dict[tuple[in
 def scan_rows(results: Results, figure: str, method: str, path: str) -> pd.DataFrame:
     """The rows behind `scan`, with the value at `path` as the column "setting"; rows without it are left out."""
     rows = results.rows[results.rows["method"] == method]
-    own, others = rows[rows["figure"] == figure], rows[(rows["figure"] == "size") & (rows["label"] == method)]
-    others = others[others["problems"].isin(own["problems"]) & others["rollouts"].isin(own["rollouts"])]
-    own, others = (part.assign(setting=settings(part, path)).dropna(subset="setting") for part in (own, others))
+    scanned, others = rows[rows["figure"] == figure], rows[(rows["figure"] == "size") & (rows["label"] == method)]
+    others = others[others["problems"].isin(scanned["problems"]) & others["rollouts"].isin(scanned["rollouts"])]
+    scanned, others = (part.assign(setting=settings(part, path)).dropna(subset="setting") for part in (scanned, others))
     point = ["problems", "setting", "seed"]
-    ran = set(own[point].itertuples(index=False, name=None))
+    ran = set(scanned[point].itertuples(index=False, name=None))
     new = [key not in ran for key in others[point].itertuples(index=False, name=None)]
-    return pd.concat([own, others[new]])
+    return pd.concat([scanned, others[new]])
 
 
 def settings(rows: pd.DataFrame, path: str) -> list[Any]:
-    """The value at a dotted path of every row, e.g. "config.credit.rollouts"; None where a row has no such thing."""
+    """The value at a dotted path of every row, e.g. "config.credit.rollouts"; None where a row lacks it."""
     first, *rest = path.split(".")
-    found = list(rows[first]) if first in rows else [None] * len(rows)
+    values = list(rows[first]) if first in rows else [None] * len(rows)
     for key in rest:
-        found = [value.get(key) if isinstance(value, dict) else None for value in found]
-    return found
+        values = [value.get(key) if isinstance(value, dict) else None for value in values]
+    return values
 
 
 def grid(results: Results, label: str, baseline: str = "sft") -> Grid | None:
-    """The rows whose figure is "grid", filled as a `scan` over negatives a problem; None as `_grid` says.
+    """The rows whose figure is "grid", filled like a `scan` over negatives per problem; None as in `_grid`.
 
     Raises:
         InputError: two runs of one seed at one point.
@@ -90,8 +90,8 @@ def grid(results: Results, label: str, baseline: str = "sft") -> Grid | None:
 
 
 def positives_grid(results: Results, label: str = "rft", baseline: str = "sft") -> Grid | None:
-    """The scan over positives a problem, filled as a `scan`, and the label's "size" rows at every other N; None as
-    `_grid` says.
+    """The scan over positives per problem, filled like a `scan`, and the label's "size" rows at every other N; None as
+    in `_grid`.
 
     Raises:
         InputError: two runs of one seed at one point.
@@ -103,8 +103,10 @@ def positives_grid(results: Results, label: str = "rft", baseline: str = "sft") 
 
 
 def _grid(results: Results, label: str, baseline: str, rows: pd.DataFrame, kind: Kind) -> Grid | None:
-    """None where the joint law has no room: it needs two N, two counts at one of them, and five points in all, of which
-    not all add the same number a problem."""
+    """The grid, or None where it has too few points for the joint law.
+
+    The law needs two N, two counts at one of them, and five points which do not all add the same number per problem.
+    """
     base = results.rows[(results.rows["figure"] == "size") & (results.rows["label"] == baseline)]
     base = base[base["problems"].isin(rows["problems"])].assign(setting=0)
     if len(set(rows["problems"])) < 2 or rows.groupby("problems")["setting"].nunique().max() < 2:

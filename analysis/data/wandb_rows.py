@@ -1,9 +1,9 @@
-"""Result rows from W&B into local ones: `python -m analysis pull ENTITY/PROJECT --out DIR`.
+"""Result rows of a W&B project as local files: `python -m analysis pull ENTITY/PROJECT --out DIR`.
 
-A run that synth_scaling tracked holds its row in three places: the summary has the row's fields, the configuration is
-the row's `config`, and the file of its table `correct` says which test problems it got right. A run of two sweeps
-is two of W&B's, each with an id of its own and the same row but for the sweep. `fetch` alone talks to W&B; everything
-else works on the `Record`s that it returns.
+A tracked run stores its row in three places: the summary has the row's fields, the configuration is the row's `config`,
+and the file of its table `correct` says which test problems it answered correctly. A run that belongs to two sweeps is
+two W&B runs with different ids, whose rows differ in the sweep only. Only `fetch` talks to W&B; everything else works
+on the `Record`s that it returns.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from analysis.errors import InputError
 
 TABLE = "correct"  # the run's table of (problem, correct) and, where it was measured, pass_rate
 COLUMNS = {"problem": pa.string(), "correct": pa.bool_(), "pass_rate": pa.float64()}
-ELSEWHERE = ("output", "store")  # of the configuration: folders of the machine that ran it, not of the row
+ELSEWHERE = ("output", "store")  # configuration keys that name folders of the machine and are not part of a row
 
 
 @dataclass(frozen=True)
 class Record:
-    """A run as W&B's public API gives it.
+    """A run as W&B's public API returns it.
 
     Attributes:
-        id, state, config, summary: as of `wandb.Api().run(...)`; a run that ended well has the state "finished".
+        id, state, config, summary: as of `wandb.Api().run(...)`; a run that succeeded has the state "finished".
         table: the text of the file of its table `correct`, None for a run that is not finished or has no such table.
     """
 
@@ -49,7 +49,7 @@ def fetch(project: str, group: str | None = None) -> list[Record]:
     """Every run of job type "run" of a project, "entity/name", oldest first.
 
     Raises:
-        InputError: no key, a key that is refused, no network, no such project.
+        InputError: no key, a refused key, no network, no such project.
     """
     import wandb
 
@@ -61,7 +61,7 @@ def fetch(project: str, group: str | None = None) -> list[Record]:
         runs = list(wandb.Api().runs(project, filters=filters, lazy=False))
         with TemporaryDirectory() as folder, ThreadPoolExecutor(8) as pool:
             return list(pool.map(lambda run: _download(run, Path(folder) / run.id), runs))
-    # W&B's own errors, its service's, ValueError for a project that is not there: none of them is a fault of this code.
+    # Errors of W&B and of its service, and ValueError for a project that does not exist.
     except Exception as error:
         reason = str(error).splitlines() or [type(error).__name__]
         raise InputError(f"W&B, {project}: {reason[0]}") from error
@@ -82,7 +82,7 @@ def parse(record: Record) -> tuple[dict[str, Any], pa.Table]:
         if field not in row:
             raise InputError(f"{where}: the field {field!r} is missing")
         if kind is int and type(row[field]) is float and row[field].is_integer():
-            row[field] = int(row[field])  # W&B's numbers are JSON's, which knows no integers
+            row[field] = int(row[field])  # W&B stores JSON numbers, which have no integer type
         if type(row[field]) is not kind:
             raise InputError(f"{where}: the field {field!r} should be {kind.__name__}, found {row[field]!r}")
     if not re.fullmatch(r"[\w-]+", row["run"]):
@@ -94,8 +94,8 @@ def write(records: Sequence[Record], out: Path) -> int:
     """Write the finished runs' rows to `out` in the collected layout; returns how many there are.
 
     Raises:
-        InputError: no finished run, a run that `parse` refuses, or runs that cannot lie in one folder, such as one of
-            two sweeps.
+        InputError: no finished run, a run that `parse` refuses, or runs that cannot share a folder, such as the same
+            run in two sweeps.
     """
     finished = [record for record in records if record.state == "finished"]
     if not finished:
@@ -112,7 +112,7 @@ def write(records: Sequence[Record], out: Path) -> int:
             place.mkdir(parents=True)
             (place / "row.json").write_text(json.dumps(row), encoding="utf-8")
             pq.write_table(answers, place / "correct.parquet")
-        return collect([Path(folder)], out)  # checks them as rows of this machine are checked
+        return collect([Path(folder)], out)  # runs the checks that local rows go through
 
 
 def _download(run: Any, folder: Path) -> Record:
@@ -125,7 +125,7 @@ def _download(run: Any, folder: Path) -> Record:
 
 
 def _is_field(key: str, value: Any) -> bool:
-    """Whether a key of the summary is the row's: not W&B's own, a point of a curve, or a table."""
+    """Whether a key of the summary is a field of the row: not one of W&B's, a point of a curve, or a table."""
     return not (key.startswith("_") or "/" in key or (isinstance(value, dict) and "_type" in value))
 
 
@@ -135,9 +135,9 @@ def _answers(text: str | None, where: str) -> pa.Table:
     try:
         table = json.loads(text)
         columns = {name: [line[place] for line in table["data"]] for place, name in enumerate(table["columns"])}
-        found = {name: pa.array(columns[name], kind) for name, kind in COLUMNS.items() if name in columns}
+        arrays = {name: pa.array(columns[name], kind) for name, kind in COLUMNS.items() if name in columns}
     except (LookupError, TypeError, ValueError, pa.ArrowException) as error:
         raise InputError(f"{where}: the table {TABLE!r} cannot be read ({str(error).splitlines()[0]})") from error
-    if not {"problem", "correct"} <= set(found):
+    if not {"problem", "correct"} <= set(arrays):
         raise InputError(f"{where}: the table {TABLE!r} should have the columns problem, correct")
-    return pa.table(found)
+    return pa.table(arrays)

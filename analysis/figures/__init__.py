@@ -1,4 +1,4 @@
-"""The study's figures, by name. Matplotlib is imported when a figure is drawn, not before."""
+"""The figures of a study, by name. Matplotlib is imported only when a figure is drawn."""
 
 from __future__ import annotations
 

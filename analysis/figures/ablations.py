@@ -1,5 +1,7 @@
-"""What per-step DPO needs of its step values: error against how long the roll-out policy was trained, and against the
-number of rollouts a prefix."""
+"""Per-step DPO and its step values: error against the training of the rollout policy, and against the rollouts K.
+
+K is the number of Monte Carlo rollouts per prefix.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ METHOD = "step_dpo"
 
 
 class Scan(NamedTuple):
-    """One panel: the rows' figure, the setting along its axis, the axis' name, and the setting that is held."""
+    """One panel: the rows' figure, the setting along its axis, the axis' name, and the setting that is fixed."""
 
     figure: str
     path: str
@@ -24,15 +26,15 @@ class Scan(NamedTuple):
 
 
 SCANS = (
-    Scan("rollout_policy", "rollout_policy.epochs", "roll-out policy, epochs", "credit.rollouts"),
-    Scan("rollouts", "credit.rollouts", "rollouts a prefix, K", "rollout_policy.epochs"),
+    Scan("rollout_policy", "rollout_policy.epochs", "rollout policy, epochs", "credit.rollouts"),
+    Scan("rollouts", "credit.rollouts", "rollouts per prefix, K", "rollout_policy.epochs"),
 )
 
 
 def draw(inputs: FigureInputs) -> Drawing:
     """Points: scan (the rows' figure), size, label, value (epochs or K, none for SFT), seeds, tested, error, low, high.
 
-    "size" rows of step_dpo at the same N stand in for points not run, and those of SFT are the reference.
+    "size" rows of step_dpo at the same N fill in points that were not run, and those of SFT are the reference.
 
     Raises:
         MissingRunsError: no rows of either figure.
@@ -41,6 +43,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     from analysis.figures.style import (
         REFERENCE,
         add_legend,
+        display_name,
         empty_figure,
         finish_axes,
         look_of,
@@ -58,32 +61,35 @@ def draw(inputs: FigureInputs) -> Drawing:
     for table, axes in zip(tables, panels, strict=True):
         (scan,) = (scan for scan in SCANS if scan.figure == table["scan"].iloc[0])
         finish_axes(axes, f"N = {table['size'].iloc[0]}")
-        own = table[table["label"] == METHOD]
-        plot_points(axes, own["value"], own, look_of(METHOD), line="-")
+        line = table[table["label"] == METHOD]
+        plot_points(axes, line["value"], line, look_of(METHOD), line="-")
         plot_reference(axes, table[table["label"] == BASELINE])
         axes.set_xscale("log", base=2)
-        name_ticks(axes, sorted(set(own["value"])))
+        name_ticks(axes, sorted(set(line["value"])))
         name_axes(axes, scan.axis, "test error in %" if axes is panels[0] else "")
     panels[0].set_ylim(bottom=0)
-    entries = [(look_of(METHOD), METHOD), (REFERENCE, f"{BASELINE} with its 95 % interval")]
+    entries = [(look_of(METHOD), display_name(METHOD)), (REFERENCE, f"{display_name(BASELINE)} with its 95 % interval")]
     add_legend(figure, entries if any(BASELINE in set(table["label"]) for table in tables) else entries[:1])
     caption = (
-        f"{METHOD} against how long the roll-out policy was trained, and against the rollouts behind a step value."
+        f"Test error of {display_name(METHOD)} against the epochs of the rollout policy, and against the Monte Carlo "
+        "rollouts per prefix."
     )
     return Drawing(figure, pd.concat(tables, ignore_index=True), caption)
 
 
 def _points(inputs: FigureInputs, scan: Scan) -> pd.DataFrame | None:
-    own = rows_of(inputs.results, scan.figure)
-    own = own[own["method"] == METHOD]
-    if own.empty:
+    scanned = rows_of(inputs.results, scan.figure)
+    scanned = scanned[scanned["method"] == METHOD]
+    if scanned.empty:
         return None
-    own = own[own["problems"] == most_common_size(own)]
+    scanned = scanned[scanned["problems"] == most_common_size(scanned)]
     others = rows_of(inputs.results, "size")
-    others = others[others["problems"].isin(own["problems"]) & (others["label"] == others["method"])]
-    same = setting(others, scan.held).isin(set(setting(own, scan.held)))
+    others = others[others["problems"].isin(scanned["problems"]) & (others["label"] == others["method"])]
+    same = setting(others, scan.held).isin(set(setting(scanned, scan.held)))
     others = others[(others["method"] == BASELINE) | ((others["method"] == METHOD) & same)]
-    rows = fill(own.assign(label=METHOD, value=setting(own, scan.path)), _valued(others, scan), ["label", "value"])
+    rows = fill(
+        scanned.assign(label=METHOD, value=setting(scanned, scan.path)), _valued(others, scan), ["label", "value"]
+    )
     table = interval_table(inputs.results, rows.dropna(subset="value"), ["problems", "label", "value"])
     table.loc[table["label"] == BASELINE, "value"] = None
     table.insert(0, "scan", scan.figure)
@@ -91,5 +97,5 @@ def _points(inputs: FigureInputs, scan: Scan) -> pd.DataFrame | None:
 
 
 def _valued(rows: pd.DataFrame, scan: Scan) -> pd.DataFrame:
-    """With the setting's value; SFT has none, 0 stands in for it."""
+    """The rows with the setting's value; for SFT, which has none, 0."""
     return rows.assign(value=setting(rows, scan.path).where(rows["method"] != BASELINE, 0))

@@ -1,4 +1,4 @@
-"""What a drawn figure is, and how it is written so that drawing the same rows again gives the same bytes."""
+"""A drawn figure, and how it is written: the same rows always give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ DPI = 200
 
 
 class MissingRunsError(Exception):
-    """A figure has no runs to show; the message says which sweep fills it."""
+    """A figure lacks runs; the message names the sweep that provides them."""
 
 
 class Drawing(NamedTuple):
-    """A figure, the table of the points that it shows, and what it shows in a sentence or two."""
+    """A figure, the table of its points, and its caption."""
 
     figure: Figure
     points: pd.DataFrame
@@ -42,7 +42,7 @@ class Drawing(NamedTuple):
 
 
 def save(drawing: Drawing, stem: Path) -> None:
-    """Write `stem`.png (200 dpi), `stem`.svg and `stem`.csv, making the folder."""
+    """Write `stem`.png (200 dpi), `stem`.svg and `stem`.csv, creating the folder."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     stem.with_suffix(".svg").write_bytes(drawing.image("svg"))
     stem.with_suffix(".png").write_bytes(drawing.image("png"))

@@ -1,4 +1,4 @@
-"""Test error against the FLOPs of getting there, training and sampling together, both logarithmic."""
+"""Test error against training and sampling FLOPs, both axes logarithmic."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def draw(inputs: FigureInputs) -> Drawing:
         MissingRunsError: no rows of figure "size" that say their FLOPs.
         InputError: two runs of one seed at one point.
     """
-    from analysis.figures.style import add_legend, log_percent, looks, name_axes, new_figure, plot_points
+    from analysis.figures.style import add_legend, display_name, log_percent, looks, name_axes, new_figure, plot_points
 
     rows = rows_of(inputs.results, "size")
     rows = rows.dropna(subset=SPENT) if set(SPENT) <= set(rows) else rows.iloc[:0]
     if rows.empty:
         raise missing("size", " that say their FLOPs")
     spent = rows.groupby(["label", "problems"])[SPENT].mean()
-    found = {key: cell for key, cell in inputs.size_study().cells.items() if key in spent.index}
-    table = numbers(found, inputs.study.draws, ["label", "size"])
+    priced = {key: cell for key, cell in inputs.size_study().cells.items() if key in spent.index}
+    table = numbers(priced, inputs.study.draws, ["label", "size"])
     table.insert(1, "method", table["label"].map(methods_of(rows)))
     for place, name in enumerate(SPENT, start=3):
-        table.insert(place, name, spent[name].reindex(pd.MultiIndex.from_tuples(found)).to_numpy())
+        table.insert(place, name, spent[name].reindex(pd.MultiIndex.from_tuples(priced)).to_numpy())
     figure, axes = new_figure()
     axes.set_xscale("log")
     entries = []
-    for label, look in looks(table).items():
-        own = table[table["label"] == label]
-        plot_points(axes, own[SPENT].sum(axis=1), own, look, line=look.line)
-        entries.append((look, label))
+    for label, look in looks(table, inputs.methods).items():
+        line = table[table["label"] == label]
+        plot_points(axes, line[SPENT].sum(axis=1), line, look, line=look.line)
+        entries.append((look, display_name(label)))
     log_percent(axes, table)
     name_axes(axes, "training and sampling, FLOPs")
     add_legend(figure, entries, columns=3)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from analysis.figures.style import Look
 
 APART = 1.012  # horizontal factor between the points of two labels at the same N
-ARROWS = ("rft", "step_dpo")  # the methods whose worth in data is written into the figure
+ARROWS = ("rft", "step_dpo")  # the methods whose multipliers are written into the figure
 
 
 def draw(inputs: FigureInputs) -> Drawing:
@@ -30,20 +30,29 @@ def draw(inputs: FigureInputs) -> Drawing:
         MissingRunsError: no rows of figure "size".
         InputError: two runs of one seed at one point.
     """
-    from analysis.figures.style import add_legend, log_percent, looks, name_axes, name_ticks, new_figure, plot_points
+    from analysis.figures.style import (
+        add_legend,
+        display_name,
+        log_percent,
+        looks,
+        name_axes,
+        name_ticks,
+        new_figure,
+        plot_points,
+    )
 
     table = numbers(inputs.size_study().cells, inputs.study.draws, ["label", "size"])
     table.insert(1, "method", table["label"].map(methods_of(inputs.results.rows)))
     figure, axes = new_figure()
     axes.set_xscale("log")
-    styles, entries = looks(table), []
+    styles, entries = looks(table, inputs.methods), []
     for place, (label, look) in enumerate(styles.items()):
-        text = label
+        text = display_name(label)
         if label in inputs.study.curves:
             text += _plot_law(axes, inputs, label, look)
-        own = table[table["label"] == label]
-        # Set a little apart, or the intervals of labels that agree would hide each other.
-        plot_points(axes, own["size"] * APART ** (place - (len(styles) - 1) / 2), own, look)
+        line = table[table["label"] == label]
+        # Shifted a little, so that the intervals of labels that agree do not hide each other.
+        plot_points(axes, line["size"] * APART ** (place - (len(styles) - 1) / 2), line, look)
         entries.append((look, text))
     name_ticks(axes, sorted(set(table["size"])))
     log_percent(axes, table)
@@ -57,16 +66,17 @@ def draw(inputs: FigureInputs) -> Drawing:
         "A / N^alpha, with a floor E or as A / (D + N^beta) where the points ask for it (AICc)."
     )
     if arrows:
-        caption += f" Arrows: how many times its data {BASELINE} needs to reach the same error, by its fitted law."
+        name = display_name(BASELINE)
+        caption += f" Arrows: how many times its data {name} needs to reach the same error, by its fitted law."
     return Drawing(figure, table, caption)
 
 
 def _plot_law(axes: Axes, inputs: FigureInputs, label: str, look: Look) -> str:
-    """Draw a label's law over its sizes; returns what the legend says of it."""
+    """Draw a label's law over its sizes and return its text for the legend."""
     from analysis.figures.style import BAND, LINE
 
     curve = inputs.study.curves[label]
-    fitted = curve.baseline_law  # the law that describes the points best, as multipliers are read off it
+    fitted = curve.baseline_law  # the law that describes the points best, from which multipliers are read
     law, sizes = fitted.law, np.geomspace(curve.fit.smallest, curve.fit.largest, 64)
     axes.plot(sizes, 100 * law.predict(sizes), color=look.colour, linestyle=look.line, linewidth=LINE)
     low, high = 100 * np.quantile(fitted.predict(sizes), [0.025, 0.975], axis=0)
@@ -79,8 +89,8 @@ def _plot_law(axes: Axes, inputs: FigureInputs, label: str, look: Look) -> str:
 
 
 def _arrows(inputs: FigureInputs) -> list[Multiplier]:
-    """The multipliers of `ARROWS` at one N, the higher error first: where both are known and lie furthest apart."""
-    known = {(found.label, found.size): found for found in inputs.study.multipliers if found.bound == "exact"}
+    """The multipliers of `ARROWS` at the N where both are known and differ most, the higher error first."""
+    known = {(one.label, one.size): one for one in inputs.study.multipliers if one.bound == "exact"}
     error = inputs.study.draws.error
     labels = [label for label in ARROWS if any(name == label for name, _ in known)]
     shared = [size for size in {size for _, size in known} if all((label, size) in known for label in labels)]
@@ -92,22 +102,24 @@ def _arrows(inputs: FigureInputs) -> list[Multiplier]:
         return max(logs) - min(logs)
 
     size = max(shared, key=lambda size: (apart(size), size))
-    return sorted((known[label, size] for label in labels), key=lambda found: -error[found.label, size])
+    return sorted((known[label, size] for label in labels), key=lambda one: -error[one.label, size])
 
 
-def _plot_arrow(axes: Axes, inputs: FigureInputs, found: Multiplier, upper: bool, look: Look) -> None:
-    """From the method's point to the baseline's law at the same error; the text stands clear of the other arrow."""
+def _plot_arrow(axes: Axes, inputs: FigureInputs, multiplier: Multiplier, upper: bool, look: Look) -> None:
+    """From the method's point to the baseline's law at the same error; the texts do not overlap."""
     from analysis.figures.style import FONT, LINE
 
-    height = 100 * inputs.study.draws.error[found.label, found.size]
-    start, end = found.size * (1.04 if found.value > 1 else 1 / 1.04), found.size * found.value
-    # The text is no further along than half way to the next size, clear of the points there.
-    others = [size for _, size in inputs.study.cells if (size > found.size) == (end > start) and size != found.size]
+    height = 100 * inputs.study.draws.error[multiplier.label, multiplier.size]
+    start, end = multiplier.size * (1.04 if multiplier.value > 1 else 1 / 1.04), multiplier.size * multiplier.value
+    # The text is at most half way to the next size, away from the points there.
+    others = [
+        size for _, size in inputs.study.cells if (size > multiplier.size) == (end > start) and size != multiplier.size
+    ]
     place = min([end, *others], key=lambda to: abs(np.log(to / start)))
     style = {"arrowstyle": "-|>", "color": look.colour, "linewidth": LINE, "shrinkA": 0, "shrinkB": 0}
     axes.annotate("", (end, height), (start, height), arrowprops=style, zorder=4)
     axes.annotate(
-        f"{found.value:.1f}x",
+        f"{multiplier.value:.1f}x",
         ((start * place) ** 0.5, height),
         (0, 2.5 if upper else -2.5),
         textcoords="offset points",

@@ -1,4 +1,4 @@
-"""Test error against self-generated positives a problem, at fixed N: does more of the same data go on helping?"""
+"""Test error against self-generated positives per problem, at fixed N."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import pandas as pd
 from analysis.figures.drawing import Drawing
 from analysis.figures.inputs import FigureInputs, fill, interval_table, missing
 
-# One look a line, for sizes from small to large: shades of RFT's own colour.
+# One look per line, for sizes from small to large: shades of RFT's colour.
 SHADES = ("#F0B94D", "#B97A00", "#6B4600", "#2E1E00")
 MARKERS = ("s", "o", "^", "D")
 
 
 def draw(inputs: FigureInputs) -> Drawing:
-    """Points: size, positives (k), positives_used (mean a problem), seeds, tested, error, low, high.
+    """Points: size, positives (k), positives_used (mean per problem), seeds, tested, error, low, high.
 
     The sizes are those of the rows whose figure is "positives". There the "size" rows of SFT (k = 0), and of RFT
-    with the same number of rollouts, stand in for points that the scan itself did not run.
+    with the same number of rollouts, fill in points that the scan itself did not run.
 
     Raises:
         MissingRunsError: no rows of figure "positives".
         InputError: two runs of one seed at one point.
     """
-    from analysis.figures.style import Look, add_legend, name_axes, name_ticks, new_figure, plot_points
+    from analysis.figures.style import Look, add_legend, display_name, name_axes, name_ticks, new_figure, plot_points
 
     rows = _rows(inputs)
     table = interval_table(inputs.results, rows, ["problems", "positives"]).rename(columns={"problems": "size"})
@@ -34,13 +34,13 @@ def draw(inputs: FigureInputs) -> Drawing:
     for index, (size, line) in enumerate(table.groupby("size")):
         look = Look(SHADES[index % len(SHADES)], MARKERS[index % len(MARKERS)])
         plot_points(axes, line["positives"], line, look, line="-")
-        entries.append((look, f"rft, N = {size}"))
+        entries.append((look, f"{display_name('rft')}, N = {size}"))
     axes.set_xscale("symlog", base=2, linthresh=1, linscale=0.5)  # doubling steps, with room for 0
     name_ticks(axes, sorted(set(table["positives"])))
     axes.set_ylim(bottom=0)
-    name_axes(axes, "self-generated positives a problem, k (0: SFT)")
+    name_axes(axes, "self-generated positives per problem, k (0: SFT)")
     add_legend(figure, entries)
-    return Drawing(figure, table, "RFT over-scaling: test error against the self-generated positives a problem.")
+    return Drawing(figure, table, "RFT over-scaling: test error against the self-generated positives per problem.")
 
 
 def _rows(inputs: FigureInputs) -> pd.DataFrame:

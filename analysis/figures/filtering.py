@@ -1,4 +1,4 @@
-"""RFT without right responses that have spurious steps: test error by how such steps are told, at one N."""
+"""RFT without correct responses that have spurious steps: test error by how such steps are detected, at one N."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What figures are drawn from: the rows of one task, and what several figures need of them, computed once."""
+"""The inputs of figures: the study of one task, and functions that turn its rows into tables of points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analysis.stats.bootstrap import Draws, resample
 from analysis.study.studies import STAR_GRAPH, Studies
 from analysis.study.study import Study
 
-SWEEP = "sweeps/maze_full.yaml"  # error against N, which every figure but the star graph's needs
+SWEEP = "sweeps/maze_full.yaml"  # provides error against N, which every figure but the star graph's needs
 ABLATIONS = "sweeps/maze_ablations.yaml"
 NUMBERS = ["seeds", "tested", "error", "low", "high"]
 
@@ -37,6 +37,12 @@ class FigureInputs:
         """The rows of the study."""
         return self.study.results
 
+    @property
+    def methods(self) -> set[str]:
+        """Every method of the study and of the star graph."""
+        star = set() if self.star_graph is None else set(self.star_graph.rows["method"])
+        return {*self.results.rows["method"], *star}
+
     def size_study(self) -> Study:
         """The study, for a figure of error against N. Raises MissingRunsError without such rows."""
         if not self.study.cells:
@@ -55,7 +61,7 @@ def figure_inputs(studies: Studies, task: str | None = None) -> FigureInputs:
 
 
 def missing(figure: str, what: str = "") -> MissingRunsError:
-    """The error of a figure that has nothing to show: which rows it wants, and the sweep that makes them."""
+    """The error of a figure without runs: the rows that it needs, and the sweep that provides them."""
     return MissingRunsError(f'no rows with figure "{figure}"{what}: run {SWEEP if figure == "size" else ABLATIONS}')
 
 
@@ -79,31 +85,31 @@ def setting(rows: pd.DataFrame, path: str, default: Any = None) -> pd.Series:
     return pd.Series([find(config) for config in rows["config"]], index=rows.index)
 
 
-def fill(own: pd.DataFrame, others: pd.DataFrame, point: Sequence[str]) -> pd.DataFrame:
-    """The rows run for a figure, and others that stand in at points (and seeds) which it did not run itself.
+def fill(rows: pd.DataFrame, others: pd.DataFrame, point: Sequence[str]) -> pd.DataFrame:
+    """The rows run for a figure, and of the others those at points (and seeds) that the figure lacks.
 
-    Of several others at one point the first counts.
+    Of several others at one point the first is taken.
     """
     key = [*point, "seed"]
-    ran = set(own[key].itertuples(index=False, name=None))
-    new = [found not in ran for found in others[key].itertuples(index=False, name=None)]
-    return pd.concat([own, others[new].drop_duplicates(key)])
+    ran = set(rows[key].itertuples(index=False, name=None))
+    new = [key_of not in ran for key_of in others[key].itertuples(index=False, name=None)]
+    return pd.concat([rows, others[new].drop_duplicates(key)])
 
 
 def interval_table(results: Results, rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """One line a cell of `rows`: the columns `by`, then `NUMBERS` (error and its 95 % interval as fractions).
+    """One line per cell of `rows`: the columns `by`, then `NUMBERS` (error and its 95 % interval as fractions).
 
     Raises:
         InputError: two runs of one seed in one cell.
     """
-    found = cells(results, rows, by)
-    return numbers(found, resample(found), by)
+    by_key = cells(results, rows, by)
+    return numbers(by_key, resample(by_key), by)
 
 
-def numbers(found: Mapping[Any, Cell], draws: Draws[Any], names: Sequence[str]) -> pd.DataFrame:
-    """One line a cell: its key, as the columns `names`, then `NUMBERS`."""
+def numbers(by_key: Mapping[Any, Cell], draws: Draws[Any], names: Sequence[str]) -> pd.DataFrame:
+    """One line per cell: its key, as the columns `names`, then `NUMBERS`."""
     lines = [
-        (*key, len(cell.seeds), cell.tested, cell.error, *draws.interval(key)) for key, cell in sorted(found.items())
+        (*key, len(cell.seeds), cell.tested, cell.error, *draws.interval(key)) for key, cell in sorted(by_key.items())
     ]
     return pd.DataFrame(lines, columns=[*names, *NUMBERS])
 

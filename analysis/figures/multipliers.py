@@ -1,4 +1,4 @@
-"""How many times its data the baseline would need to reach a method's error, against N, both logarithmic."""
+"""Data multipliers against N: how many times a method's data the baseline would need; both axes logarithmic."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         LINE,
         REFERENCE,
         add_legend,
+        display_name,
         log_ticks,
         looks,
         name_axes,
@@ -40,7 +41,7 @@ def draw(inputs: FigureInputs) -> Drawing:
 
     multipliers = inputs.size_study().multipliers
     if not multipliers:
-        raise MissingRunsError(f"{BASELINE} has no law that falls with N, or nothing beside it: run {SWEEP}")
+        raise MissingRunsError(f"{BASELINE} has no law that falls with N, or is the only label: run {SWEEP}")
     methods = methods_of(inputs.results.rows)
     lines = [
         (m.label, methods[m.label], m.size, m.value, m.bound, m.low, m.high, m.low_open, m.high_open, m.infinite)
@@ -50,19 +51,24 @@ def draw(inputs: FigureInputs) -> Drawing:
     figure, axes = new_figure()
     axes.set_xscale("log")
     axes.axhline(1, color=REFERENCE.colour, linestyle=REFERENCE.line, linewidth=LINE, zorder=1.5)
-    styles = looks(table)
+    styles = looks(table, inputs.methods)
     for place, (label, look) in enumerate(styles.items()):
         _plot(axes, table[table["label"] == label], look, APART ** (place - (len(styles) - 1) / 2))
     name_ticks(axes, sorted(set(table["size"])))
     seen = table[["value", "low", "high"]].to_numpy(dtype=float)
     log_ticks(axes, seen.min() / 1.15, seen.max() * 1.3, suffix="x")
-    name_axes(axes, "training problems N", rf"$M(N) = N_\mathrm{{{BASELINE}}}(\mathrm{{error}})\,/\,N$")
+    name_axes(axes, "training problems N", rf"$M(N) = N_\mathrm{{{display_name(BASELINE)}}}(\mathrm{{error}})\,/\,N$")
     add_legend(
-        figure, [(REFERENCE, f"{BASELINE} itself"), *((look, label) for label, look in styles.items())], columns=3
+        figure,
+        [
+            (REFERENCE, f"{display_name(BASELINE)} itself"),
+            *((look, display_name(label)) for label, look in styles.items()),
+        ],
+        columns=3,
     )
     caption = (
-        f"Data multiplier against {BASELINE}, by its fitted law, with 95 % intervals. Open arrows: bounds and interval "
-        f"ends where {BASELINE}'s runs stop; the truth may lie beyond."
+        f"Data multiplier against {display_name(BASELINE)}, by its fitted law, with 95 % intervals. Arrows: bounds "
+        f"and interval ends where {display_name(BASELINE)}'s runs stop; the truth may lie beyond."
     )
     return Drawing(figure, table, caption)
 

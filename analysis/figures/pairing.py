@@ -1,4 +1,4 @@
-"""Which wrong answer stands against which right one: test error of every way to pair them, at one N."""
+"""Ways to pair incorrect with correct responses: test error of each, at one N."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from analysis.figures.inputs import FigureInputs
 from analysis.figures.variants import draw_variants
 
 PREFERENCE = ("dpo", "dpo_edit_distance", "step_dpo")
-CAPTION = "Ways to pair right and wrong responses, at N = {size} problems, with 95 % intervals."
+CAPTION = "Ways to pair correct and incorrect responses, at N = {size} problems, with 95 % intervals."
 
 
 def draw(inputs: FigureInputs) -> Drawing:

@@ -1,5 +1,7 @@
-"""Test error over positives P and negatives M, with contours of the joint law `A (P + kappa M)^-alpha`, where kappa is
-what a negative is worth in positives."""
+"""Test error over positives P and negatives M, with contours of the joint law `A (P + kappa M)^-alpha`.
+
+kappa is the exchange rate: the number of positives that one negative replaces.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,10 @@ KAPPA = ["kappa", "kappa_low", "kappa_high"]
 
 
 def draw(inputs: FigureInputs) -> Drawing:
-    """Points: panel, label, problems, negatives (asked for, a problem), P, M (means over seeds), seeds, tested, error,
-    low, high, kappa, kappa_low, kappa_high; a panel a method.
+    """Points: panel, label, problems, negatives (requested per problem), P, M (means over seeds), seeds, tested, error,
+    low, high, kappa, kappa_low, kappa_high; one panel per method.
 
-    P and M are those of `scans.grid`: "size" rows of the method stand in for points that the grid did not run, and
+    P and M are those of `scans.grid`: "size" rows of the method fill in points that the grid did not run, and
     SFT's are every panel's points without negatives. kappa is empty where the law cannot be fitted.
 
     Raises:
@@ -35,13 +37,15 @@ def draw(inputs: FigureInputs) -> Drawing:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
 
-    from analysis.figures.style import FONT, empty_figure, finish_axes, log_ticks, name_axes, name_ticks
+    from analysis.figures.style import FONT, display_name, empty_figure, finish_axes, log_ticks, name_axes, name_ticks
 
     grids = inputs.study.grids
     if not grids:
         raise missing("grid", " over two N and two amounts of negatives")
-    laws = {method: _fit(own) for method, own in grids.items()}
-    table = pd.concat([_points(method, own, laws[method]) for method, own in grids.items()], ignore_index=True)
+    laws = {method: _fit(grid_study) for method, grid_study in grids.items()}
+    table = pd.concat(
+        [_points(method, grid_study, laws[method]) for method, grid_study in grids.items()], ignore_index=True
+    )
     seen = 100 * table["error"].clip(lower=1e-3)
     colours = ScalarMappable(LogNorm(seen.min(), seen.max()), "cividis_r")
     figure = empty_figure(3.1)
@@ -49,7 +53,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     for (method, points), axes in zip(table.groupby("panel"), panels, strict=True):
         finish_axes(axes)
         _set_scales(axes, table)
-        title = f"{method}\n"
+        title = f"{display_name(str(method))}\n"
         fitted = laws[str(method)]
         if fitted is not None:
             law, interval = fitted
@@ -65,16 +69,16 @@ def draw(inputs: FigureInputs) -> Drawing:
     bar.set_label("test error in %", fontsize=FONT + 1)
     caption = (
         "Test error over positives P and negatives M, the measured points in colour; lines are where the joint law "
-        "A (P + kappa M)^-alpha has the same error, in %. kappa is what a negative is worth in positives."
+        "A (P + kappa M)^-alpha has the same error, in %. kappa is the number of positives that one negative replaces."
     )
     return Drawing(figure, table, caption)
 
 
 def _points(method: str, study: GridStudy, fitted: tuple[Any, tuple[float, float]] | None) -> pd.DataFrame:
-    own = study.grid
-    table = numbers(own.points, study.draws, KEY)
-    keys = pd.MultiIndex.from_tuples(list(own.points))
-    amounts = pd.DataFrame({"P": own.problems, "M": own.negatives}, index=keys)
+    grid = study.grid
+    table = numbers(grid.points, study.draws, KEY)
+    keys = pd.MultiIndex.from_tuples(list(grid.points))
+    amounts = pd.DataFrame({"P": grid.problems, "M": grid.negatives}, index=keys)
     amounts = amounts.reindex(pd.MultiIndex.from_frame(table[KEY])).reset_index(drop=True)
     table = pd.concat([table[KEY], amounts, table.drop(columns=KEY)], axis=1)
     table.insert(0, "panel", method)
@@ -91,7 +95,7 @@ def _fit(study: GridStudy) -> tuple[Any, tuple[float, float]] | None:
 
 
 def _set_scales(axes: Axes, points: pd.DataFrame) -> None:
-    """P logarithmic; M logarithmic above the fewest negatives there are, linear below, so that 0 has a place."""
+    """Set a logarithmic scale for P, and for M one that is linear below the fewest negatives, to include 0."""
     least, most = points.loc[points["M"] > 0, "M"].min(), points["M"].max()
     axes.set_xscale("log")
     axes.set_xlim(points["P"].min() / 1.25, points["P"].max() * 1.25)
@@ -109,7 +113,9 @@ def _draw_contours(axes: Axes, law: Any, points: pd.DataFrame) -> None:
     marks = np.array([step * 10.0**decade for decade in range(-2, 3) for step in (1, 1.5, 2, 3, 5, 7)])
     marks = marks[(marks > np.nanmin(error)) & (marks < np.nanmax(error))]  # none where P + kappa M is negative
     lines = axes.contour(p, m, error, levels=marks, colors="0.45", linewidths=0.8)
-    crossing = [mark for mark in marks if error[0].min() < mark < error[0].max()]  # others leave at an edge, cut
+    crossing = [
+        mark for mark in marks if error[0].min() < mark < error[0].max()
+    ]  # other labels would be cut at an edge
     axes.clabel(lines, crossing, fmt="%g", fontsize=FONT - 2)
 
 

@@ -1,4 +1,4 @@
-"""The star graph (arXiv 2403.06963): test error of every method against guessing the first hop."""
+"""The star graph (arXiv 2403.06963): test error of every method compared with guessing the first hop."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PANELS = 3  # at most
 
 
 def draw(inputs: FigureInputs) -> Drawing:
-    """Points: degree, guess (its error), size, label, method, seeds, tested, error, low, high, in a panel each N.
+    """Points: degree, guess (its error), size, label, method, seeds, tested, error, low, high, one panel per N.
 
-    Sizes at which one label alone was run are left out where there are others, and of many the largest are kept. A
-    row of figure "rollout_policy" is named by its label and the epochs of the roll-out policy.
+    Sizes with a single label are left out if other sizes have more, and at most the largest `PANELS` are shown. A row
+    of figure "rollout_policy" is named by its label and the epochs of the rollout policy.
 
     Raises:
-        MissingRunsError: no rows of the task star_graph that say its degree.
+        MissingRunsError: no rows of the task star_graph that record its degree.
         InputError: two runs of one seed under one label at one N.
     """
     from analysis.figures.style import (
@@ -42,7 +42,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     table.insert(0, "degree", degree)
     table.insert(1, "guess", 1 - 1 / degree)
     table.insert(4, "method", table["label"].map(methods_of(rows)))
-    styles = looks(table)
+    styles = looks(table, inputs.methods)
     figure = empty_figure(0.9 + 0.2 * len(styles))
     sizes = sorted(set(table["size"]))
     panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
@@ -56,7 +56,9 @@ def draw(inputs: FigureInputs) -> Drawing:
         name_axes(axes, "error in %", "")
     add_legend(figure, [(guess, f"guessing the first hop: error 1 - 1/{degree}")])
     at = ", ".join(map(str, sizes))
-    caption = f"Star graph of degree {degree} at N = {at} problems; a guess of the first hop is right in 1 of {degree}."
+    caption = (
+        f"Star graph of degree {degree} at N = {at} problems; a guess of the first hop is correct once in {degree}."
+    )
     return Drawing(figure, table, caption)
 
 
@@ -65,7 +67,7 @@ def _rows(results: Results) -> pd.DataFrame:
     rows = rows.assign(degree=setting(rows, "task.degree"), epochs=setting(rows, "rollout_policy.epochs"))
     rows = rows[rows["degree"].notna() & rows["figure"].isin(["size", "rollout_policy"])]
     if rows.empty:
-        raise MissingRunsError(f"no rows of task {STAR_GRAPH} that say its degree: run {SWEEP}")
+        raise MissingRunsError(f"no rows of task {STAR_GRAPH} that record its degree: run {SWEEP}")
     rows = rows[rows["degree"] == rows["degree"].mode().iloc[0]]
     trained = rows["label"] + ", pi_sft of " + rows["epochs"].map("{:g} epochs".format, na_action="ignore").fillna("?")
     rows = rows.assign(label=rows["label"].where(rows["figure"] != "rollout_policy", trained))

@@ -1,5 +1,8 @@
-"""Step values: how they fall around the first pit, where first pits are, and how many steps of right answers are
-spurious under SFT and after each method."""
+"""Step values: their fall at the first error, the position of first errors, and the share of spurious steps.
+
+A first error, called "first pit" in the paper, is the first step from which the policy no longer reaches the answer.
+Spurious steps are those in correct responses, under SFT and after each method.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     from analysis.figures.style import Look
 
-METHOD = "step_dpo"  # whose negatives are shown; every method with step values has them of the same responses
+METHOD = "step_dpo"  # the method shown; every method with step values values the same responses
 LEAST = 0.02  # an offset or step is shown where at least this share of the responses has it
 COLUMNS = ["panel", "label", "x", "value", "low", "high", "seeds"]
 Line = tuple[str, str, float, float, float, float, int]
@@ -28,15 +31,15 @@ Line = tuple[str, str, float, float, float, float, int]
 def draw(inputs: FigureInputs) -> Drawing:
     """Points: size, panel (profile, pits, true pits, spurious), label, method, x, value, low, high, seeds.
 
-    profile: mean Q of incorrect responses at offset x from the first pit. pits, true pits: share of first pits at step
-    x, as estimated and as the task knows them. spurious: share of spurious steps in a label's right test
-    responses. Values are means over seeds with 95 % intervals of Student's t; none for one seed. The N is the one
+    profile: mean Q of incorrect responses at offset x from the first error. pits, true pits: share of first errors at
+    step x, as estimated and as known by the task. spurious: share of spurious steps in a label's correct
+    test responses. Values are means over seeds with 95 % intervals of Student's t; none for one seed. The N is the one
     with the most runs that have step values.
 
     Raises:
         MissingRunsError: no rows of figure "size" with step values.
     """
-    from analysis.figures.style import REFERENCE, add_legend, empty_figure, finish_axes, look_of
+    from analysis.figures.style import REFERENCE, add_legend, display_name, empty_figure, finish_axes, look_of
 
     rows = rows_of(inputs.results, "size")
     valued = rows[rows["credit"].notna()] if "credit" in rows else rows.iloc[:0]
@@ -56,15 +59,15 @@ def draw(inputs: FigureInputs) -> Drawing:
     _draw_pits(finish_axes(figure.add_subplot(grid[0, 1])), panels["pits"], panels.get("true pits"))
     entries = [(look_of(METHOD), "estimated by rollouts")]
     if "true pits" in panels:
-        entries.append((_true(), "true first pits"))
+        entries.append((_true(), "true first errors"))
     if spurious is not None:
-        _draw_spurious(finish_axes(figure.add_subplot(grid[1, :])), spurious)
-        entries.append((REFERENCE, f"{BASELINE}, 95 % interval"))
+        _draw_spurious(finish_axes(figure.add_subplot(grid[1, :])), spurious, inputs.methods)
+        entries.append((REFERENCE, f"{display_name(BASELINE)}, 95 % interval"))
     add_legend(figure, entries, columns=3)
     caption = (
-        f"Step values at N = {size} problems. Above: mean value of incorrect responses around the first pit, and where "
-        "first pits fall, as estimated from rollouts and as the task knows them. Below: share of spurious steps in "
-        f"right test responses, under {BASELINE} and after each method. 95 % intervals between seeds."
+        f"Step values at N = {size} problems. Above: mean value of incorrect responses around the first error, and "
+        "where first errors fall, as estimated from rollouts and as known by the task. Below: share of spurious steps "
+        f"in correct test responses, under {display_name(BASELINE)} and after each method. 95 % intervals over seeds."
     )
     return Drawing(figure, table, caption)
 
@@ -77,38 +80,38 @@ def _points(rows: pd.DataFrame, valued: pd.DataFrame) -> pd.DataFrame:
     if all(one["true_pits"] for one in credit):
         lines += _lines("true pits", label, [_shares(one["true_pits"]) for one in credit], empty=0.0)
     if "spurious_share" in rows:
-        for name, own in rows.dropna(subset=["spurious_share"]).groupby("label"):
-            lines += _lines("spurious", str(name), [{0.0: share} for share in own["spurious_share"]])
+        for name, group in rows.dropna(subset=["spurious_share"]).groupby("label"):
+            lines += _lines("spurious", str(name), [{0.0: share} for share in group["spurious_share"]])
     table = pd.DataFrame(lines, columns=COLUMNS)
     table.insert(2, "method", table["label"].map(methods_of(rows)))
     return table
 
 
-def _profile(found: Iterable[Sequence[Any]]) -> dict[float, float]:
+def _profile(profile: Iterable[Sequence[Any]]) -> dict[float, float]:
     """Offset -> mean Q, without the offsets that few responses have."""
-    kept = [(offset, value, count) for offset, value, count in found if value is not None]
-    at_pit = next((count for offset, _, count in kept if offset == 0), 0)
-    return {float(offset): float(value) for offset, value, count in kept if count >= LEAST * at_pit}
+    measured = [(offset, value, count) for offset, value, count in profile if value is not None]
+    at_pit = next((count for offset, _, count in measured if offset == 0), 0)
+    return {float(offset): float(value) for offset, value, count in measured if count >= LEAST * at_pit}
 
 
-def _shares(found: Iterable[Sequence[int]]) -> dict[float, float]:
-    """Step -> share of the first pits."""
-    counts = {float(step): count for step, count in found}
+def _shares(histogram: Iterable[Sequence[int]]) -> dict[float, float]:
+    """Step -> share of the first errors."""
+    counts = {float(step): count for step, count in histogram}
     return {step: count / sum(counts.values()) for step, count in counts.items()}
 
 
 def _lines(panel: str, label: str, by_seed: Sequence[dict[float, float]], empty: float | None = None) -> list[Line]:
-    """A line an x with the mean over seeds and its interval; a seed without that x counts as `empty`, or not at all."""
+    """One line per x: the mean over seeds and its interval; a seed without that x counts as `empty`, or not at all."""
     lines = []
     for x in sorted({x for values in by_seed for x in values}):
-        values = [found.get(x, empty) for found in by_seed]
+        values = [seed.get(x, empty) for seed in by_seed]
         there = [value for value in values if value is not None]
         lines.append((panel, label, x, *_interval(there), len(there)))
     return lines
 
 
 def _interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean, and the 95 % interval of Student's t; of one value no more than the value."""
+    """The mean and its 95 % interval by Student's t; for a single value, that value three times."""
     from scipy.special import stdtrit
 
     mean = float(np.mean(values))
@@ -133,7 +136,7 @@ def _draw_profile(axes: Axes, points: pd.DataFrame) -> None:
     plot_intervals(axes, points["x"], percents(points, "value") / 100, look_of(METHOD), line="-")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.set_ylim(bottom=-0.03 * points["value"].max())
-    name_axes(axes, "steps from the first pit", "mean value Q")
+    name_axes(axes, "steps from the first error", "mean value Q")
 
 
 def _draw_pits(axes: Axes, estimated: pd.DataFrame, true: pd.DataFrame | None) -> None:
@@ -147,13 +150,13 @@ def _draw_pits(axes: Axes, estimated: pd.DataFrame, true: pd.DataFrame | None) -
     shown = [one[one["value"] >= LEAST / 4]["x"].max() for one in (estimated, true) if one is not None]
     axes.set_xlim(0.3, max(shown) + 0.7)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    name_axes(axes, "step of the first pit", "share in %")
+    name_axes(axes, "step of the first error", "share in %")
 
 
-def _draw_spurious(axes: Axes, points: pd.DataFrame) -> None:
+def _draw_spurious(axes: Axes, points: pd.DataFrame, methods: Iterable[str]) -> None:
     from analysis.figures.style import looks, name_axes, plot_dots, plot_reference
 
     after = points[points["label"] != BASELINE]
-    plot_dots(axes, after.rename(columns={"value": "error"}), looks(after))
+    plot_dots(axes, after.rename(columns={"value": "error"}), looks(after, methods))
     plot_reference(axes, points[points["label"] == BASELINE].rename(columns={"value": "error"}), along="x")
-    name_axes(axes, "spurious steps in right responses, %", "")
+    name_axes(axes, "spurious steps in correct responses, %", "")

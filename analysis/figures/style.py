@@ -1,9 +1,9 @@
-"""How a figure looks: one colour and marker a method in all of them, and axes whose ticks are the sizes run."""
+"""The style of figures: one colour and marker per method in all of them, and axes whose ticks are the sizes run."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -26,18 +26,30 @@ MARKER = 4.5
 THIN, LINE = 0.8, 1.1
 BAND = 0.13  # opacity
 
-# Okabe and Ito's colours, which stay apart for colour-blind readers; the marker says the same again in grey.
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """A method's name for readers, its colour and its marker."""
+
+    name: str
+    colour: str
+    marker: str
+
+
+# Okabe and Ito's colours, which colour-blind readers can distinguish; markers distinguish them in grey.
 METHODS = {
-    "sft": ("#000000", "o"),
-    "rft": ("#E69F00", "s"),
-    "rft_filtered": ("#56B4E9", "P"),
-    "dpo": ("#D55E00", "v"),
-    "dpo_edit_distance": ("#7F7F7F", "X"),
-    "step_dpo": ("#0072B2", "^"),
-    "step_sft": ("#009E73", "D"),
-    "advantage_weighted": ("#CC79A7", "p"),
+    "sft": MethodStyle("SFT", "#000000", "o"),
+    "rft": MethodStyle("RFT", "#E69F00", "s"),
+    "rft_filtered": MethodStyle("RFT, filtered", "#56B4E9", "P"),
+    "dpo": MethodStyle("DPO", "#D55E00", "v"),
+    "dpo_edit_distance": MethodStyle("DPO, edit distance", "#7F7F7F", "X"),
+    "step_dpo": MethodStyle("per-step DPO", "#0072B2", "^"),
+    "step_sft": MethodStyle("per-step SFT", "#009E73", "D"),
+    "advantage_weighted": MethodStyle("advantage-weighted", "#CC79A7", "p"),
 }
-OTHER = ("#5B4636", "h")  # a method that has no colour yet
+# For methods that are not in METHODS. The numbers of colours and markers have no common factor, so the first 35 differ.
+OTHER_COLOURS = ("#5B4636", "#7B3294", "#1B7837", "#A6611A", "#2C7FB8", "#C51B7D", "#66A61E")
+OTHER_MARKERS = ("h", "<", ">", "*", "d")
 LineStyle = Literal["-", "--", ":", "-.", "none"]
 VARIANT_LINES: tuple[LineStyle, ...] = ("--", ":", "-.")
 Axis = Literal["x", "y"]
@@ -53,33 +65,49 @@ class Look:
     filled: bool = True
 
 
-REFERENCE = Look(METHODS["sft"][0], "none", "--")
+REFERENCE = Look(METHODS["sft"].colour, "none", "--")
 
 
-def look_of(method: str) -> Look:
-    """The look of a method's own label."""
-    return Look(*METHODS.get(method, OTHER))
+def look_of(method: str, methods: Iterable[str] = ()) -> Look:
+    """The look of a method; one that is not in METHODS is styled by its place among such methods in `methods`."""
+    if method in METHODS:
+        return Look(METHODS[method].colour, METHODS[method].marker)
+    place = sorted({method, *methods} - METHODS.keys()).index(method)
+    return Look(OTHER_COLOURS[place % len(OTHER_COLOURS)], OTHER_MARKERS[place % len(OTHER_MARKERS)])
 
 
-def looks(labels: pd.DataFrame) -> dict[str, Look]:
+def display_name(label: str) -> str:
+    """A label for readers: "per-step DPO, no NLL" for "step_dpo, no NLL"; one without a known method is unchanged."""
+    method, comma, variant = label.partition(",")
+    return (METHODS[method].name if method in METHODS else method) + comma + variant
+
+
+def looks(labels: pd.DataFrame, methods: Iterable[str] = ()) -> dict[str, Look]:
     """The look of each label in a table with columns label and method, in the order of the legend.
 
-    A label that is not its method's own name is a variant: the method's colour and marker, hollow, on a broken line.
+    A label that is not the name of its method is a variant: the method's colour and marker, hollow, on a broken line.
+    `methods` are all methods of the study, so that one outside METHODS has the same look in every figure.
     """
     order = list(METHODS)
+    known = {*methods, *labels["method"]}
     pairs = sorted(
         set(zip(labels["label"], labels["method"], strict=True)),
-        key=lambda pair: (order.index(pair[1]) if pair[1] in order else len(order), pair[0] != pair[1], pair[0]),
+        key=lambda pair: (
+            order.index(pair[1]) if pair[1] in order else len(order),
+            pair[1],
+            pair[0] != pair[1],
+            pair[0],
+        ),
     )
-    found: dict[str, Look] = {}
+    styles: dict[str, Look] = {}
     variants: dict[str, int] = {}
     for label, method in pairs:
-        look = look_of(method)
+        look = look_of(method, known)
         if label != method:
             count = variants[method] = variants.get(method, -1) + 1
             look = replace(look, line=VARIANT_LINES[count % len(VARIANT_LINES)], filled=False)
-        found.setdefault(label, look)
-    return found
+        styles.setdefault(label, look)
+    return styles
 
 
 def new_figure(height: float = HEIGHT) -> tuple[Figure, Axes]:
@@ -99,7 +127,7 @@ def empty_figure(height: float = HEIGHT) -> Figure:
 
 
 def finish_axes(axes: Axes, title: str = "") -> Axes:
-    """The look that all axes have; returns them."""
+    """Apply the style that all axes share, and return them."""
     axes.tick_params(labelsize=FONT)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(True, which="major", color="0.92", linewidth=0.6)
@@ -122,7 +150,7 @@ def plot_points(axes: Axes, x: npt.ArrayLike, points: pd.DataFrame, look: Look, 
 def plot_intervals(
     axes: Axes, places: npt.ArrayLike, values: Floats, look: Look, line: str = "none", along: Axis = "y"
 ) -> None:
-    """Points at `places` (K,) with intervals: values (K, 3) are the point's own and its interval's low and high end.
+    """Points at `places` (K,) with intervals: values (K, 3) are the point and the low and high end of its interval.
 
     They lie along the vertical axis, or along the horizontal one in a dot plot.
     """
@@ -146,21 +174,21 @@ def plot_intervals(
 
 
 def plot_dots(axes: Axes, points: pd.DataFrame, styles: Mapping[str, Look]) -> None:
-    """A dot plot: every label of `styles` has a line, from the top down; `points` has label, error, low, high.
+    """A dot plot: one line per label of `styles`, from the top down; `points` has label, error, low, high.
 
     Errors are fractions, drawn in %.
     """
     labels = list(styles)
-    for label, own in points.groupby("label"):
-        places = [labels.index(str(label))] * len(own)
-        plot_intervals(axes, places, percents(own), styles[str(label)], along="x")
-    name_ticks(axes, range(len(labels)), "y", labels)
+    for label, line in points.groupby("label"):
+        places = [labels.index(str(label))] * len(line)
+        plot_intervals(axes, places, percents(line), styles[str(label)], along="x")
+    name_ticks(axes, range(len(labels)), "y", [display_name(label) for label in labels])
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", labelsize=FONT - 0.5, length=0)
 
 
 def plot_reference(axes: Axes, points: pd.DataFrame, along: Axis = "y") -> None:
-    """What the others are held against: a line right across at each error of `points`, with a band for its interval.
+    """A reference line across the axes at each error of `points`, with a band for its interval.
 
     Errors are fractions, drawn in %, along the vertical or the horizontal axis.
     """
@@ -195,20 +223,20 @@ def log_ticks(axes: Axes, low: float, high: float, axis: Axis = "y", suffix: str
 def log_percent(axes: Axes, points: pd.DataFrame) -> None:
     """A logarithmic vertical axis in % that holds the errors of a table and their intervals (as fractions)."""
     seen = percents(points)
-    room = 2 if (seen == 0).any() else 1  # a cell without errors shows the upper end of its interval only
+    room = 2 if (seen == 0).any() else 1  # of a cell without errors only the upper end of its interval is visible
     log_ticks(axes, seen[seen > 0].min() / room / 1.15, min(seen.max() * 1.15, 105))
 
 
 def name_axes(axes: Axes, x: str, y: str = "test error in %") -> None:
-    """Say what the axes show, with units."""
+    """Label the axes, with units."""
     axes.set_xlabel(x, fontsize=FONT + 1)
     axes.set_ylabel(y, fontsize=FONT + 1)
 
 
 def add_legend(figure: Figure, entries: Sequence[tuple[Look, str]], columns: int = 2) -> None:
-    """A legend above the axes, where it hides no point; the figure grows by its height.
+    """Add a legend above the axes, where it hides no point; the figure grows by its height.
 
-    Letters shrink a little, then columns go, until it is no wider than the figure.
+    The font shrinks a little, then columns are removed, until it is no wider than the figure.
     """
     handles, texts = [_handle(look) for look, _ in entries], [text for _, text in entries]
     for count, size in ((count, size) for count in range(columns, 0, -1) for size in LEGEND_FONTS):

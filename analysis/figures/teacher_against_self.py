@@ -1,4 +1,4 @@
-"""Test error against responses a problem at fixed N: more of the teacher's solutions against the policy's own."""
+"""Test error against responses per problem at fixed N: the teacher's solutions compared with self-generated ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SOURCES = {"teacher": "teacher's solutions", "self": "one teacher's, k self-gene
 
 
 def draw(inputs: FigureInputs) -> Drawing:
-    """Points: size, source (teacher or self), responses (a problem), seeds, tested, error, low, high.
+    """Points: size, source (teacher or self), responses (per problem), seeds, tested, error, low, high.
 
     `responses` counts the teacher's traces t, or 1 + k with k self-generated positives; both lines start from SFT on
-    one trace. Rows of figures "size" and "positives" at the same N, with as many rollouts, stand in for points not run.
+    one trace. Rows of figures "size" and "positives" at the same N, with as many rollouts, fill in missing points.
 
     Raises:
         MissingRunsError: no rows of figure "teacher".
@@ -31,16 +31,16 @@ def draw(inputs: FigureInputs) -> Drawing:
     for place, size in enumerate(sizes):
         for source, method in (("teacher", "sft"), ("self", "rft")):
             look = replace(look_of(method), line=("-", "--", ":")[place % 3], filled=place == 0)
-            own = table[(table["size"] == size) & (table["source"] == source)]
-            plot_points(axes, own["responses"], own, look, line=look.line)
+            line = table[(table["size"] == size) & (table["source"] == source)]
+            plot_points(axes, line["responses"], line, look, line=look.line)
             entries.append((look, SOURCES[source] + (f", N = {size}" if len(sizes) > 1 else "")))
     axes.set_xscale("log", base=2)
     name_ticks(axes, [2**power for power in range(int(table["responses"].max()).bit_length())])
     axes.set_ylim(bottom=0)
-    name_axes(axes, "responses a problem")
+    name_axes(axes, "responses per problem")
     add_legend(figure, entries)
     at = ", ".join(map(str, sizes))
-    caption = f"The teacher's own solutions against self-generated ones, as many a problem, at N = {at} problems."
+    caption = f"The teacher's solutions compared with as many self-generated ones per problem, at N = {at} problems."
     return Drawing(figure, table, caption)
 
 
@@ -51,12 +51,12 @@ def _rows(inputs: FigureInputs) -> pd.DataFrame:
     rft = rows["method"] == "rft"
     rows = rows.assign(source=rft.map({True: "self", False: "teacher"}), size=rows["problems"])
     rows = rows.assign(responses=traces.where(~rft, 1 + rows["positives"]))
-    own = rows[rows["figure"] == "teacher"]
-    if own.empty:
+    scan = rows[rows["figure"] == "teacher"]
+    if scan.empty:
         raise missing("teacher")
-    rollouts = set(own.loc[own["source"] == "self", "rollouts"]) or set(rows["rollouts"])
+    rollouts = set(scan.loc[scan["source"] == "self", "rollouts"]) or set(rows["rollouts"])
     fits = rows["figure"].isin(["size", "positives"]) & (rows["label"] == rows["method"])
-    fits &= rows["size"].isin(own["size"]) & (~rft | (traces == 1) & rows["rollouts"].isin(rollouts))
-    found = fill(own, rows[fits], ["size", "source", "responses"])
-    start = found[(found["source"] == "teacher") & (found["responses"] == 1)]
-    return fill(found, start.assign(source="self"), ["size", "source", "responses"])
+    fits &= rows["size"].isin(scan["size"]) & (~rft | (traces == 1) & rows["rollouts"].isin(rollouts))
+    filled = fill(scan, rows[fits], ["size", "source", "responses"])
+    start = filled[(filled["source"] == "teacher") & (filled["responses"] == 1)]
+    return fill(filled, start.assign(source="self"), ["size", "source", "responses"])

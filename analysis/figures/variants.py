@@ -1,4 +1,4 @@
-"""Variants of methods side by side at one N: their test error against each other's and SFT's."""
+"""Test error of variants of methods at one N, beside that of SFT."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from analysis.figures.inputs import FigureInputs, fill, interval_table, methods_
 
 
 def draw_variants(inputs: FigureInputs, figure: str, methods: Sequence[str], caption: str) -> Drawing:
-    """Points: size, label, method, seeds, tested, error, low, high, one line a label.
+    """Points: size, label, method, seeds, tested, error, low, high, one line per label.
 
-    Beside the rows of `figure` stand the "size" rows of `methods` and of SFT at the same N, which `caption` may name
-    as {size}.
+    The "size" rows of `methods` and of SFT at the same N are shown too; `caption` may name that N as {size}.
 
     Raises:
         MissingRunsError: no rows of `figure`.
@@ -24,6 +23,7 @@ def draw_variants(inputs: FigureInputs, figure: str, methods: Sequence[str], cap
     from analysis.figures.style import (
         REFERENCE,
         add_legend,
+        display_name,
         empty_figure,
         finish_axes,
         looks,
@@ -36,23 +36,23 @@ def draw_variants(inputs: FigureInputs, figure: str, methods: Sequence[str], cap
     table = interval_table(inputs.results, rows, ["problems", "label"]).rename(columns={"problems": "size"})
     table.insert(2, "method", table["label"].map(methods_of(rows)))
     size = int(table["size"].iloc[0])
-    styles = looks(table[table["label"] != BASELINE])
+    styles = looks(table[table["label"] != BASELINE], inputs.methods)
     drawn = empty_figure(0.9 + 0.2 * len(styles))
     axes = finish_axes(drawn.add_subplot())
     plot_dots(axes, table[table["label"] != BASELINE], styles)
     if BASELINE in set(table["label"]):
         plot_reference(axes, table[table["label"] == BASELINE], along="x")
-        add_legend(drawn, [(REFERENCE, f"{BASELINE} with its 95 % interval")])
+        add_legend(drawn, [(REFERENCE, f"{display_name(BASELINE)} with its 95 % interval")])
     name_axes(axes, f"test error in %, N = {size}", "")
     return Drawing(drawn, table, caption.format(size=size))
 
 
 def _rows(inputs: FigureInputs, figure: str, methods: Sequence[str]) -> pd.DataFrame:
-    own = rows_of(inputs.results, figure)
-    if own.empty:
+    variants = rows_of(inputs.results, figure)
+    if variants.empty:
         raise missing(figure)
-    size = most_common_size(own)
+    size = most_common_size(variants)
     others = rows_of(inputs.results, "size")
     others = others[(others["problems"] == size) & others["method"].isin([BASELINE, *methods])]
     others = others[(others["method"] != BASELINE) | (others["label"] == BASELINE)]
-    return fill(own[own["problems"] == size], others, ["label"])
+    return fill(variants[variants["problems"] == size], others, ["label"])

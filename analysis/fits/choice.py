@@ -1,7 +1,7 @@
-"""Which law: by Akaike's criterion, and by what each predicts of the largest sizes when those are left out.
+"""Choice of a law: by Akaike's criterion, and by predictions of the largest sizes when those are left out.
 
-The two may disagree. The criterion asks which law the fitted points bear; leaving out asks which one extrapolates,
-and whether any does better than saying that nothing changes beyond the last size.
+The two may disagree. The criterion asks which law the fitted points support; leaving out asks which law extrapolates,
+and whether any does better than predicting no change beyond the last size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from analysis.arrays import Floats
 from analysis.defaults import HUBER_DELTA
 from analysis.fits.counts import fit_counts
-from analysis.fits.fit import Fit, aicc, counts, over_dispersion
+from analysis.fits.fit import Fit, aicc, counts, pearson_dispersion
 from analysis.fits.joint import JointFit
 from analysis.fits.laws import Law, LawName
 from analysis.fits.size_laws import LAWS
@@ -28,12 +28,12 @@ Points = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A law among others.
+    """A fitted law with its scores.
 
     Attributes:
         fit: to all points.
-        aicc: of that fit; for over-dispersed counts with the likelihood divided by the dispersion (QAICc). Infinite
-            with too few points for it.
+        aicc: of that fit; for overdispersed counts with the likelihood divided by the dispersion (QAICc). Infinite
+            with too few points.
         left_out: for each of LEFT_OUT, the root mean square of log errors at the sizes left out; None where the law
             cannot be fitted without them.
     """
@@ -46,12 +46,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Choice:
-    """Laws of the same data, the least AICc first (where they tie, the fewest parameters).
+    """Laws fitted to the same data, the lowest AICc first (of equal ones, the fewest parameters).
 
     Attributes:
-        baseline: `Candidate.left_out` of predicting the error of the largest size that was kept.
+        baseline: `Candidate.left_out` of predicting the error of the largest size that was fitted.
         dispersion: by which the likelihoods were divided; 1 for values.
-        unfitted: law -> why it could not be fitted.
+        unfitted: law -> the reason why it could not be fitted.
     """
 
     candidates: tuple[Candidate, ...]
@@ -61,11 +61,11 @@ class Choice:
 
     @property
     def best(self) -> Candidate:
-        """By AICc."""
+        """The candidate of lowest AICc."""
         return self.candidates[0]
 
     def best_left_out(self, index: int) -> Candidate | None:
-        """The least error at the sizes left out, LEFT_OUT[index] of them; None where the baseline does as well."""
+        """The candidate of lowest error at the LEFT_OUT[index] largest sizes; None where the baseline is as good."""
         baseline = self.baseline[index]
         able = [(error, one) for one in self.candidates if (error := one.left_out[index]) is not None]
         if baseline is None or not able:
@@ -77,18 +77,18 @@ class Choice:
 def choose_for_values(
     sizes: npt.ArrayLike, values: npt.ArrayLike, laws: Sequence[LawName] = tuple(LAWS), delta: float = HUBER_DELTA
 ) -> Choice:
-    """Compare laws on values at sizes (K,). Raises ValueError where not even the first can be fitted."""
+    """Compare laws on values at sizes (K,). Raises ValueError where the first cannot be fitted."""
     n, y = positive(sizes, values)
-    return _choose(laws, n, np.log(y), lambda law, kept: fit_values(law, n[kept], y[kept], delta))
+    return _choose(laws, n, np.log(y), lambda law, mask: fit_values(law, n[mask], y[mask], delta))
 
 
 def choose_for_counts(
     sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike, laws: Sequence[LawName] = tuple(LAWS)
 ) -> Choice:
-    """Compare laws on `wrong` of `tested` at sizes (K,). Raises ValueError where not even the first can be fitted."""
+    """Compare laws on `wrong` of `tested` at sizes (K,). Raises ValueError where the first cannot be fitted."""
     n, k, t = counts(sizes, wrong, tested)
-    observed = np.log((k + 0.5) / (t + 1))  # a point without errors has a log too
-    return _choose(laws, n, observed, lambda law, kept: fit_counts(law, n[kept], k[kept], t[kept]), binomial=True)
+    observed = np.log((k + 0.5) / (t + 1))  # half an error more gives a point without errors a log
+    return _choose(laws, n, observed, lambda law, mask: fit_counts(law, n[mask], k[mask], t[mask]), binomial=True)
 
 
 def _choose(
@@ -106,20 +106,20 @@ def _choose(
             if not fits:
                 raise
             unfitted[law] = str(error)
-    # The spread that not even the law of closest fit explains.
-    ratios = [over_dispersion(np.array(one.residuals), one.free) for one in fits.values()]
+    # The overdispersion that remains under the law of closest fit.
+    ratios = [pearson_dispersion(np.array(one.residuals), one.free) for one in fits.values()]
     dispersion = min(ratios) if binomial else 1.0
-    kept = [_without_largest(sizes, count) for count in LEFT_OUT]
-    found = []
+    retained = [_without_largest(sizes, count) for count in LEFT_OUT]
+    candidates = []
     for law, one in fits.items():
-        left_out = tuple(_left_out(law, fit, sizes, observed, keep) for keep in kept)
-        found.append(Candidate(law, one, quasi_aicc(one, dispersion), left_out))
-    baseline = tuple(_rms(observed[~keep] - _last(sizes, observed, keep)) if keep.any() else None for keep in kept)
-    return Choice(tuple(sorted(found, key=lambda one: (one.aicc, one.fit.free))), baseline, dispersion, unfitted)
+        left_out = tuple(_left_out(law, fit, sizes, observed, keep) for keep in retained)
+        candidates.append(Candidate(law, one, quasi_aicc(one, dispersion), left_out))
+    baseline = tuple(_rms(observed[~keep] - _last(sizes, observed, keep)) if keep.any() else None for keep in retained)
+    return Choice(tuple(sorted(candidates, key=lambda one: (one.aicc, one.fit.free))), baseline, dispersion, unfitted)
 
 
 def quasi_aicc(fit: Fit[Any] | JointFit, dispersion: float) -> float:
-    """The AICc of a fit to counts over-dispersed by a factor, which is one parameter more where it is above 1."""
+    """The AICc of a fit to counts that are overdispersed by a factor; a factor above 1 counts as one more parameter."""
     return aicc(fit.log_likelihood / dispersion, fit.free + (dispersion > 1), len(fit.residuals))
 
 

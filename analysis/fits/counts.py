@@ -1,4 +1,4 @@
-"""Binomial maximum-likelihood fits of any law to error counts; the power law's own are in analysis/fits/power.py."""
+"""Binomial maximum-likelihood fits of any law to error counts; those of the power law are in analysis/fits/power.py."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from analysis.fits.values import as_fit
 
 
 def fit_counts(law: LawName, sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike) -> Fit[Law]:
-    """Fit a law to `wrong` of `tested` at sizes, arrays (K,); a size may repeat, once a seed.
+    """Fit a law to `wrong` of `tested` at sizes, arrays (K,); a size may repeat, once per seed.
 
     Raises:
-        ValueError: shapes that differ, counts that are no counts, no errors at all, or fewer distinct sizes than the
+        ValueError: shapes that differ, invalid counts, no errors at all, or fewer distinct sizes than the
             law has parameters.
     """
     n, k, t = counts(sizes, wrong, tested)
@@ -35,7 +35,7 @@ def count_draws(
 ) -> Floats:
     """The law's parameters (B, P), in its order, of fits to B = `draws` samples from the fitted law.
 
-    The samples are binomial, spread by as much as the data are over-dispersed. Raises ValueError as `fit_counts` does.
+    The samples are binomial, with the overdispersion of the data. Raises ValueError as `fit_counts` does.
     """
     n, k, t = counts(sizes, wrong, tested)
     solution = solve_counts(size_shape(law, n), k, t)

@@ -1,4 +1,4 @@
-"""What a fit of any law to any data is, and what every way of fitting needs to make one."""
+"""The result of fitting a law to data, and functions that every kind of fit needs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ AnyLaw = TypeVar("AnyLaw", covariant=True)
 
 @dataclass(frozen=True)
 class Fit(Generic[AnyLaw]):
-    """A law with what it was fitted to.
+    """A fitted law.
 
     Attributes:
-        law: the law of greatest likelihood (of least robust loss, for values).
+        law: the law of maximum likelihood (of minimum robust loss, for values).
         log_likelihood: at the maximum; for counts without the binomial coefficients, so that only fits to the same
-            counts compare.
-        smallest, largest: the range of N fitted, in problems.
+            counts are comparable.
+        smallest, largest: the fitted range of N, in problems.
         bounded: the maximum lies on a bound (a rate of 1, or of nothing), so the exponent is a limit, not an estimate.
-        free: parameters that the likelihood was maximised over; a scale of the values counts as one.
-        residuals: (K,) a point each: Pearson's for counts, log observed - log fitted for values.
-        covariance: of the law's parameters in their order, but of the logs of `amplitude`, `rise`, `prelearned` and
-            `negative_amplitude`; a coefficient that is 0 is held there. For counts the inverse of the observed
-            information, times the over-dispersion; for least squares of values the usual one. None on a bound, where
-            a parameter is not told, and for robust losses: take bootstrap draws.
+        free: number of parameters that maximise the likelihood; a scale of the values counts as one.
+        residuals: (K,) one per point: Pearson's for counts, log observed - log fitted for values.
+        covariance: of the law's parameters in their order, with the logs of `amplitude`, `rise`, `prelearned` and
+            `negative_amplitude`; a coefficient of 0 is fixed. For counts the inverse of the observed information
+            times the overdispersion; for least squares of values the usual one. None on a bound, where a parameter
+            is not identified, and for robust losses: use bootstrap draws.
     """
 
     law: AnyLaw
@@ -49,7 +49,7 @@ class Fit(Generic[AnyLaw]):
 
     @property
     def aicc(self) -> float:
-        """Akaike's criterion corrected for few points; infinite where there are too few to tell."""
+        """Akaike's criterion corrected for few points; infinite where there are too few."""
         return aicc(self.log_likelihood, self.free, len(self.residuals))
 
     def predict(self: Fit[Law], size: npt.ArrayLike) -> Floats:
@@ -74,14 +74,14 @@ def aicc(log_likelihood: float, free: int, points: int) -> float:
 
 
 def pearson(wrong: Floats, tested: Floats, rate: Floats) -> Floats:
-    """Pearson's residuals of counts at fitted rates, elementwise; 0 where the rate leaves no variance."""
+    """Pearson's residuals of counts at fitted rates, elementwise; 0 where the rate implies no variance."""
     variance = tested * rate * (1 - rate)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(variance > 0, (wrong - tested * rate) / np.sqrt(variance), 0.0)
 
 
-def over_dispersion(residuals: Floats, free: int) -> float:
-    """How many times the variance of the residuals (K,) is that of chance, at least 1; 1 where none are to spare."""
+def pearson_dispersion(residuals: Floats, free: int) -> float:
+    """The variance of the residuals (K,) relative to chance, at least 1; 1 without degrees of freedom."""
     spare = len(residuals) - free
     return max(1.0, float((residuals**2).sum()) / spare) if spare > 0 else 1.0
 
@@ -90,7 +90,7 @@ def counts(*columns: npt.ArrayLike) -> tuple[Floats, ...]:
     """One or two columns of sizes, then wrong and tested, as arrays (K,) that can be fitted.
 
     Raises:
-        ValueError: shapes that differ, counts that are no counts, or no errors at all.
+        ValueError: shapes that differ, invalid counts, or no errors at all.
     """
     *sizes, wrong, tested = arrays = tuple(np.asarray(column, dtype=float) for column in columns)
     if len({array.shape for array in arrays}) > 1 or wrong.ndim != 1:
@@ -105,12 +105,12 @@ def counts(*columns: npt.ArrayLike) -> tuple[Floats, ...]:
     ):
         raise ValueError("sizes and tested must be positive, and wrong between 0 and tested")
     if not np.any(wrong):
-        raise ValueError("nothing was wrong at any size: there is no error to fit")
+        raise ValueError("no answer was incorrect at any size: there is no error to fit")
     return arrays
 
 
 def size_range(sizes: Floats) -> tuple[float, float]:
-    """The smallest and the largest size, whole numbers as such."""
+    """The smallest and the largest size, as integers where they are whole."""
     low, high = (int(end) if end == int(end) else float(end) for end in (sizes.min(), sizes.max()))
     return low, high
 

@@ -28,14 +28,14 @@ from analysis.fits.values import positive
 
 @dataclass(frozen=True)
 class JointFit:
-    """A joint law with what it was fitted to; `Fit` says what the attributes mean that it shares.
+    """A fitted joint law; `Fit` describes the attributes that both have.
 
     Attributes:
-        positives, negatives: the ranges fitted, (smallest, largest).
+        positives, negatives: the fitted ranges, (smallest, largest).
         bounded: an exponent or kappa lies on a bound: a limit, not an estimate.
     """
 
-    law: Any  # EffectiveLaw or AdditiveLaw, by what was asked for
+    law: Any  # EffectiveLaw or AdditiveLaw
     log_likelihood: float
     positives: tuple[float, float]
     negatives: tuple[float, float]
@@ -51,7 +51,7 @@ class JointFit:
 
     @property
     def aicc(self) -> float:
-        """Akaike's criterion corrected for few points; infinite where there are too few to tell."""
+        """Akaike's criterion corrected for few points; infinite where there are too few."""
         return aicc(self.log_likelihood, self.free, len(self.residuals))
 
     def predict(self, positives: npt.ArrayLike, negatives: npt.ArrayLike) -> Floats:
@@ -71,9 +71,9 @@ def fit_joint(
     """Fit a joint law to `wrong` of `tested`, arrays (K,); without `floor` its floor is 0.
 
     Raises:
-        ValueError: shapes that differ, counts that are no counts, no errors at all, positives that are not positive,
+        ValueError: shapes that differ, invalid counts, no errors at all, positives that are not positive,
             negatives below 0 (or at 0, for the additive law), fewer distinct points than parameters, or points that
-            cannot tell the two apart.
+            do not distinguish positives from negatives.
     """
     p, m, k, t = counts(positives, negatives, wrong, tested)
     return _as_fit(law, p, m, solve_counts(joint_shape(law, p, m, floor), k, t), floor)
@@ -107,7 +107,7 @@ def joint_count_draws(
     draws: int = 1000,
     seed: int = 0,
 ) -> Floats:
-    """Parameters (B, P) of fits to B = `draws` binomial samples from the fitted law, spread by the over-dispersion."""
+    """Parameters (B, P) of fits to B = `draws` binomial samples from the fitted law, with the data's overdispersion."""
     p, m, k, t = counts(positives, negatives, wrong, tested)
     solution = solve_counts(joint_shape(law, p, m, floor), k, t)
     return _with_floor(refit_counts(solution, resample_counts(solution, t, draws, seed), t), floor)
@@ -144,7 +144,7 @@ def joint_value_draws(
 
 
 def joint_shape(law: JointName, positives: Floats, negatives: Floats, floor: bool) -> Shape:
-    """What the optimiser sees of a joint law over P and M, each (K,). Raises ValueError as `fit_joint` does."""
+    """A joint law over P and M, each (K,), in the optimiser's coordinates. Raises ValueError as `fit_joint` does."""
     if law not in JOINT_LAW_NAMES:
         raise ValueError(f"unknown law {law!r}; there are {', '.join(JOINT_LAW_NAMES)}")
     if positives.shape != negatives.shape:
@@ -157,10 +157,10 @@ def joint_shape(law: JointName, positives: Floats, negatives: Floats, floor: boo
     constant = [Constant(positives)] if floor else []
     if law == "effective":
         if len(np.unique(np.round(negatives / positives, 12))) < 2:
-            raise ValueError("the negatives are the same multiple of the positives everywhere: kappa cannot be told")
+            raise ValueError("the negatives are the same multiple of the positives everywhere: kappa is not identified")
         return Shape(*constant, Effective(positives, negatives, (0.5, 2, 5)))
     if np.any(negatives == 0):
-        raise ValueError("the additive law has no value at 0 negatives: leave those points out")
+        raise ValueError("the additive law is infinite at 0 negatives: leave those points out")
     if np.ptp(positives) == 0 or np.ptp(negatives) == 0:
         raise ValueError("the additive law needs two sizes or more of the positives and of the negatives")
     return Shape(*constant, Power(positives, (0.5, 2, 6)), Power(negatives, (0.5, 2, 6)))
@@ -169,7 +169,7 @@ def joint_shape(law: JointName, positives: Floats, negatives: Floats, floor: boo
 def _as_fit(law: JointName, positives: Floats, negatives: Floats, solution: Solution, floor: bool) -> JointFit:
     kind = EffectiveLaw if law == "effective" else AdditiveLaw
     covariance = solution.covariance
-    if covariance is not None and not floor:  # the floor is known
+    if covariance is not None and not floor:  # the floor is fixed
         covariance = ((0.0,) * (len(covariance) + 1), *((0.0, *row) for row in covariance))
     return JointFit(
         kind(*map(float, _with_floor(solution.parameters[None], floor)[0])),
@@ -184,5 +184,5 @@ def _as_fit(law: JointName, positives: Floats, negatives: Floats, solution: Solu
 
 
 def _with_floor(parameters: Floats, floor: bool) -> Floats:
-    """Parameters (B, P) of a law, with a floor of 0 put first where it was fitted without one."""
+    """Parameters (B, P) of a law, with a floor of 0 inserted first where it was fitted without one."""
     return parameters if floor else np.column_stack([np.zeros(len(parameters)), parameters])

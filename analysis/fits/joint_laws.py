@@ -16,9 +16,9 @@ JOINT_LAW_NAMES: tuple[JointName, ...] = get_args(JointName)
 
 @dataclass(frozen=True)
 class EffectiveLaw:
-    """error(P, M) = floor + amplitude * (P + kappa * M) ** -exponent: a negative is worth kappa positives.
+    """error(P, M) = floor + amplitude * (P + kappa * M) ** -exponent, where a negative replaces kappa positives.
 
-    A negative kappa says that negatives hurt.
+    A negative kappa means that negatives hurt.
     """
 
     floor: float
@@ -37,7 +37,7 @@ class EffectiveLaw:
 class AdditiveLaw:
     """error(P, M) = floor + amplitude * P ** -exponent + negative_amplitude * M ** -negative_exponent.
 
-    It has no value where there are no negatives.
+    It is infinite without negatives.
     """
 
     floor: float

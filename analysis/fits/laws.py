@@ -15,13 +15,13 @@ LAW_NAMES: tuple[LawName, ...] = get_args(LawName)
 
 
 class Law(Protocol):
-    """A law of one size: what a fit returns, whichever law it fitted."""
+    """A law of one size, as every fit returns it."""
 
     def predict(self, size: npt.ArrayLike) -> Floats:
         """Error at sizes N, of any shape."""
 
     def invert(self, error: npt.ArrayLike) -> Floats:
-        """The size N at which the law reaches an error, of any shape; infinite below what it ever reaches.
+        """The size N at which the law reaches an error, of any shape; infinite below its smallest error.
 
         Raises:
             ValueError: the law does not fall with N.
@@ -32,7 +32,7 @@ class Law(Protocol):
 class PowerLaw:
     """error(N) = amplitude * N ** -exponent, with N in problems and error as a fraction (or a loss in its own units).
 
-    A negative exponent, error that rises with N, is allowed: positive-only data may do that.
+    A negative exponent, error that rises with N, is allowed: positive-only data may show it.
     """
 
     amplitude: float
@@ -47,7 +47,7 @@ class PowerLaw:
         """The size N at which the law reaches an error, of any shape; infinite for an error of 0.
 
         Raises:
-            ValueError: the exponent is not positive, so that no size stands for an error.
+            ValueError: the exponent is not positive, so that no size corresponds to an error.
         """
         _must_fall(self.exponent)
         with np.errstate(divide="ignore", over="ignore"):
@@ -57,7 +57,7 @@ class PowerLaw:
 
 @dataclass(frozen=True)
 class FloorLaw:
-    """error(N) = floor + amplitude * N ** -exponent. With an amplitude of 0 it is flat and the exponent means nothing.
+    """error(N) = floor + amplitude * N ** -exponent. With an amplitude of 0 it is flat and the exponent is meaningless.
 
     A negative exponent makes it rise, from the floor at small N.
     """
@@ -85,8 +85,8 @@ class FloorLaw:
 class RectifiedLaw:
     """error(N) = floor + amplitude / (prelearned + N ** exponent), of Lin et al. 2024 (arXiv 2402.02314).
 
-    Pre-training is worth `prelearned` (their D_l) units of N ** exponent, so that the curve is nearly flat before it
-    turns into a power law. With 0 it is the law with a floor.
+    Pretraining counts as `prelearned` (their D_l) units of N ** exponent, so the curve is nearly flat before it becomes
+    a power law. With 0 it is the law with a floor.
     """
 
     floor: float
@@ -111,8 +111,8 @@ class RectifiedLaw:
         _must_fall(self.exponent if self.amplitude > 0 else 0.0)
         with np.errstate(divide="ignore"):
             above = np.maximum(np.asarray(error, dtype=float) - self.floor, 0.0)
-            worth = np.maximum(self.amplitude / above - self.prelearned, 0.0)  # N ** exponent
-            return np.asarray(np.exp(np.log(worth) / self.exponent))
+            powers = np.maximum(self.amplitude / above - self.prelearned, 0.0)  # N ** exponent
+            return np.asarray(np.exp(np.log(powers) / self.exponent))
 
 
 @dataclass(frozen=True)
@@ -121,10 +121,10 @@ class TurningLaw:
 
     A broken neural scaling law with one break and no floor (Caballero et al. 2023, arXiv 2210.14891), its sharpness
     tied to its two exponents: their a + b N^-c0 (1 + (N / d)^(1 / f))^(-c1 f) with a = 0, c0 = `exponent`,
-    1 / f = -c1 = `exponent` + `rise_exponent`, and d where both terms are equal. Sharpness and floor of their own would
-    take two parameters more than the handful of sizes of a sweep can pay for. The form asks the question that too many
-    positives pose: with a rise_exponent of 0 `rise` is a floor, so a curve turns up, and does not just flatten, if
-    its rise_exponent is above 0. It turns at most once, and two of its parameters are linear.
+    1 / f = -c1 = `exponent` + `rise_exponent`, and d where both terms are equal. Free sharpness and floor would
+    need two more parameters than the few sizes of a sweep support. The form tests whether too many positives hurt:
+    with a rise_exponent of 0 `rise` is a floor, so a curve turns upward, rather than flattening, if its rise_exponent
+    is above 0. It turns at most once, and two of its parameters are linear.
     """
 
     amplitude: float

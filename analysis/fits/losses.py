@@ -1,7 +1,7 @@
 """Losses of a law against data, as functions of the log of what the law predicts.
 
-Both kinds of data share one optimiser (optimum.py) this way: it needs a loss per point and its derivatives
-in g = log prediction, and nothing else. Arrays are (B, K): B fits at once of K points each.
+Both kinds of data share one optimiser (optimum.py), which needs only a loss per point and its derivatives in
+g = log prediction. Arrays are (B, K): B fits at once of K points each.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from analysis.defaults import HUBER_DELTA
 class Slopes(NamedTuple):
     """A loss at g, elementwise: value, first and second derivative in g, and a curvature that is safe to divide by.
 
-    `safe` is never negative and takes the place of the second derivative where that says nothing about how far to
-    step, as in the linear part of a robust loss.
+    `safe` is never negative and replaces the second derivative where that does not determine a step length, as in the
+    linear part of a robust loss.
     """
 
     value: Floats
@@ -32,13 +32,13 @@ class Slopes(NamedTuple):
 
 
 class Loss(Protocol):
-    """What the optimiser minimises, summed over points."""
+    """The function that the optimiser minimises, summed over points."""
 
     def __call__(self, log_prediction: Floats) -> Slopes:
         """The loss at log predictions (B, K)."""
 
     def rows(self, keep: npt.NDArray[np.intp]) -> Loss:
-        """The loss of some of the B fits alone."""
+        """The loss of only the fits `keep` among the B."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class HuberLoss:
 class BinomialLoss:
     """Minus the binomial log-likelihood of `wrong` out of `tested`, without the binomial coefficient.
 
-    A rate beyond what `tested` answers could tell from 1 is met by a parabola instead of a wall, so that an optimiser
-    may start or step there and is led back.
+    Rates that `tested` answers cannot distinguish from 1 have a parabola in place of the likelihood, so that an
+    optimiser may start or step there and returns.
 
     Attributes:
         wrong: (B, K) or (1, K), may be fractional.
         tested: (K,).
-        level: what is added to a log prediction to make it a log rate.
+        level: added to a log prediction to give a log rate.
     """
 
     wrong: Floats
@@ -87,12 +87,12 @@ class BinomialLoss:
     def __call__(self, log_prediction: Floats) -> Slopes:
         right = self.tested - self.wrong
         rate = log_prediction + self.level
-        cap = np.log1p(-0.01 / self.tested)  # log rate from which on the parabola holds
+        cap = np.log1p(-0.01 / self.tested)  # log rate above which the parabola applies
         miss = -np.expm1(np.minimum(rate, cap))  # 1 - p
         odds = (1 - miss) / miss
         beyond = np.maximum(rate - cap, 0.0)
         slope, curvature = right * odds, right * odds / miss
-        # Where nothing was right the likelihood rises up to p = 1 and beyond: a stiff spring holds it there.
+        # Without correct answers the likelihood rises up to p = 1 and beyond: a stiff parabola limits it.
         spring = np.where(right > 0, curvature, 1e6 * self.tested)
         value = -self.wrong * rate - right * np.log(miss) + slope * beyond + spring * beyond**2 / 2
         second = np.where(beyond > 0, spring, curvature)
@@ -104,13 +104,13 @@ class BinomialLoss:
 
 
 def huber_log_likelihood(residuals: Floats, delta: float) -> float:
-    """The log-likelihood of log residuals (K,) that Huber's loss stands for, at its most likely scale.
+    """The log-likelihood of log residuals (K,) that corresponds to Huber's loss, at its most likely scale.
 
     The density is exp(-huber(r) / s) / Z(s): normal in the middle with Laplace tails (Huber's least favourable one;
     normal throughout where delta is infinite), and at any s its maximum is the minimum of the loss. The scale s is
-    one more parameter.
+    an additional parameter.
     """
-    # Data without noise have no most likely scale; a residual as small as rounding makes them is the end of it.
+    # Without noise the most likely scale is 0; residuals of the size of rounding errors limit it.
     mean = max(float(HuberLoss(residuals, delta)(np.zeros_like(residuals)).value.mean()), 1e-26)
     if math.isinf(delta):
         return -len(residuals) / 2 * (math.log(4 * math.pi * mean) + 1)
@@ -120,10 +120,10 @@ def huber_log_likelihood(residuals: Floats, delta: float) -> float:
         edge = delta / root
         return math.log(root * (math.sqrt(math.pi) * math.erf(edge) + math.exp(-(edge**2)) / edge))
 
-    def cost(log_scale: float) -> float:  # minus the log-likelihood a point
+    def cost(log_scale: float) -> float:  # negative log-likelihood per point
         return log_normaliser(math.exp(log_scale)) + mean * math.exp(-log_scale)
 
-    # The normal's answer is 2 mean, the Laplace's mean, and others lie between.
+    # For the normal it is 2 mean, for Laplace mean; others lie between.
     bounds = math.log(mean) - 2, math.log(mean) + 2
-    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-9})
-    return -len(residuals) * float(found.fun)
+    optimum = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    return -len(residuals) * float(optimum.fun)

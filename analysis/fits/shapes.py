@@ -1,4 +1,4 @@
-"""Laws as sums of terms over given data: what the optimiser sees of a law."""
+"""Laws as sums of terms over given data, in the coordinates of the optimiser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from analysis.arrays import Floats
 from analysis.fits.terms import Term
 
-LARGEST = 1e15  # of a coefficient, in units of the data's own level
+LARGEST = 1e15  # of a coefficient, relative to the level of the data
 
 
 class Prediction(NamedTuple):
@@ -22,12 +22,12 @@ class Prediction(NamedTuple):
 
 
 class Shape:
-    """A law as a sum of J terms, their P coordinates one after the other, each term's coefficient first.
+    """A law as a sum of J terms; their P coordinates are concatenated, each term's coefficient first.
 
     Attributes:
         lower, upper: (P,) the box.
-        coefficients: (J,) which coordinates are coefficients.
-        logarithmic: (P,) which of the law's parameters are told by their logs.
+        coefficients: (J,) the places of the coefficients.
+        logarithmic: (P,) whether each of the law's parameters is given by its log.
     """
 
     def __init__(self, *terms: Term) -> None:
@@ -46,51 +46,55 @@ class Shape:
         return self.with_terms(points, 1 / len(self.terms))
 
     def with_terms(self, points: Floats, share: float) -> Floats:
-        """The points (B, P) with every coordinate given effect, and every term, where it is largest, at least `share`
-        of the data's level."""
-        found = points.copy()
-        for term, first, own in zip(self.terms, self.coefficients, self.others, strict=True):
-            found[:, own] = term.visible(points[:, own])
-            found[:, first] = np.maximum(found[:, first], share * np.exp(-term(found[:, own]).logs.max(axis=1)))
-        return found
+        """The points (B, P), changed so that every coordinate matters and every term's maximum is at least `share`.
+
+        `share` is relative to the level of the data.
+        """
+        visible = points.copy()
+        for term, first, others in zip(self.terms, self.coefficients, self.others, strict=True):
+            visible[:, others] = term.visible(points[:, others])
+            visible[:, first] = np.maximum(
+                visible[:, first], share * np.exp(-term(visible[:, others]).logs.max(axis=1))
+            )
+        return visible
 
     def predict(self, points: Floats) -> Prediction:
-        """What the law predicts at (B, P), with its derivatives."""
-        parts = [term(points[:, own]) for term, own in zip(self.terms, self.others, strict=True)]
+        """The predictions at (B, P), with their derivatives."""
+        parts = [term(points[:, others]) for term, others in zip(self.terms, self.others, strict=True)]
         size = parts[0].logs.shape
         value, slopes = np.zeros(size), np.zeros((*size, points.shape[1]))
         curvatures: list[tuple[int, int, Floats]] = []
-        for first, own, part in zip(self.coefficients, self.others, parts, strict=True):
+        for first, others, part in zip(self.coefficients, self.others, parts, strict=True):
             one = np.exp(part.logs)  # the term with coefficient 1
             term = points[:, first, None] * one
             value += term
             slopes[..., first] = one
-            slopes[..., own] = term[..., None] * part.slopes
+            slopes[..., others] = term[..., None] * part.slopes
             bends = {(row, column): bend for row, column, bend in part.curvatures}
-            for row in range(own.stop - own.start):
-                curvatures.append((int(first), own.start + row, one * part.slopes[..., row]))
-                for column in range(row, own.stop - own.start):
+            for row in range(others.stop - others.start):
+                curvatures.append((int(first), others.start + row, one * part.slopes[..., row]))
+                for column in range(row, others.stop - others.start):
                     bend = part.slopes[..., row] * part.slopes[..., column] + bends.get((row, column), 0.0)
-                    curvatures.append((own.start + row, own.start + column, term * bend))
+                    curvatures.append((others.start + row, others.start + column, term * bend))
         return Prediction(value, slopes, curvatures)
 
     def parameters(self, points: Floats, level: float) -> Floats:
-        """The law's parameters in its own order (B, P), from coordinates (B, P) of data divided by exp(level)."""
+        """The law's parameters in its order (B, P), from coordinates (B, P) of data divided by exp(level)."""
         with np.errstate(divide="ignore"):
             logs = np.log(points[:, self.coefficients]) + level
         each = [
-            term.parameters(logs[:, index], points[:, own])
-            for index, (term, own) in enumerate(zip(self.terms, self.others, strict=True))
+            term.parameters(logs[:, index], points[:, others])
+            for index, (term, others) in enumerate(zip(self.terms, self.others, strict=True))
         ]
-        found = np.stack(list(itertools.chain.from_iterable(each)), axis=1)
-        return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, found, 0.0)), found)
+        values = np.stack(list(itertools.chain.from_iterable(each)), axis=1)
+        return np.where(self.logarithmic, np.exp(np.where(self.logarithmic, values, 0.0)), values)
 
     def bounded(self, points: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Whether, at (B, P), something other than a coefficient lies on its bound or has no term to belong to."""
+        """Whether, at (B, P), a coordinate other than a coefficient is on its bound or belongs to a term of size 0."""
         edge = 1e-9 * np.maximum(1.0, np.abs(points))
         on_bound = (points <= self.lower + edge) | (points >= self.upper - edge)
-        found = np.zeros(len(points), dtype=bool)
-        for first, own in zip(self.coefficients, self.others, strict=True):
+        bounded = np.zeros(len(points), dtype=bool)
+        for first, others in zip(self.coefficients, self.others, strict=True):
             idle = points[:, first] == 0
-            found |= on_bound[:, own].any(axis=1) | (idle if own.stop > own.start else False)
-        return found
+            bounded |= on_bound[:, others].any(axis=1) | (idle if others.stop > others.start else False)
+        return bounded

@@ -1,4 +1,4 @@
-"""The laws of one size by name, with what the optimiser sees of each."""
+"""The laws of one size by name, each in the coordinates of the optimiser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LAWS: dict[LawName, tuple[type[Any], Callable[[Floats], Shape]]] = {
 
 
 def size_shape(law: LawName, sizes: Floats) -> Shape:
-    """What the optimiser sees of a law over sizes (K,).
+    """A law over sizes (K,) in the coordinates of the optimiser.
 
     Raises:
         ValueError: an unknown law, or fewer distinct sizes than it has parameters.
@@ -58,7 +58,7 @@ def size_shape(law: LawName, sizes: Floats) -> Shape:
     return build(sizes)
 
 
-def make(law: LawName, values: Floats) -> Law:
+def make_law(law: LawName, values: Floats) -> Law:
     """A law from its parameters (P,) in its order."""
-    made: Law = LAWS[law][0](*map(float, values))
-    return made
+    named: Law = LAWS[law][0](*map(float, values))
+    return named

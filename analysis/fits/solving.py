@@ -1,7 +1,7 @@
 """From a law's shape and data to its parameters: one fit from every default start, or many refits from one.
 
 Two kinds of data: positive values such as losses (Huber's loss of log residuals, summed, not averaged), and counts of
-k wrong among n tested (binomial). What to call is in `values.py`, `counts.py`, `joint.py`.
+k wrong among n tested (binomial). The public functions are in `values.py`, `counts.py` and `joint.py`.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from analysis.arrays import Floats
-from analysis.fits.fit import over_dispersion, pearson, rows
+from analysis.fits.fit import pearson, pearson_dispersion, rows
 from analysis.fits.losses import BinomialLoss, HuberLoss, Loss, huber_log_likelihood
 from analysis.fits.optimum import FAINT, covariance, descend, search
 from analysis.fits.shapes import Shape
 
-# A robust loss is approached from least squares through wider ones: it has kinks to be caught in.
+# A robust loss is approached from least squares through wider ones, since its kinks can trap a search.
 APPROACH = (math.inf, 100.0, 30.0, 10.0, 3.0, 1.0)
-ENOUGH = 1e-8  # of its loss is what a refit may stop short of its minimum: draws spread by far more
+ENOUGH = 1e-8  # relative tolerance of a refit's loss; the variance of draws is far larger
 
 
 @dataclass(frozen=True)
 class Solution:
-    """The fit of a shape in the terms of its law; `Fit` says what the attributes mean that it shares.
+    """A fitted shape; `Fit` describes the attributes that both have.
 
     Attributes:
-        shape: what was fitted.
+        shape: the law that was fitted.
         point: (1, P) the shape's coordinates at the optimum.
-        level: log of the unit that the shape measures the data in.
+        level: log of the unit of the data in the shape's coordinates.
         parameters: (P,) in the law's order.
         predicted: (K,) at the data.
     """
@@ -72,7 +72,7 @@ def solve_values(shape: Shape, values: Floats, delta: float) -> Solution:
 
 
 def solve_counts(shape: Shape, wrong: Floats, tested: Floats) -> Solution:
-    """Fit to counts (K,), with an error at least."""
+    """Fit to counts (K,) with at least one error."""
     level = math.log(wrong.sum() / tested.sum())
     loss = BinomialLoss(wrong[None], tested, level)
     point = search(shape, [loss]).best
@@ -88,31 +88,31 @@ def solve_counts(shape: Shape, wrong: Floats, tested: Floats) -> Solution:
         bool(shape.bounded(point)[0]),
         len(shape.lower),
         tuple(residuals.tolist()),
-        rows(covariance(shape, loss, point, level), over_dispersion(residuals, len(shape.lower))),
+        rows(covariance(shape, loss, point, level), pearson_dispersion(residuals, len(shape.lower))),
     )
 
 
 def value_losses(values: Floats, level: float, delta: float) -> list[HuberLoss]:
-    """The losses of values (B, K) in the order that a search takes them, the one asked for last."""
+    """The losses of values (B, K) in the order of a search; the requested one is last."""
     logs = np.log(values) - level
     return [HuberLoss(logs, wider * delta) for wider in (APPROACH if math.isfinite(delta) else (1.0,))]
 
 
 def refit_values(solution: Solution, values: Floats, delta: float) -> Floats:
-    """Parameters (B, P) of fits to values (B, K), each begun where `solution` ended."""
+    """Parameters (B, P) of fits to values (B, K), each started at `solution`."""
     return _refit(solution, value_losses(values, solution.level, delta), len(values))
 
 
 def refit_counts(solution: Solution, wrong: Floats, tested: Floats) -> Floats:
-    """Parameters (B, P) of fits to counts wrong (B, K) of tested (K,), each begun where `solution` ended."""
+    """Parameters (B, P) of fits to counts wrong (B, K) of tested (K,), each started at `solution`."""
     return _refit(solution, [BinomialLoss(wrong, tested, solution.level)], len(wrong))
 
 
 def _refit(solution: Solution, losses: Sequence[Loss], count: int) -> Floats:
-    # Terms that the solution does without are made faint instead: a refit may want them.
+    # Terms that are 0 in the solution start small instead, since a refit may need them.
     start = solution.shape.with_terms(solution.point, FAINT)
-    found = descend(solution.shape, losses, np.tile(start, (count, 1)), tolerance=ENOUGH)
-    return solution.shape.parameters(found.points, solution.level)
+    optimum = descend(solution.shape, losses, np.tile(start, (count, 1)), tolerance=ENOUGH)
+    return solution.shape.parameters(optimum.points, solution.level)
 
 
 def resample_values(solution: Solution, delta: float, draws: int, seed: int) -> Floats:
@@ -120,7 +120,7 @@ def resample_values(solution: Solution, delta: float, draws: int, seed: int) -> 
 
     Residuals are smaller than errors, for P parameters were fitted to them. A robust fit meets P points or nearly so,
     whose residuals are left out; least squares shrinks all, which are widened. Both are widened once more as Student's
-    t is against the normal, since few points tell their own spread poorly.
+    t is against the normal, since few points determine their variance poorly.
 
     Raises:
         ValueError: as many parameters as points: there are no residuals.
@@ -128,7 +128,7 @@ def resample_values(solution: Solution, delta: float, draws: int, seed: int) -> 
     residuals, fitted = np.array(solution.residuals), len(solution.parameters)
     spare = len(residuals) - fitted
     if spare < 1:
-        raise ValueError(f"{fitted} parameters meet {len(residuals)} points exactly: no residuals tell their spread")
+        raise ValueError(f"{fitted} parameters fit {len(residuals)} points exactly: there are no residuals")
     if math.isfinite(delta):
         residuals = residuals[np.argsort(np.abs(residuals))[fitted:]]
     else:
@@ -141,12 +141,12 @@ def resample_counts(solution: Solution, tested: Floats, draws: int, seed: int) -
     """Wrong (B, K), maybe fractional, of B = `draws` samples at the fitted rates, as over-dispersed as the data."""
     rng = np.random.default_rng(seed)
     chance = rng.binomial(np.rint(tested).astype(int), solution.predicted, size=(draws, len(tested)))
-    ratio = over_dispersion(np.array(solution.residuals), len(solution.parameters))
+    ratio = pearson_dispersion(np.array(solution.residuals), len(solution.parameters))
     spread = math.sqrt(ratio) * (_tails(len(tested) - len(solution.parameters)) if ratio > 1 else 1.0)
     expected = tested * solution.predicted
     return np.asarray(np.clip(expected + spread * (chance - expected), 0, tested))
 
 
 def _tails(spare: int) -> float:
-    """How much wider Student's 95 % interval is than the normal's, with `spare` degrees of freedom."""
+    """The width of Student's 95 % interval with `spare` degrees of freedom, relative to the normal's."""
     return float(stdtrit(spare, 0.975) / ndtri(0.975))

@@ -1,8 +1,8 @@
-"""The terms that laws are sums of, in coordinates that suit an optimiser.
+"""The terms of laws, which are sums of terms, in coordinates that suit an optimiser.
 
-Sizes enter as l = log N - mean log N, and a term's coefficient is what the term predicts at l = 0. So nothing depends
-on the units of N, coordinates are of order one whether N is 10 or 10^12, a coefficient and its exponent are nearly
-independent, and a term that does not help ends at a coefficient of exactly 0.
+Sizes enter as l = log N - mean log N, and a term's coefficient is its value at l = 0. So nothing depends on the units
+of N, coordinates are of order one for any N, a coefficient and its exponent are nearly independent, and a term that
+does not improve the fit ends at a coefficient of exactly 0.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from scipy.special import expit
 
 from analysis.arrays import Floats
 
-# The most that a term may change by over the range fitted, in powers of e; an exponent there is a limit, no estimate.
+# The largest change of a term over the fitted range, in powers of e; an exponent there is a limit, not an estimate.
 STEEPEST = 60.0
-# The most that error may rise as a power of N. A rise that only the largest size sees says nothing of a law.
+# The largest power of N by which error may rise: a rise at the largest size only does not support a law.
 STEEPEST_RISE = 2.0
 
 
 class Part(NamedTuple):
-    """What a term with coefficient 1 is at B points of its own coordinates but the coefficient, p - 1 of them.
+    """A term with coefficient 1 at B points of its p - 1 other coordinates.
 
     Attributes:
         logs: (B, K) its log, 0 at l = 0.
         slopes: (B, K, p - 1) the derivatives of the log.
-        curvatures: (coordinate, coordinate, (B, K)) for the log's second derivatives that are not 0, each pair once.
+        curvatures: (coordinate, coordinate, (B, K)) of the log's nonzero second derivatives, each pair once.
     """
 
     logs: Floats
@@ -40,8 +40,8 @@ class Term(Protocol):
 
     Attributes:
         lower, upper: (p - 1,) the box of the others.
-        starts: (S, p - 1) where a search begins in them.
-        logarithmic: (p,) which of its parameters `parameters` gives as logs.
+        starts: (S, p - 1) where a search starts.
+        logarithmic: (p,) whether `parameters` returns each parameter as its log.
     """
 
     lower: Floats
@@ -53,16 +53,16 @@ class Term(Protocol):
         """The term at (B, p - 1)."""
 
     def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
-        """The law's own parameters, p of (B,), for (B,) and (B, p - 1)."""
+        """The law's p parameters, each (B,), for (B,) and (B, p - 1)."""
 
     def visible(self, points: Floats) -> Floats:
-        """The points (B, p - 1), moved from where a coordinate has lost all effect to where it has a little."""
+        """The points (B, p - 1), with a coordinate that has no effect moved to where it has a small one."""
 
 
 class Constant:
     """E, the same at each of K sizes."""
 
-    logarithmic: tuple[bool, ...] = (False,)  # few sizes barely tell it from 0, so it is told on its own scale
+    logarithmic: tuple[bool, ...] = (False,)  # it may be close to 0, so its log is not used
 
     def __init__(self, sizes: Floats) -> None:
         self.count = len(sizes)
@@ -81,7 +81,7 @@ class Constant:
 
 
 class Power:
-    """A N^-a, from sizes (K,). `changes` are the starts: by how many powers of e it falls over the range."""
+    """A N^-a, from sizes (K,). `changes` are the starts: the falls over the range, in powers of e."""
 
     logarithmic: tuple[bool, ...] = (True, False)
 
@@ -106,7 +106,7 @@ class Power:
 
 
 class Rising(Power):
-    """B N^b: a power that never falls, whose exponent is told with its sign turned."""
+    """B N^b: a power that never falls, whose exponent is reported with opposite sign."""
 
     def __init__(self, sizes: Floats, changes: Sequence[float]) -> None:
         super().__init__(sizes, [-change for change in changes], falls=False)
@@ -150,7 +150,7 @@ class Saturating:
     def parameters(self, log_coefficient: Floats, points: Floats) -> list[Floats]:
         log_d, b = points.T
         amplitude = log_coefficient + np.logaddexp(log_d, 0.0) + b * self.centre
-        # A D that changes nothing even at the smallest size is 0.
+        # A D without effect even at the smallest size is reported as 0.
         unseen = log_d - b * self.logs.min() < np.log(1e-9)
         return [amplitude, np.where(unseen, -np.inf, log_d + b * self.centre), b]
 
@@ -163,7 +163,7 @@ class Effective:
     """A (P + k M)^-a, from positives P and negatives M (K,), M partly above 0.
 
     Coordinates (coefficient, a, z): with P and M in units of their means, k = k_least + exp(z), where at k_least the
-    effective data of some point is 0. k = 0 lies inside: a negative may hurt.
+    effective data of some point is 0. k = 0 is allowed, and so is k < 0: a negative may hurt.
     """
 
     logarithmic: tuple[bool, ...] = (True, False, False)

@@ -9,7 +9,7 @@ from analysis.arrays import Floats
 from analysis.defaults import HUBER_DELTA
 from analysis.fits.fit import Fit, size_range
 from analysis.fits.laws import Law, LawName
-from analysis.fits.size_laws import make, size_shape
+from analysis.fits.size_laws import make_law, size_shape
 from analysis.fits.solving import Solution, refit_values, resample_values, solve_values
 
 
@@ -43,7 +43,7 @@ def value_draws(
 
 
 def positive(*columns: npt.ArrayLike) -> tuple[Floats, ...]:
-    """Columns of sizes and then of values as arrays (K,) that can be fitted. Raises ValueError as `fit_values` does."""
+    """Columns of sizes and then of values as arrays (K,) that can be fitted. Raises ValueError as `fit_values`."""
     arrays = tuple(np.asarray(column, dtype=float) for column in columns)
     if len({array.shape for array in arrays}) > 1 or arrays[0].ndim != 1 or not arrays[0].size:
         raise ValueError(f"sizes and values differ in shape: {', '.join(str(array.shape) for array in arrays)}")
@@ -57,7 +57,7 @@ def positive(*columns: npt.ArrayLike) -> tuple[Floats, ...]:
 def as_fit(law: LawName, sizes: Floats, solution: Solution) -> Fit[Law]:
     """A solution as the fit of a law of one size."""
     return Fit(
-        make(law, solution.parameters),
+        make_law(law, solution.parameters),
         solution.log_likelihood,
         *size_range(sizes),
         bounded=solution.bounded,

@@ -1,1 +1,1 @@
-"""Recommendations: what to buy for a budget or a target, and which run to do next."""
+"""Recommendations: the best use of a budget, the cheapest way to a target, and the most informative next run."""

@@ -1,4 +1,4 @@
-"""What a run costs: a label's training and sampling FLOPs against N, and FLOPs as hours and money."""
+"""The cost of a run: a label's training and sampling FLOPs against N, and FLOPs as GPU hours and money."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class CostLaw:
     """FLOPs(N) = each * N ** (1 + slope) + problem * N.
 
     Attributes:
-        each: FLOPs a problem of training and sampling, extrapolated to N = 1.
-        slope: of log FLOPs a problem against log N; 0 where a single size was run.
+        each: FLOPs per problem of training and sampling, extrapolated to N = 1.
+        slope: of log FLOPs per problem against log N; 0 where a single size was run.
         scatter: root mean square of the fit's log residuals.
-        problem: what a problem with its teacher solution costs to get, in FLOPs; rows do not tell, so it is given.
+        problem: cost of acquiring a problem with its teacher solution, in FLOPs; rows do not record it.
     """
 
     each: float
@@ -49,7 +49,7 @@ class CostLaw:
 
 @dataclass(frozen=True)
 class Rates:
-    """What a FLOP takes in hours of one GPU, and an hour in money; None where it was not said."""
+    """FLOPs per second of one GPU, and the price of a GPU hour; None where not given."""
 
     flops_per_second: float | None = None
     money_per_hour: float | None = None
@@ -65,16 +65,16 @@ class Rates:
 
 
 def fit_cost(results: Results, label: str, problem: float = 0.0) -> CostLaw:
-    """Least squares of log FLOPs a problem on log N over a label's "size" runs, one point a run.
+    """Least squares of log FLOPs per problem on log N over a label's "size" runs, one point a run.
 
     Raises:
-        InputError: rows that do not tell their FLOPs, or cost nothing.
+        InputError: rows that do not record their FLOPs, or record none.
     """
     rows = results.rows
     rows = rows[(rows["figure"] == "size") & (rows["label"] == label)]
     spent, sizes = flops(rows).to_numpy(), rows["problems"].to_numpy(dtype=float)
     if not (np.isfinite(spent) & (spent > 0)).all():
-        raise InputError(f"rows of {label} do not tell what they cost (flops_training, flops_sampling)")
+        raise InputError(f"rows of {label} do not record their cost (flops_training, flops_sampling)")
     each, logs = np.log(spent / sizes), np.log(sizes)
     slope = 0.0
     if len(set(sizes)) > 1:

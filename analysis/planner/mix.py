@@ -1,8 +1,8 @@
 """The cheapest mix of problems with self-generated negatives or positives, where a label's joint law can be fitted.
 
-The law is E + A (P + kappa M)^-alpha, for P problems and M of what is added, and a run costs c P + d M. At r added a
-problem both the effective data (1 + kappa r) P and the cost (c + d r) P are proportional to P, so the data bought per
-FLOP rises or falls with r throughout: the best r is the most, or the fewest, that was measured.
+The law is E + A (P + kappa M)^-alpha for P problems and M added negatives or positives; a run costs c P + d M. With r
+added per problem, both the effective data (1 + kappa r) P and the cost (c + d r) P are proportional to P, so the data
+per FLOP is monotonic in r: the best r is the largest, or the smallest, that was measured.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from analysis.study.grids import GridStudy
 
 @dataclass(frozen=True)
 class Mix:
-    """A label's joint law with its cost, at the number added a problem that buys most.
+    """A label's joint law with its cost, at the most efficient number added per problem.
 
     Attributes:
-        label, kind: the label, and what it adds.
+        label, kind: the label, and the kind of data it adds.
         floor, amplitude, exponent, kappa: of the law of all seeds.
         draws: (B, 4) the same of every draw.
-        ratio: r, added a problem.
-        each: FLOPs a problem with what is added to it.
-        smallest, largest: the range of P measured.
-        most_added: the most M measured.
-        misfit: of the law, chi-squared over its degrees of freedom: 1 for chance alone; NaN without any.
+        ratio: r, added per problem.
+        each: FLOPs per problem including its added data.
+        smallest, largest: the measured range of P.
+        most_added: the largest measured M.
+        misfit: chi-squared of the law over its degrees of freedom: 1 for chance alone; NaN without any.
         scatter: root mean square of the cost's relative residuals.
     """
 
@@ -57,11 +57,13 @@ class Mix:
     def errors(self, problems: float) -> Floats:
         """The same by every draw, (B,)."""
         floor, amplitude, exponent, kappa = self.draws.T
-        worth = np.maximum(1 + kappa * self.ratio, 1e-12)  # where what is added hurts so much, nothing is learned
-        return np.asarray(np.minimum(1.0, floor + amplitude * (problems * worth) ** -exponent))
+        effective = np.maximum(
+            1 + kappa * self.ratio, 1e-12
+        )  # 0 where the added data hurts so much that nothing is learned
+        return np.asarray(np.minimum(1.0, floor + amplitude * (problems * effective) ** -exponent))
 
     def problems(self, error: float) -> float:
-        """The P that reaches an error; infinite at or below the floor, or where the law does not fall."""
+        """The P at which the law reaches an error; infinite at or below the floor, or where the law does not fall."""
         parameters = np.array([[self.floor, self.amplitude, self.exponent, self.kappa]])
         return float(self._problems(parameters, error)[0])
 
@@ -71,27 +73,27 @@ class Mix:
 
     def _problems(self, parameters: Floats, error: float) -> Floats:
         floor, amplitude, exponent, kappa = parameters.T
-        worth = 1 + kappa * self.ratio
-        falls = (exponent > 0) & (error > floor) & (worth > 0)
+        effective = 1 + kappa * self.ratio
+        falls = (exponent > 0) & (error > floor) & (effective > 0)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             data = (np.where(falls, error - floor, 1) / amplitude) ** (-1 / exponent)
-        return np.asarray(np.where(falls, data / np.where(falls, worth, 1), np.inf))
+        return np.asarray(np.where(falls, data / np.where(falls, effective, 1), np.inf))
 
 
 def fit_mix(label: str, study: GridStudy, problem: float = 0.0) -> Mix:
-    """Fit a label's grid: its joint law by likelihood with all draws, its cost by least relative squares.
+    """A label's joint law from its grid, with its cost fitted by least squares of relative residuals.
 
-    `problem` is what a problem with its teacher solution costs to get, in FLOPs.
+    `problem` is the cost of acquiring a problem with its teacher solution, in FLOPs.
 
     Raises:
-        InputError: rows that do not tell their FLOPs, or runs that add nothing.
+        InputError: rows that do not record their FLOPs, or runs that add nothing.
         ValueError: points that the joint law cannot be fitted to.
     """
     grid = study.grid
-    spent, own = grid.flops[grid.own], grid.own
-    problems, added = grid.problems[own], grid.added[own]
+    spent, mask = grid.flops[grid.is_label], grid.is_label
+    problems, added = grid.problems[mask], grid.added[mask]
     if not (np.isfinite(spent) & (spent > 0)).all():
-        raise InputError(f"rows of {label} do not tell what they cost (flops_training, flops_sampling)")
+        raise InputError(f"rows of {label} do not record their cost (flops_training, flops_sampling)")
     if not added.any():
         raise InputError(f"no run of {label} used any {grid.kind}")
     each = _fit_cost(problems / spent, added / spent)
@@ -120,7 +122,7 @@ def fit_mix(label: str, study: GridStudy, problem: float = 0.0) -> Mix:
 
 
 def mix_for_target(mix: Mix, target: float, extrapolate: bool = False) -> Candidate | Refusal:
-    """The cheapest mix that reaches a target error, from the smallest P measured on."""
+    """The cheapest mix that reaches a target error, at the smallest measured P or above."""
     least = mix.smallest
     needed = max(mix.problems(target), least)
     if needed > FAR:
@@ -135,7 +137,7 @@ def mix_for_target(mix: Mix, target: float, extrapolate: bool = False) -> Candid
 
 
 def mix_for_budget(mix: Mix, budget: float, extrapolate: bool = False) -> Candidate | Refusal:
-    """The mix with the lowest error that a budget of FLOPs affords."""
+    """The mix with the lowest error within a budget of FLOPs."""
     if mix.each * mix.smallest > budget * (1 + ROUNDING):
         cost = mix.each * mix.smallest
         return Refusal(_name(mix), f"its smallest run costs {cost:.3g} FLOPs, more than the budget")
@@ -151,24 +153,24 @@ def mix_for_budget(mix: Mix, budget: float, extrapolate: bool = False) -> Candid
 
 
 def _fit_cost(problems: Floats, added: Floats) -> Floats:
-    """Non-negative (c, d) with c problems + d added nearest to 1 in least squares, from (K,) each."""
+    """Non-negative (c, d) for which c problems + d added, each (K,), is closest to 1 in least squares."""
     both = np.stack([problems, added], axis=1)
-    found = np.linalg.lstsq(both, np.ones(len(both)), rcond=None)[0]
-    if (found >= 0).all():
-        return np.asarray(found)
+    solution = np.linalg.lstsq(both, np.ones(len(both)), rcond=None)[0]
+    if (solution >= 0).all():
+        return np.asarray(solution)
     alone = [values.sum() / (values @ values) for values in (problems, added)]  # least squares in one of them
     losses = [np.sum((values * value - 1) ** 2) for values, value in zip((problems, added), alone, strict=True)]
     return np.array([alone[0], 0.0]) if losses[0] <= losses[1] else np.array([0.0, alone[1]])
 
 
 def _limit(mix: Mix) -> float:
-    """The most problems before P or M passes 4x what was measured."""
+    """The largest P at which neither P nor M exceeds 4x its measured range."""
     of_added = mix.most_added / mix.ratio if mix.ratio > 0 else math.inf
     return REACH * min(mix.largest, of_added)
 
 
 def _name(mix: Mix) -> str:
-    return f"{mix.label}, {mix.ratio:.1f} {mix.kind} a problem"
+    return f"{mix.label}, {mix.ratio:.1f} {mix.kind} per problem"
 
 
 def _option(mix: Mix, size: int, flops: float, low: float | None, high: float | None, note: str = "") -> Option:

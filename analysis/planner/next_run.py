@@ -1,8 +1,8 @@
 """The next run whose result would narrow the interval of a multiplier most.
 
 By the delta method: log M(N) is a function of the errors of the baseline's cells (through its fitted law) and of the
-label's own at N, and `components` says what their covariance becomes with one run more. A run also adds weight to its
-cell in the fit. The test problems stay the same.
+label's cell at N, and `CellCovariance` predicts their covariance after one more run. A run also adds weight to its cell
+in the fit. The test problems stay the same.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from analysis.arrays import Floats
 from analysis.data.cells import Cell, SizeKey, sizes_of
 from analysis.errors import InputError
 from analysis.fits.power import fit_draws
-from analysis.stats.variance import Components, components
+from analysis.stats.variance import CellCovariance, cell_covariance
 
 
 @dataclass(frozen=True)
 class NextRun:
-    """A run that could be made.
+    """A possible next run.
 
     Attributes:
-        label, size, seed: what it would be; the seed is one that other cells have, where there is such a one.
-        shrinkage: by what share the standard deviation of log M, and so its interval, is expected to shrink.
-        new: the size was not run before; its error is then the one that the baseline's law predicts.
+        label, size, seed: its setting; the seed is one that other cells have, if there is one.
+        shrinkage: the expected relative reduction of the standard deviation of log M, and so of its interval.
+        new: the size was not run before; its error is taken from the baseline's law.
     """
 
     label: str
@@ -39,29 +39,29 @@ class NextRun:
 
 
 def next_runs(cells: Mapping[SizeKey, Cell], baseline: str, label: str, size: int) -> list[NextRun]:
-    """Every candidate, best first: each size of the baseline and of the label, and the doubling of the largest.
+    """Every candidate run, best first: each size of the baseline and of the label, and twice the largest.
 
-    The label's errors at other sizes do not enter M(N), so those runs narrow nothing.
+    Runs of the label at other sizes narrow nothing, since their errors do not enter M(N).
 
     Raises:
-        InputError: no such runs, or a single seed, which does not tell what a second one adds.
+        InputError: no such runs, or a single seed, which does not show how much a second one adds.
     """
     base = sizes_of(cells, baseline)
     if label == baseline:
-        raise InputError(f"a multiplier holds a label against the baseline, and {label!r} is the baseline")
+        raise InputError(f"a multiplier compares a label with the baseline, and {label!r} is the baseline")
     if size not in sizes_of(cells, label):
         raise InputError(f"{label} was not run at N = {size}; its sizes: {', '.join(map(str, sizes_of(cells, label)))}")
     keys = [*((baseline, n) for n in base), (label, size)]
     if min(len(cells[key].seeds) for key in keys) < 2:
         raise InputError(f"the runs behind {label}@{size} have a single seed somewhere: run a second one first")
-    now = components({key: cells[key] for key in keys})
+    now = cell_covariance({key: cells[key] for key in keys})
     before = deviation(now, keys)
     known = {seed for cell in cells.values() for seed in cell.seeds}
-    found = []
+    runs = []
     for name in (baseline, label):
-        own = sizes_of(cells, name)
-        for n in [*own, 2 * own[-1]]:
-            new = n not in own
+        sizes = sizes_of(cells, name)
+        for n in [*sizes, 2 * sizes[-1]]:
+            new = n not in sizes
             there = cells[name, n].seeds if not new else ()
             seed = min(known - set(there), default=max(known) + 1)
             after, used = now, keys
@@ -70,34 +70,34 @@ def next_runs(cells: Mapping[SizeKey, Cell], baseline: str, label: str, size: in
             elif name == baseline:
                 error = _predicted(now, base, baseline, n)
                 after, used = now.with_cell((name, n), error, keys[:-1]), [*keys[:-1], (name, n), keys[-1]]
-            found.append(NextRun(name, n, seed, max(0.0, 1 - deviation(after, used) / before), new))
-    return sorted(found, key=lambda run: -run.shrinkage)
+            runs.append(NextRun(name, n, seed, max(0.0, 1 - deviation(after, used) / before), new))
+    return sorted(runs, key=lambda run: -run.shrinkage)
 
 
-def deviation(known: Components, keys: Sequence[SizeKey]) -> float:
-    """Standard deviation of log M, for the keys of the baseline's cells followed by that of the label's.
+def deviation(known: CellCovariance, keys: Sequence[SizeKey]) -> float:
+    """Standard deviation of log M; `keys` are those of the baseline's cells, followed by the label's.
 
     Raises:
         InputError: the baseline's law does not fall.
     """
-    *base, own = keys
+    *base, last = keys
     tested = [known.count[known.keys.index(key)] * known.tested for key in base]
     sizes = [size for _, size in base]
 
     def log_multiplier(errors: Mapping[Any, Floats]) -> Floats:
         log_amplitude, exponent = fit_draws(sizes, np.stack([errors[key] for key in base], axis=1), tested)
         if exponent.min() <= 0:
-            raise InputError(f"the error of {base[0][0]} does not fall with N: no multiplier can be read off it")
-        return np.asarray((log_amplitude - np.log(np.maximum(errors[own], 1e-12))) / exponent)
+            raise InputError(f"the error of {base[0][0]} does not fall with N: no multiplier can be read from it")
+        return np.asarray((log_amplitude - np.log(np.maximum(errors[last], 1e-12))) / exponent)
 
-    variance = known.parts(known.gradient(log_multiplier)).total
+    variance = known.components(known.gradient(log_multiplier)).total
     if not variance > 0:
-        raise InputError(f"nothing about M({own[1]}) of {own[0]} is uncertain: its cells never vary")
+        raise InputError(f"M({last[1]}) of {last[0]} has no variance: its cells do not vary")
     return math.sqrt(variance)
 
 
-def _predicted(known: Components, sizes: Sequence[int], baseline: str, size: int) -> float:
-    """The error that the baseline's law has at a size, short of 1."""
+def _predicted(known: CellCovariance, sizes: Sequence[int], baseline: str, size: int) -> float:
+    """The error that the baseline's law predicts at a size, below 1."""
     places = [known.keys.index((baseline, n)) for n in sizes]
     tested = known.count[places] * known.tested
     log_amplitude, exponent = fit_draws(sizes, known.error[None, places], tested)

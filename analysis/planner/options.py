@@ -1,4 +1,4 @@
-"""What can be bought: for every label the N that reaches a target error, or the error that a budget reaches."""
+"""Ways to spend: for every label the N that reaches a target error, or the error that a budget reaches."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from analysis.defaults import LEVEL
 from analysis.planner.costs import CostLaw
 from analysis.study.curves import Curve
 
-REACH = 4  # times the largest run: as far as a law is taken without being asked
+REACH = 4  # times the largest run: the limit of extrapolation unless asked for more
 PAST = f"past {REACH}x its largest run"
 FLAT = "its error does not fall with N"
-FAR = 1e15  # a law that gets there at a larger N than this does not get there
-ROUNDING = 1e-9  # of an N: a law inverted at its own error gives back the whole number
+FAR = 1e15  # a law that reaches an error only beyond this N counts as not reaching it
+ROUNDING = 1e-9  # relative, of an N: inverting a law at its predicted error should return the whole number
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Option:
     Attributes:
         method: the label.
         problems: N.
-        positives, negatives: self-generated ones in all, where the joint law chose the mix; None where the label's own
-            settings stand.
-        error, error_low, error_high: test error predicted at that N, a fraction, with 95 % interval.
-        flops, flops_low, flops_high: its cost; for a target the interval is over the N that the draws' laws need (an
-            end is None where some draws never reach the target), for a budget the cost of that N is known.
+        positives, negatives: total self-generated, where the joint law chose the mix; None where the label's
+            settings apply.
+        error, error_low, error_high: predicted test error at that N, a fraction, with 95 % interval.
+        flops, flops_low, flops_high: its cost; for a target the interval covers the N that the draws' laws need (an
+            end is None where some draws never reach the target); for a budget the cost of that N is known.
         best: share of bootstrap draws in which no other option was cheaper (for a target) or better (for a budget).
-        extrapolated: N (or M) lies past 4x the largest run.
-        note: what else there is to know.
+        extrapolated: N (or M) exceeds 4x the largest run.
+        note: remarks.
     """
 
     method: str
@@ -54,7 +54,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A label that is no option, and why."""
+    """A label that is not an option, and the reason."""
 
     method: str
     reason: str
@@ -62,11 +62,11 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An option with what ranks it, lower being better: FLOPs for a target, error for a budget.
+    """An option with the quantity that ranks it (lower is better): FLOPs for a target, error for a budget.
 
     Attributes:
-        value: as the fitted law has it.
-        draws: (B,) as each draw's law has it; infinite where it does not get there.
+        value: by the fitted law.
+        draws: (B,) by each draw's law; infinite where it does not reach the target.
     """
 
     option: Option
@@ -76,16 +76,19 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Plan:
-    """The options, best first, and the labels that are none."""
+    """The options, best first, and the labels that are not options."""
 
     options: tuple[Option, ...]
     refused: tuple[Refusal, ...]
 
 
-def rank(found: Sequence[Candidate | Refusal]) -> Plan:
-    """Candidates by value, each with the share of draws that it wins; a draw that is infinite for all has no winner."""
-    candidates = sorted((one for one in found if isinstance(one, Candidate)), key=lambda one: one.value)
-    refused = tuple(one for one in found if isinstance(one, Refusal))
+def rank(answers: Sequence[Candidate | Refusal]) -> Plan:
+    """The candidates sorted by value, each with the share of draws in which it is best.
+
+    A draw that is infinite for all candidates has no winner.
+    """
+    candidates = sorted((one for one in answers if isinstance(one, Candidate)), key=lambda one: one.value)
+    refused = tuple(one for one in answers if isinstance(one, Refusal))
     if not candidates:
         return Plan((), refused)
     draws = np.stack([one.draws for one in candidates])  # (options, B)
@@ -95,16 +98,16 @@ def rank(found: Sequence[Candidate | Refusal]) -> Plan:
 
 
 def for_target(curve: Curve, cost: CostLaw, target: float, extrapolate: bool = False) -> Candidate | Refusal:
-    """The smallest N at which the label's law reaches a target error, from its smallest run on."""
+    """The smallest N at which the label's law reaches a target error, at its smallest run or above."""
     law, smallest, largest = curve.baseline_law.law, curve.sizes[0], curve.sizes[-1]
-    size, note = smallest, "its smallest run is there already"
+    size, note = smallest, "its smallest run reaches it"
     if float(law.predict(smallest)) > target:
         try:
             needed, note = float(law.invert(target)), ""
         except ValueError:
             return Refusal(curve.label, FLAT)
         if needed > FAR:
-            return Refusal(curve.label, f"its law never gets there (at N = {number(FAR)}: {law.predict(FAR):.3g})")
+            return Refusal(curve.label, f"its law never reaches it (at N = {number(FAR)}: {law.predict(FAR):.3g})")
         if needed > REACH * largest and not extrapolate:
             return Refusal(curve.label, f"needs N = {number(needed)}, {PAST} (N = {largest})")
         size = math.ceil(needed * (1 - ROUNDING))
@@ -116,7 +119,7 @@ def for_target(curve: Curve, cost: CostLaw, target: float, extrapolate: bool = F
 
 
 def for_budget(curve: Curve, cost: CostLaw, budget: float, extrapolate: bool = False) -> Candidate | Refusal:
-    """The N at which the label's error is lowest among those that a budget of FLOPs affords."""
+    """The N with the lowest predicted error within a budget of FLOPs."""
     law, smallest, largest = curve.baseline_law.law, curve.sizes[0], curve.sizes[-1]
     least = float(cost.total(smallest))
     if least > budget * (1 + ROUNDING):
@@ -135,13 +138,13 @@ def for_budget(curve: Curve, cost: CostLaw, budget: float, extrapolate: bool = F
 def interval(draws: Floats) -> tuple[float | None, float | None]:
     """95 % interval of draws (B,) that may be infinite; None for an end that is."""
     tail = (1 - LEVEL) / 2
-    # Without interpolation, for which infinite values have no place between them and finite ones.
+    # Without interpolation, which is undefined between finite and infinite values.
     low, high = np.quantile(draws, tail, method="lower"), np.quantile(draws, 1 - tail, method="higher")
     return (float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None)
 
 
 def number(size: float) -> str:
-    """E.g. 12,800; 3.2e+09 where nobody would count the digits."""
+    """E.g. 12,800, or 3.2e+09 from ten million on."""
     return f"{size:,.0f}" if size < 1e7 else f"{size:.1e}"
 
 
@@ -164,14 +167,14 @@ def _option(curve: Curve, size: int, flops: tuple[float, float | None, float | N
 
 
 def _errors_at(curve: Curve, size: int) -> Floats:
-    """Error at N by the law of each draw, (B,)."""
+    """Error at N by each draw's law, (B,)."""
     return curve.baseline_law.predict([size])[:, 0]
 
 
 def _sizes_for(curve: Curve, target: float) -> Floats:
-    """The N at which the law of each draw reaches an error, (B,); infinite where it does not."""
-    there = _errors_at(curve, curve.sizes[0]) <= target  # from the start, whichever way it goes on
+    """The N at which each draw's law reaches an error, (B,); infinite where it does not."""
+    there = _errors_at(curve, curve.sizes[0]) <= target  # at the smallest run already
     logs = curve.baseline_law.log_reached(np.full(len(there), target))
-    # A law that does not fall is "there" at no N of its own but the start's.
+    # A law that does not fall reaches the error at the smallest run or nowhere.
     reached = np.where(curve.baseline_law.falls, np.exp(logs), np.inf)
     return np.asarray(np.where(there, curve.sizes[0], reached))

@@ -1,4 +1,4 @@
-"""The planner: what to run for a target error or a budget, and which run would narrow a multiplier most."""
+"""The planner: the best runs for a target error or a budget."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from analysis.study.study import Study
 __all__ = ["NextRun", "Option", "Plan", "Rates", "Refusal", "next_runs", "plan_for_budget", "plan_for_target"]
 
 Answer = Candidate | Refusal
-SHOWN = 3  # labels whose reasons an error names
+SHOWN = 3  # how many labels' reasons an error message gives
 
 
 def plan_for_target(study: Study, target: float, problem: float = 0.0, extrapolate: bool = False) -> Plan:
     """The cheapest N of every label, and mix of every label with a grid, that reaches a target error; cheapest first.
 
-    `problem` is what a problem with its teacher solution costs to get, in FLOPs; rows tell the rest.
+    `problem` is the cost of acquiring a problem with its teacher solution, in FLOPs; rows record the other costs.
 
     Raises:
-        InputError: a target that is no error, no rows, rows without FLOPs, or no option at all (naming why).
+        InputError: a target outside (0, 1), no rows, rows without FLOPs, or no option (naming the reasons).
     """
     if not 0 < target < 1:
         raise InputError(f"the target error must lie between 0 and 1, a fraction of the test problems, not {target:g}")
@@ -44,7 +44,7 @@ def plan_for_budget(study: Study, budget: float, problem: float = 0.0, extrapola
     `problem` is as in `plan_for_target`.
 
     Raises:
-        InputError: a budget that is none, no rows, rows without FLOPs, or no option at all (naming why).
+        InputError: a budget that is not positive, no rows, rows without FLOPs, or no option (naming the reasons).
     """
     if not 0 < budget < float("inf"):
         raise InputError(f"the budget must be positive, not {budget:g}")
@@ -65,23 +65,23 @@ def _plan(
     wanted: str,
 ) -> Plan:
     study.require_cells()
-    found: list[Answer] = []
+    answers: list[Answer] = []
     for label, curve in study.curves.items():
         try:
-            found.append(ask(curve, fit_cost(study.results, label, problem)))
+            answers.append(ask(curve, fit_cost(study.results, label, problem)))
         except InputError as error:
-            found.append(Refusal(label, str(error)))
+            answers.append(Refusal(label, str(error)))
     for label, points in _grids(study):
         try:
-            found.append(ask_mix(fit_mix(label, points, problem)))
+            answers.append(ask_mix(fit_mix(label, points, problem)))
         except ValueError as error:
-            found.append(Refusal(f"{label} with {points.grid.kind}", str(error)))
-    found += [Refusal(label, reason) for label, reason in study.unfitted.items()]
-    plan = rank(found)
+            answers.append(Refusal(f"{label} with {points.grid.kind}", str(error)))
+    answers += [Refusal(label, reason) for label, reason in study.unfitted.items()]
+    plan = rank(answers)
     if not plan.options:
         reasons = [f"{refusal.method}: {refusal.reason}" for refusal in plan.refused]
         more = f"; and {len(reasons) - SHOWN} more" if len(reasons) > SHOWN else ""
-        hint = " (--extrapolate goes past it)" if any(PAST in refusal.reason for refusal in plan.refused) else ""
+        hint = " (--extrapolate allows it)" if any(PAST in refusal.reason for refusal in plan.refused) else ""
         raise InputError(f"nothing fits {wanted}: {'; '.join(reasons[:SHOWN])}{more}{hint}")
     return plan
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from analysis.claims import Claim
 
-COLOURS = {"holds": "green", "contradicted": "red", "not resolved": "yellow", "not run": "dim"}
+COLOURS = {"holds": "green", "contradicted": "red", "inconclusive": "yellow", "not run": "dim"}
 
 
 def claims_table(title: str, claims: Sequence[Claim]) -> Table:

@@ -1,4 +1,4 @@
-"""What `fit` and `fit-joint` say of one group of points: parameters with intervals, and how the laws compare."""
+"""The report of `fit` and `fit-joint` on one group of points: parameters with intervals, and a comparison of laws."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.table import Table
 from analysis.arrays import Floats
 from analysis.fits.choice import LEFT_OUT, Choice, choose_for_counts, choose_for_values, quasi_aicc
 from analysis.fits.counts import count_draws, fit_counts
-from analysis.fits.fit import Fit, over_dispersion
+from analysis.fits.fit import Fit, pearson_dispersion
 from analysis.fits.joint import JointFit, fit_joint, fit_joint_values, joint_count_draws, joint_value_draws
 from analysis.fits.values import fit_values, value_draws
 from analysis.stats.bootstrap import percentile_interval
@@ -31,12 +31,12 @@ EQUATIONS = {
 
 @dataclass(frozen=True)
 class Rank:
-    """A line of the comparison of laws.
+    """One line of the comparison of laws.
 
     Attributes:
-        free: parameters fitted, a scale of the values among them.
-        left_out: root mean square of log errors at the largest sizes when left out, for each of LEFT_OUT; empty where
-            that was not asked.
+        free: number of fitted parameters, including a scale of the values.
+        left_out: root mean square of log errors at the largest sizes when left out, for each of LEFT_OUT; empty for
+            joint laws.
     """
 
     law: str
@@ -52,10 +52,10 @@ class Report:
 
     Attributes:
         group: its value of the grouping column, if any.
-        ranges: what was fitted of each size, (smallest, largest).
-        intervals: 95 %, of every parameter that was fitted; none where nothing tells them.
-        kind: how the intervals were made.
-        ranking: the laws compared, best first; empty where one was asked for.
+        ranges: the fitted range of each size, (smallest, largest).
+        intervals: 95 %, of every fitted parameter; none where they cannot be computed.
+        kind: how the intervals were computed.
+        ranking: the compared laws, best first; empty where one law was requested.
     """
 
     group: str | None
@@ -69,10 +69,10 @@ class Report:
 
     @property
     def scatter(self) -> dict[str, float]:
-        """How far the points lie from the law."""
+        """The scatter of the points about the law."""
         residuals = np.array(self.fit.residuals)
         if self.binomial:
-            return {"over_dispersion": over_dispersion(residuals, self.fit.free)}
+            return {"over_dispersion": pearson_dispersion(residuals, self.fit.free)}
         return {"log_rmsd": float(np.sqrt(np.mean(residuals**2)))}
 
     def as_json(self) -> dict[str, Any]:
@@ -110,29 +110,29 @@ class Report:
         caption = f"{len(self.fit.residuals)} points, {ranges}; {scatter}. Intervals: {self.kind}."
         if self.fit.bounded:
             caption += " On a bound: an exponent is a limit here, no estimate."
-        made = Table(title=escape(f"{name}{self.law}: {EQUATIONS[self.law]}"), caption=escape(caption), min_width=90)
+        table = Table(title=escape(f"{name}{self.law}: {EQUATIONS[self.law]}"), caption=escape(caption), min_width=90)
         for column in ("parameter", "estimate", "95 % interval"):
-            made.add_column(column)
+            table.add_column(column)
         for parameter, value in self.fit.parameters.items():
             ends = "{:.4g} to {:.4g}".format(*self.intervals[parameter]) if parameter in self.intervals else "-"
-            made.add_row(parameter, f"{value:.5g}", ends)
-        return [made, *([self._comparison(name)] if self.ranking else [])]
+            table.add_row(parameter, f"{value:.5g}", ends)
+        return [table, *([self._comparison(name)] if self.ranking else [])]
 
     def _comparison(self, name: str) -> Table:
-        made = Table(title=escape(f"{name}laws compared"), min_width=90)
+        table = Table(title=escape(f"{name}laws compared"), min_width=90)
         counts = [f"log error, largest {count} left out" for count in LEFT_OUT if self.ranking[0].left_out]
         for column in ("law", "free", "AICc", *counts, "note"):
-            made.add_column(column)
+            table.add_column(column)
         for rank in self.ranking:
             numbers = [_shown(rank.aicc, 2), *(_shown(value, 4) for value in rank.left_out)]
-            made.add_row(rank.law, "-" if rank.free is None else str(rank.free), *numbers, escape(rank.note))
-        return made
+            table.add_row(rank.law, "-" if rank.free is None else str(rank.free), *numbers, escape(rank.note))
+        return table
 
 
 def fit_report(
     group: str | None, law: Any, sizes: Floats, outcome: Floats, tested: Floats | None, delta: float, draws: int
 ) -> Report:
-    """Fit a law, or with "auto" the best of all, to values (K,) or to counts wrong of tested. Raises ValueError."""
+    """Fit a law, or with "auto" the best of all, to values (K,) or to counts. Raises ValueError where none can be."""
     _must_vary(outcome, tested)
     ranking: tuple[Rank, ...] = ()
     if law == "auto":
@@ -154,7 +154,7 @@ def fit_report(
 def joint_report(
     law: Any, positives: Floats, negatives: Floats, outcome: Floats, tested: Floats | None, delta: float, draws: int
 ) -> Report:
-    """Fit a joint law with a floor of 0 and with a fitted one, and report the one of less AICc. Raises ValueError."""
+    """Fit a joint law with a floor of 0 and with a fitted one, and report the one of lower AICc. Raises ValueError."""
     _must_vary(outcome, tested)
     fits: dict[bool, JointFit] = {}
     unfitted: list[Rank] = []
@@ -169,7 +169,7 @@ def joint_report(
                 raise
             unfitted.append(Rank(_floor_name(law, floor), None, None, note=str(error)))
     binomial = tested is not None
-    ratios = [over_dispersion(np.array(fit.residuals), fit.free) for fit in fits.values()]
+    ratios = [pearson_dispersion(np.array(fit.residuals), fit.free) for fit in fits.values()]
     dispersion = min(ratios) if binomial else 1.0
     scores = {floor: quasi_aicc(fit, dispersion) for floor, fit in fits.items()}
     order = sorted(fits, key=lambda floor: (scores[floor], floor))
@@ -179,12 +179,12 @@ def joint_report(
     else:
         drawn = joint_count_draws(law, positives, negatives, outcome, tested, best, draws)
     ranks = [
-        Rank(_floor_name(law, floor), fits[floor].free, scores[floor], note="least AICc" if floor == best else "")
+        Rank(_floor_name(law, floor), fits[floor].free, scores[floor], note="lowest AICc" if floor == best else "")
         for floor in order
     ]
     intervals = _intervals(fit.parameters, drawn)
     if not best:
-        intervals.pop("floor", None)  # held at 0
+        intervals.pop("floor", None)  # fixed at 0
     ranges = {"P": fit.positives, "M": fit.negatives}
     return Report(None, law, fit, binomial, ranges, intervals, _kind(binomial, drawn), (*ranks, *unfitted))
 
@@ -196,11 +196,11 @@ def _must_vary(outcome: Floats, tested: Floats | None) -> None:
 
 
 def _ranking(choice: Choice) -> tuple[Rank, ...]:
-    """The candidates, then the baseline, then what could not be fitted."""
+    """The candidates, then the baseline, then the laws that could not be fitted."""
     best = [choice.best_left_out(index) for index in range(len(LEFT_OUT))]
     ranks = []
     for one in choice.candidates:
-        notes = ["least AICc"] if one is choice.best else []
+        notes = ["lowest AICc"] if one is choice.best else []
         notes += [f"best with {count} left out" for count, winner in zip(LEFT_OUT, best, strict=True) if winner is one]
         ranks.append(Rank(one.law, one.fit.free, one.aicc, one.left_out, ", ".join(notes)))
     ranks.append(Rank("last value", None, None, choice.baseline, "baseline of the sizes left out"))
@@ -226,7 +226,7 @@ def _kind(binomial: bool, drawn: Floats | None) -> str:
     if drawn is None:
         return "none, for as many parameters as points leave no residuals"
     if binomial:
-        return f"percentiles of {len(drawn)} binomial samples from the law, spread by the over-dispersion"
+        return f"percentiles of {len(drawn)} binomial samples from the law, scaled by the overdispersion"
     return f"percentiles of {len(drawn)} bootstrap samples of the residuals"
 
 

@@ -37,11 +37,11 @@ RUN_COLUMNS = {
 }
 
 
-Kind = Literal["number", "words", "name"]  # words wrap, and want room
+Kind = Literal["number", "words", "name"]  # words wrap and need width
 
 
 class Cell(NamedTuple):
-    """What a cell shows, and the number that it is sorted by, if its column is one of numbers."""
+    """The text of a cell, and the number by which it is sorted if its column is numeric."""
 
     text: str
     number: float | None = None
@@ -49,7 +49,7 @@ class Cell(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The number as the page's script reads it; empty for none, which is sorted last."""
+        """The number as text for the page's script; empty without one, which is sorted last."""
         return "" if self.number is None or not math.isfinite(self.number) else repr(float(self.number))
 
 
@@ -59,7 +59,7 @@ class Table:
 
     Attributes:
         name: its id.
-        columns: (name, kind); those of numbers are sorted by number.
+        columns: (name, kind); numeric columns are sorted by number.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Table:
 
 
 class Image(NamedTuple):
-    """A figure of the page, its files as data URIs."""
+    """A figure of the page, with its files as data URIs."""
 
     name: str
     svg: str
@@ -79,9 +79,9 @@ class Image(NamedTuple):
 
 
 def page(studies: Studies, task: str | None = None) -> str:
-    """The page: figures and tables of one task (as `figures.drawings` chooses it), claims and runs of all.
+    """The page as HTML: figures and tables of one task (see `Studies.shown`), claims and runs of all tasks.
 
-    The same rows give the same page.
+    The same rows always give the same page.
 
     Raises:
         InputError: no rows of that task, or rows that cannot be shown together.
@@ -121,7 +121,7 @@ def study_tables(study: Study) -> list[Table]:
 
 
 def claims_tables(studies: Studies, drawn: Container[str]) -> list[Table]:
-    """The claims ledger of every task, each claim with a link to the figure that it is seen in, if that is drawn."""
+    """The claims ledger of every task; each claim links to its figure if that was drawn."""
     from analysis.claims import claims
 
     columns: list[tuple[str, Kind]] = [("claim", "words"), ("verdict", "name"), ("estimate [95 % interval]", "number")]
@@ -135,11 +135,11 @@ def claims_tables(studies: Studies, drawn: Container[str]) -> list[Table]:
                 *(Cell(text) for text in (one.rule, one.note, one.needed)),
             ]
         )
-    return [Table(f"claims-{task}", f"Claims on {task}", columns, own) for task, own in rows.items()]
+    return [Table(f"claims-{task}", f"Claims on {task}", columns, lines) for task, lines in rows.items()]
 
 
 def run_table(rows: pd.DataFrame) -> Table:
-    """Every run: what it was, its test error with Wilson's 95 % interval, and what it cost where the rows tell."""
+    """Every run: its setting, its test error with Wilson's 95 % interval, and its cost where rows record it."""
     costs = {f"{kind} FLOPs": f"flops_{kind}" for kind in ("training", "sampling") if f"flops_{kind}" in rows}
     given = {name: field for name, field in RUN_COLUMNS.items() if field in rows}
     text = ("task", "sweep", "figure", "label", "run")
@@ -157,7 +157,9 @@ def run_table(rows: pd.DataFrame) -> Table:
                 Cell(row["run"]),
             ]
         )
-    note = "Intervals are of one run's test problems alone (Wilson); those of the other tables resample seeds as well."
+    note = (
+        "Intervals cover the test problems of one run only (Wilson); those of the other tables resample seeds as well."
+    )
     return Table("runs", "Every run", columns, lines, note)
 
 
@@ -169,21 +171,21 @@ def _cell(value: Any, number: bool, digits: int = 12) -> Cell:
 
 
 def _from_rich(table: RichTable, name: str) -> Table:
-    """A table made for the terminal: its texts without markup; a column whose texts all start with numbers is one."""
+    """A table of the terminal without its markup; a column whose texts all start with numbers becomes numeric."""
     from rich.text import Text
 
     texts = [[Text.from_markup(str(cell)).plain for cell in column.cells] for column in table.columns]
     numbers = [[NUMBER.match(text) for text in column] for column in texts]
     numeric = [
-        any(found) and all(match or text in ("", "-") for match, text in zip(found, column, strict=True))
-        for found, column in zip(numbers, texts, strict=True)
+        any(matches) and all(match or text in ("", "-") for match, text in zip(matches, column, strict=True))
+        for matches, column in zip(numbers, texts, strict=True)
     ]
     columns = [
         [
             Cell(text, float(match[1]) if match and is_number else None)
-            for text, match in zip(column, found, strict=True)
+            for text, match in zip(column, matches, strict=True)
         ]
-        for column, found, is_number in zip(texts, numbers, numeric, strict=True)
+        for column, matches, is_number in zip(texts, numbers, numeric, strict=True)
     ]
     heads: list[tuple[str, Kind]] = [
         (str(column.header), "number" if is_number else "name")

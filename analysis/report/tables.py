@@ -10,22 +10,22 @@ from rich.table import Table
 
 from analysis.fits.fit import parameters
 from analysis.fits.laws import FloorLaw, RectifiedLaw
-from analysis.stats.overdispersion import Dispersion
+from analysis.stats.overdispersion import Overdispersion
 from analysis.study.curves import Curve
 from analysis.study.differences import Difference
 from analysis.study.efficiency import RelativeEfficiency
 from analysis.study.mean_multipliers import Summary
 from analysis.study.study import Study
 
-COLOURS = {"below": "green", "above": "red", "not resolved": "dim"}
+COLOURS = {"below": "green", "above": "red", "inconclusive": "dim"}
 
 
 def tables(study: Study) -> list[Table]:
     """Errors, laws, multipliers (where the baseline's law can be inverted) and differences, in that order."""
-    made = [error_table(study), law_table(study), size_step_table(study)]
+    shown = [error_table(study), law_table(study), size_step_table(study)]
     if study.data_efficiency.multipliers or study.compute_efficiency.multipliers:
-        made += [multiplier_table(study), summary_table(study)]
-    return [*made, difference_table(study)]
+        shown += [multiplier_table(study), summary_table(study)]
+    return [*shown, difference_table(study)]
 
 
 def error_table(study: Study) -> Table:
@@ -49,13 +49,13 @@ def error_table(study: Study) -> Table:
 
 
 def law_table(study: Study) -> Table:
-    """The power law of every label, and how far its seeds lie apart."""
+    """The power law of every label, and the variance between its seeds."""
     table = Table(title="Power law: error = A N^-alpha, error as a fraction")
     for column in ("label", "alpha [95 % interval]", "A [95 % interval]", "N fitted", "variance of seeds", "note"):
         table.add_column(column)
     table.caption = (
-        "variance of seeds: between runs that differ in the seed alone, over that of chance (1: chance alone), with "
-        "the p of so much by chance; sd: of a run's error beyond chance, relative to its mean. misses: the law is off "
+        "variance of seeds: between runs that differ only in the seed, relative to chance (1: chance alone), with its "
+        "p-value; sd: of a run's error beyond chance, relative to its mean. misses: the law differs from the error "
         "there by more than noise"
     )
     for label in _labels(study):
@@ -77,10 +77,10 @@ def law_table(study: Study) -> Table:
 
 
 def size_step_table(study: Study) -> Table:
-    """Whether the study tells the baseline's sizes apart when they lie two steps from each other."""
+    """Whether the study distinguishes the baseline's sizes that are two steps apart."""
     table = _difference_table(f"{study.baseline}: error at N minus error two sizes below")
     for step in study.size_steps:
-        seen = "not distinguishable" if step.verdict == "not resolved" else f"distinguishable ({step.verdict})"
+        seen = "not distinguishable" if step.verdict == "inconclusive" else f"distinguishable ({step.verdict})"
         _add(table, step, f"{step.other_size} to {step.size}", seen)
     return table
 
@@ -88,7 +88,7 @@ def size_step_table(study: Study) -> Table:
 def multiplier_table(study: Study) -> Table:
     """M(N) of every label, in data and in cost."""
     base = study.baseline
-    table = Table(title=f"What {base} would need for the same error, as a multiple: M(N) = N_{base}(error) / N")
+    table = Table(title=f"Multiplier: data that {base} needs for the same error, M(N) = N_{base}(error) / N")
     for column in ("label", "N", "in problems", "95 % interval", "in FLOPs", "95 % interval"):
         table.add_column(column, justify="right" if column == "N" else "left")
     table.caption = (
@@ -106,23 +106,23 @@ def multiplier_table(study: Study) -> Table:
 
 
 def summary_table(study: Study) -> Table:
-    """One number a label and unit, and whether it holds over N."""
-    table = Table(title="One number a label: geometric mean of M(N), over the N whose intervals are closed if any are")
+    """The mean multiplier per label and unit, and whether it changes with N."""
+    table = Table(title="Geometric mean of M(N) per label, over the N whose intervals are closed if there are any")
     for column in ("label", "in", "mean", "95 % interval", "N", "as N doubles [95 % interval]", "so M(N)"):
         table.add_column(column)
     table.caption = (
-        "as N doubles: the factor by which M changes, over all N; where it does the mean is that of no N in particular"
+        "as N doubles: the factor by which M changes, over all N; if it changes, the mean does not describe any one N"
     )
     units = {
         unit: efficiency
         for unit, efficiency in (("problems", study.data_efficiency), ("FLOPs", study.compute_efficiency))
         if efficiency.multipliers
     }
-    found = {(one.label, unit): one for unit, efficiency in units.items() for one in efficiency.summaries}
+    summaries = {(one.label, unit): one for unit, efficiency in units.items() for one in efficiency.summaries}
     labels = sorted({one.label for efficiency in units.values() for one in efficiency.multipliers})
     for label in labels:
         for unit in units:
-            one = found.get((label, unit))
+            one = summaries.get((label, unit))
             texts = _summary(one) if one else ("bounds only", "-", "-", "-", "-")
             table.add_row(escape(label), unit, *texts, end_section=unit == list(units)[-1])
     return table
@@ -131,8 +131,8 @@ def summary_table(study: Study) -> Table:
 def difference_table(study: Study) -> Table:
     """Every label's error minus the baseline's."""
     table = _difference_table(f"Paired difference of test error: label minus {study.baseline}")
-    for found in study.differences:
-        _add(table, found, str(found.size), found.verdict)
+    for one in study.differences:
+        _add(table, one, str(one.size), one.verdict)
     return table
 
 
@@ -155,24 +155,24 @@ def as_json(study: Study) -> dict[str, Any]:
             for label, curve in study.curves.items()
         ],
         "unfitted": dict(study.unfitted),
-        "multipliers": [asdict(found) for found in study.multipliers],
+        "multipliers": [asdict(one) for one in study.multipliers],
         "no_multipliers": study.no_multipliers,
         "multiplier_law": parameters(study.data_efficiency.law) if study.data_efficiency.law else None,
         "multiplier_law_misses": list(study.data_efficiency.misses),
         "multiplier_summaries": _summaries_as_json(study.data_efficiency),
-        "cost_multipliers": [asdict(found) for found in study.compute_efficiency.multipliers],
+        "cost_multipliers": [asdict(one) for one in study.compute_efficiency.multipliers],
         "cost_multiplier_law": parameters(study.compute_efficiency.law) if study.compute_efficiency.law else None,
         "cost_multiplier_law_misses": list(study.compute_efficiency.misses),
         "no_cost_multipliers": study.compute_efficiency.reason,
         "cost_multiplier_summaries": _summaries_as_json(study.compute_efficiency),
-        "size_steps": [_as_json(found) for found in study.size_steps],
+        "size_steps": [_as_json(one) for one in study.size_steps],
         "differences": differences_as_json(study),
     }
 
 
 def differences_as_json(study: Study) -> list[dict[str, Any]]:
     """The paired differences alone."""
-    return [_as_json(found) for found in study.differences]
+    return [_as_json(one) for one in study.differences]
 
 
 def _labels(study: Study) -> list[str]:
@@ -185,7 +185,7 @@ def _range(low: float, high: float, digits: int) -> str:
 
 
 def _notes(curve: Curve) -> list[str]:
-    """What there is to know before a law is believed."""
+    """Reasons for caution about a fitted law."""
     missed = ", ".join(map(str, curve.misses()))
     notes = {"on a bound: alpha is a limit": curve.fit.bounded, f"misses N = {missed}": bool(missed)}
     better = curve.baseline_law.law
@@ -193,16 +193,16 @@ def _notes(curve: Curve) -> list[str]:
     return [note for note, holds in notes.items() if holds] + bent
 
 
-def _spread(found: Dispersion) -> str:
+def _spread(spread: Overdispersion) -> str:
     """E.g. "2.3 (p 0.02), sd 6 %"."""
-    if not found.df:
+    if not spread.df:
         return "-"
-    p_value = f"p {found.p_value:.2f}" if found.p_value >= 0.005 else "p < 0.005"
-    return f"{found.ratio:.1f} ({p_value}), sd {100 * found.relative_sd:.0f} %"
+    p_value = f"p {spread.p_value:.2f}" if spread.p_value >= 0.005 else "p < 0.005"
+    return f"{spread.ratio:.1f} ({p_value}), sd {100 * spread.relative_sd:.0f} %"
 
 
 def _laws(study: Study) -> str:
-    """Which laws of the baseline the multipliers are read off, and why a unit has none."""
+    """The laws of the baseline from which multipliers are read, and why a unit has none."""
     units = {"problems": study.data_efficiency, "FLOPs": study.compute_efficiency}
     missing = [f"None in {unit}: {efficiency.reason}." for unit, efficiency in units.items() if efficiency.reason]
     bent = [
@@ -212,8 +212,8 @@ def _laws(study: Study) -> str:
     ]
     law = f"{' and '.join(bent)}, which AICc prefers" if bent else "power law"
     missed = sorted({size for efficiency in units.values() for size in efficiency.misses})
-    off = [f"It misses {study.baseline}'s own error at N = {', '.join(map(str, missed))}, and M there by as much."]
-    return " ".join([f"Read off {study.baseline}'s {law}.", *(off if missed else []), *missing])
+    off = [f"It misses the error of {study.baseline} at N = {', '.join(map(str, missed))}, and M there by as much."]
+    return " ".join([f"Read from {study.baseline}'s {law}.", *(off if missed else []), *missing])
 
 
 def _law(law: FloorLaw | RectifiedLaw) -> str:
@@ -222,35 +222,35 @@ def _law(law: FloorLaw | RectifiedLaw) -> str:
     return floor + (f"A / N^{law.exponent:.2f}" if isinstance(law, FloorLaw) else f"A / (D + N^{law.exponent:.2f})")
 
 
-def _summary(found: Summary) -> tuple[str, ...]:
+def _summary(summary: Summary) -> tuple[str, ...]:
     """Mean, interval, range, trend and verdict."""
     trend = "-"
-    if found.trend is not None and found.trend_low is not None and found.trend_high is not None:
-        trend = f"{found.trend:.2f}x {_range(found.trend_low, found.trend_high, 2)}"
-    return (f"{found.value:#.3g}x", found.interval_text(), found.range_text(), trend, found.verdict)
+    if summary.trend is not None and summary.trend_low is not None and summary.trend_high is not None:
+        trend = f"{summary.trend:.2f}x {_range(summary.trend_low, summary.trend_high, 2)}"
+    return (f"{summary.value:#.3g}x", summary.interval_text(), summary.range_text(), trend, summary.verdict)
 
 
-def _spread_as_json(found: Dispersion) -> dict[str, Any]:
-    known = {"ratio": found.ratio, "p_value": found.p_value} if found.df else {"ratio": None, "p_value": None}
-    return asdict(found) | known
+def _spread_as_json(spread: Overdispersion) -> dict[str, Any]:
+    known = {"ratio": spread.ratio, "p_value": spread.p_value} if spread.df else {"ratio": None, "p_value": None}
+    return asdict(spread) | known
 
 
 def _summaries_as_json(efficiency: RelativeEfficiency) -> list[dict[str, Any]]:
-    return [{**asdict(found), "verdict": found.verdict} for found in efficiency.summaries]
+    return [{**asdict(summary), "verdict": summary.verdict} for summary in efficiency.summaries]
 
 
-def _as_json(found: Difference) -> dict[str, Any]:
-    return {**asdict(found), "verdict": found.verdict}
+def _as_json(difference: Difference) -> dict[str, Any]:
+    return {**asdict(difference), "verdict": difference.verdict}
 
 
 def _difference_table(title: str) -> Table:
     table = Table(title=title)
-    for column in ("label", "N", "difference, points", "95 % interval", "verdict"):
-        table.add_column(column, justify="right" if column in ("N", "difference, points") else "left")
+    for column in ("label", "N", "difference, percentage points", "95 % interval", "verdict"):
+        table.add_column(column, justify="right" if column in ("N", "difference, percentage points") else "left")
     return table
 
 
-def _add(table: Table, found: Difference, size: str, verdict: str) -> None:
-    points = f"{100 * found.difference:+.1f}"
-    interval = _range(100 * found.low, 100 * found.high, 1)
-    table.add_row(escape(found.label), size, points, interval, verdict, style=COLOURS[found.verdict])
+def _add(table: Table, difference: Difference, size: str, verdict: str) -> None:
+    points = f"{100 * difference.difference:+.1f}"
+    interval = _range(100 * difference.low, 100 * difference.high, 1)
+    table.add_row(escape(difference.label), size, points, interval, verdict, style=COLOURS[difference.verdict])

@@ -1,4 +1,4 @@
-"""The analysis of a study as one W&B run, beside the runs it speaks of: `python -m analysis log RESULTS`.
+"""The analysis of a study as one W&B run, in the project of its runs: `python -m analysis log RESULTS`.
 
 Job type "analysis", in the group of the sweep: error against N as a chart, tables of points, fits and multipliers, and
 the figures. Without a key, or without a network, the run is recorded offline.
@@ -27,20 +27,20 @@ from analysis.study.study import Study
 MODES = ("online", "offline", "disabled")  # of WANDB_MODE
 PATIENCE = 20  # seconds that W&B may take to answer before the run is recorded offline
 
-Lines = list[Any]  # each a list of one value a column
+Lines = list[Any]  # each a list of one value per column
 
 
 def run_id(results: Results) -> str:
-    """The name of the analysis of these rows: the same rows are the same W&B run."""
+    """The W&B id of the analysis of these rows; the same rows have the same id."""
     text = json.dumps(results.rows.to_dict("records"), sort_keys=True)
     return f"analysis-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def log(study: Study, folder: Path, project: str, group: str) -> str:
-    """Log one run into `folder`/wandb, to W&B where there is a key; returns one line that says where it is.
+    """Log one run into `folder`/wandb, and to W&B if there is a key; returns one line that says where it is.
 
     Raises:
-        InputError: a WANDB_MODE that is none, or a run that cannot be started even offline.
+        InputError: an unknown WANDB_MODE, or a run that cannot be started even offline.
     """
     results = study.results
     config = {"baseline": study.baseline, "rows": len(results.rows)}
@@ -81,18 +81,18 @@ def fit_table(study: Study) -> tuple[list[str], Lines]:
 
 def multiplier_table(study: Study) -> tuple[list[str], Lines]:
     """Columns and lines of M(N) by label and N; no lines where the baseline's law cannot be inverted."""
-    lines = [asdict(found) | {"text": str(found)} for found in study.multipliers]
+    lines = [asdict(one) | {"text": str(one)} for one in study.multipliers]
     return list(lines[0]) if lines else [], [list(line.values()) for line in lines]
 
 
 def summary(study: Study) -> dict[str, Any]:
     """The fits as flat keys, such as alpha/sft, by which W&B can sort and plot analyses."""
-    found: dict[str, Any] = {"baseline": study.baseline, "no_multipliers": study.no_multipliers}
+    values: dict[str, Any] = {"baseline": study.baseline, "no_multipliers": study.no_multipliers}
     for label, curve in study.curves.items():
         low, high = curve.exponent_interval()
-        found |= {f"alpha/{label}": curve.fit.law.exponent, f"A/{label}": curve.fit.law.amplitude}
-        found |= {f"alpha_low/{label}": low, f"alpha_high/{label}": high}
-    return found
+        values |= {f"alpha/{label}": curve.fit.law.exponent, f"A/{label}": curve.fit.law.amplitude}
+        values |= {f"alpha_low/{label}": low, f"alpha_high/{label}": high}
+    return values
 
 
 def _start(**of_the_run: Any) -> Any:
@@ -119,8 +119,8 @@ def _start(**of_the_run: Any) -> Any:
     except wandb.Error as error:
         if mode != "online":
             raise InputError(f"W&B: {_first_line(error)}") from error
-        print(f"W&B takes no run now ({_first_line(error)})", file=sys.stderr)
-    close_service()  # it keeps hold of the id of the run that did not start
+        print(f"W&B is not available ({_first_line(error)})", file=sys.stderr)
+    close_service()  # it holds the id of the run that did not start
     return start("offline")
 
 
@@ -129,11 +129,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _log_points(run: Any, study: Study) -> None:
-    """A point of history for each N. Its step is given: in a run that is logged again W&B drops the points it has."""
+    """Log one history point per N, with explicit steps: when a run is logged again, W&B drops points that it has."""
     for label in sorted({label for label, _ in study.cells}):
         run.define_metric(f"error/{label}", step_metric="problems")
     for step, size in enumerate(sorted({size for _, size in study.cells})):
-        errors = {f"error/{label}": cell.error for (label, own), cell in study.cells.items() if own == size}
+        errors = {f"error/{label}": cell.error for (label, n), cell in study.cells.items() if n == size}
         run.log({"problems": size} | errors, step=step)
 
 

@@ -1,9 +1,9 @@
-"""Do runs of one setting that differ in the seed alone differ by more than chance?
+"""Overdispersion: whether runs of one setting that differ only in the seed vary by more than chance.
 
-Within a cell every seed answers the same test problems. If a problem is got wrong with the same probability under every
-seed, Cochran's Q (1950, Biometrika 37) is chi-squared with S - 1 degrees of freedom, however hard the problems are; for
-two seeds it is McNemar's test. Summed over a curve's cells and divided by its degrees of freedom it is the ratio by
-which the variance between seeds exceeds that of chance: 1 for chance alone.
+Within a cell every seed answers the same test problems. If every seed answers a problem incorrectly with the same
+probability, Cochran's Q (1950, Biometrika 37) is chi-squared with S - 1 degrees of freedom, however hard the problems
+are; for two seeds this is McNemar's test. Summed over a curve's cells and divided by its degrees of freedom it is the
+ratio of the variance between seeds to that of chance: 1 for chance alone.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from analysis.data.cells import Cell
 
 
 @dataclass(frozen=True)
-class Dispersion:
-    """The spread between seeds, over some cells.
+class Overdispersion:
+    """The variance between seeds relative to chance, over some cells.
 
     Attributes:
         statistic: Cochran's Q, summed over the cells whose seeds disagree on any problem.
-        df: its degrees of freedom; 0 where no cell has two seeds that disagree, and nothing is known.
-        relative_sd: standard deviation between seeds of a run's error rate over its mean, beyond chance; negative
-            variance counts as 0. Cells with many errors, where it is seen best, weigh most.
+        df: its degrees of freedom; 0, and the ratio unknown, where no cell has two seeds that disagree.
+        relative_sd: standard deviation between seeds of a run's error rate over its mean, beyond chance; a negative
+            variance counts as 0. Cells with many errors, which measure it best, have the largest weight.
     """
 
     statistic: float
@@ -39,12 +39,12 @@ class Dispersion:
 
     @property
     def p_value(self) -> float:
-        """Of a spread this large by chance alone; NaN without degrees of freedom."""
+        """The probability of at least this variance by chance alone; NaN without degrees of freedom."""
         return float(chdtrc(self.df, self.statistic)) if self.df else math.nan
 
 
-def dispersion(cells: Iterable[Cell]) -> Dispersion:
-    """The spread between seeds, taken over all of `cells` together."""
+def overdispersion(cells: Iterable[Cell]) -> Overdispersion:
+    """The overdispersion between seeds, over all of `cells` together."""
     statistic, df, between, weight = 0.0, 0, 0.0, 0.0
     for cell in cells:
         seeds, problems = cell.wrong.shape
@@ -57,4 +57,4 @@ def dispersion(cells: Iterable[Cell]) -> Dispersion:
         df += seeds - 1
         between += (squares - (seeds - 1) * chance) / problems**2
         weight += (seeds - 1) * cell.error**2
-    return Dispersion(statistic, df, math.sqrt(max(between, 0.0) / weight) if weight else 0.0)
+    return Overdispersion(statistic, df, math.sqrt(max(between, 0.0) / weight) if weight else 0.0)

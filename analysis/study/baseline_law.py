@@ -1,4 +1,4 @@
-"""The baseline's error against what it spent, to be read backwards: how much would it need to reach an error?"""
+"""The baseline law: error against spending (problems or FLOPs), and its inverse, the spending that reaches an error."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from analysis.fits.laws import FloorLaw, Law, RectifiedLaw
 from analysis.fits.shapes import Shape
 from analysis.fits.size_laws import bent_shape, size_shape
 from analysis.fits.solving import refit_counts, solve_counts
-from analysis.stats.overdispersion import dispersion
+from analysis.stats.overdispersion import overdispersion
 
-FAR = 700.0  # of a log: where a number ends
+FAR = 700.0  # largest magnitude of a logarithm, near the range of floating point
 
 
 @dataclass(frozen=True)
 class BaselineLaw:
-    """The baseline over K settings, in one unit of spending: problems or FLOPs.
+    """A fitted law of a label over K settings against one unit of spending, problems or FLOPs, with its draws.
 
     Attributes:
-        label: the baseline.
-        spent, errors: (K,) of each setting, as measured.
-        law: error against what was spent, of all seeds together.
+        label: the label, usually the baseline.
+        spent, errors: (K,) measured at each setting.
+        law: error against spending, of all seeds together.
         log_amplitudes, exponents, floors, log_offsets: (B,) the law of each draw,
             floor + amplitude / (offset + spent ** exponent).
     """
@@ -43,12 +43,12 @@ class BaselineLaw:
 
     @property
     def smallest(self) -> float:
-        """The least that was spent."""
+        """The smallest spending."""
         return min(self.spent)
 
     @property
     def largest(self) -> float:
-        """The most that was spent."""
+        """The largest spending."""
         return max(self.spent)
 
     @property
@@ -57,30 +57,30 @@ class BaselineLaw:
         return (self.exponents > 0) & np.isfinite(self.log_amplitudes)
 
     def predict(self, spent: Sequence[float] | Floats) -> Floats:
-        """Each draw's error at K amounts spent, (B, K)."""
+        """The error that each draw's law predicts at K amounts of spending, (B, K)."""
         logs = self.exponents[:, None] * np.log(np.asarray(spent, dtype=float))
         powers = np.exp(self.log_amplitudes[:, None] - np.logaddexp(self.log_offsets[:, None], logs))
         return np.asarray(self.floors[:, None] + powers)
 
     def log_reached(self, errors: Floats) -> Floats:
-        """The log of what each draw's law needs for that draw's error, (B,) from (B,), beyond the range too.
+        """The log of the spending at which each draw's law reaches that draw's error: (B,) for errors (B,).
 
-        Infinite (`FAR`) at the floor and below, minus infinite above the error of nothing spent. Where a draw's law
-        does not fall, nothing spent reaches a lower error: infinite, or minus infinite for a higher one.
+        The law is also extrapolated. The result is `FAR` at the floor and below, and -`FAR` above the error of no data.
+        A law that does not fall never reaches a lower error (`FAR`) and always a higher one (-`FAR`).
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            worth = self.log_amplitudes - np.log(
+            log_powers = self.log_amplitudes - np.log(
                 np.maximum(errors - self.floors, 0.0)
             )  # log of offset + spent ** exponent
-            logs = (worth + np.log1p(-np.exp(np.minimum(self.log_offsets - worth, 0.0)))) / self.exponents
-            at_largest = worth - self.exponents * np.log(self.largest)
+            logs = (log_powers + np.log1p(-np.exp(np.minimum(self.log_offsets - log_powers, 0.0)))) / self.exponents
+            at_largest = log_powers - self.exponents * np.log(self.largest)
         below = np.where(np.isfinite(self.log_amplitudes), at_largest > 0, errors <= self.floors)
         return np.asarray(np.clip(np.where(self.falls, logs, np.where(below, np.inf, -np.inf)), -FAR, FAR))
 
     def misses(self, resampled: Floats) -> tuple[int, ...]:
-        """Which of the K settings the law misses by more than noise, given their errors in every draw, (B, K).
+        """The places of the settings that the law misses by more than noise, given their errors in every draw, (B, K).
 
-        There the interval of log error - log law's error excludes 0, at 95 % for all settings together (Bonferroni).
+        At those the interval of log error - log law's error excludes 0, at 95 % for all settings together (Bonferroni).
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             off = np.log(resampled) - np.log(self.predict(self.spent))
@@ -90,25 +90,25 @@ class BaselineLaw:
 
 
 def best_law(power: BaselineLaw, cells: Sequence[Cell], resampled: Floats, log_likelihood: float) -> BaselineLaw:
-    """The baseline_law by the law that describes K cells best: the power law of this likelihood, or one that bends.
+    """The law that describes K cells best: the given power law, whose likelihood this is, or one that bends.
 
-    Laws that bend: at the end, with a floor; at the start, where error is near that of no data, rectified without one;
-    at both ends, rectified (Lin et al. 2024, arXiv 2402.02314). Best is the lowest AICc over the K cells, likelihoods
-    divided by the seeds' over-dispersion (the QAICc of Burnham and Anderson 2002, section 2.5), which takes two cells
-    more than a law has parameters. Draws are the law refitted to `resampled` (B, K).
+    Candidates bend at large N (with a floor), at small N (rectified without a floor), or at both ends (rectified; Lin
+    et al. 2024, arXiv 2402.02314). The best has the lowest AICc over the K cells, with likelihoods divided by the
+    seeds' overdispersion (the QAICc of Burnham and Anderson 2002, section 2.5), which requires two cells more than a
+    law has parameters. Draws are refits of the law to `resampled` (B, K).
     """
     spent = np.array(power.spent)
     tested = np.array([cell.tested for cell in cells], dtype=float)
-    spread = dispersion(cells)
+    spread = overdispersion(cells)
     scale = max(1.0, spread.ratio) if spread.df else 1.0
     best, least = None, aicc(log_likelihood / scale, 2, len(cells))
     for free, shape in ((3, _floor), (3, bent_shape), (4, _rectified)):
         if len(np.unique(spent)) < free or not np.isfinite(aicc(0.0, free, len(cells))):
             continue
         solution = solve_counts(shape(spent), np.array(power.errors) * tested, tested)
-        found = aicc(solution.log_likelihood / scale, free, len(cells))
-        if found < least:
-            best, least = (shape, solution), found
+        criterion = aicc(solution.log_likelihood / scale, free, len(cells))
+        if criterion < least:
+            best, least = (shape, solution), criterion
     if best is None:
         return power
     shape, solution = best

@@ -1,4 +1,4 @@
-"""A label's curve of error against N, or against FLOPs: its fitted law, with the law of every bootstrap draw."""
+"""A label's curve of error against N or FLOPs: its fitted law, and the law of every bootstrap draw."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Curve:
 
     Attributes:
         label: the curve's name.
-        sizes: (K,) the N it was run at, in problems.
-        spent: (K,) what the error is fitted against: N itself, or mean FLOPs.
-        cells: (K,) as measured.
+        sizes: (K,) the N that were run, in problems.
+        spent: (K,) the abscissa of the fit: N, or mean FLOPs.
+        cells: (K,) the measured cells.
         resampled: (B, K) their errors in every draw.
         fit: the law of all seeds together.
         log_amplitudes, exponents: (B,) the law of each draw.
@@ -51,7 +51,7 @@ class Curve:
 
     @cached_property
     def baseline_law(self) -> BaselineLaw:
-        """The curve read backwards: by the law that describes the cells best, often the power law."""
+        """The law that describes the cells best, often the power law, with its inverse."""
         return best_law(self._power, self.cells, self.resampled, self.fit.log_likelihood)
 
     def misses(self) -> tuple[int, ...]:
@@ -72,7 +72,7 @@ def fit_curve(
 ) -> Curve:
     """Fit a power law to a label's cells and to each of their draws, against N or against given mean FLOPs.
 
-    FLOPs are taken as known: they vary little between seeds.
+    FLOPs are treated as known, since they vary little between seeds.
 
     Raises:
         InputError: a label without runs.
@@ -81,17 +81,17 @@ def fit_curve(
     sizes = sizes_of(cells, label)
     keys = [(label, size) for size in sizes]
     if flops is not None and any(key not in flops for key in keys):
-        raise ValueError("not all of its runs tell their FLOPs")
+        raise ValueError("not all of its runs record their FLOPs")
     spent = tuple(float(size) if flops is None else flops[label, size] for size in sizes)
-    own = tuple(cells[key] for key in keys)
-    tested = [cell.tested for cell in own]
-    fit = fit_power_law(spent, [int(cell.wrong.sum()) for cell in own], tested)
+    curve_cells = tuple(cells[key] for key in keys)
+    tested = [cell.tested for cell in curve_cells]
+    fit = fit_power_law(spent, [int(cell.wrong.sum()) for cell in curve_cells], tested)
     resampled = np.stack([draws.resampled[key] for key in keys], axis=1)
-    return Curve(label, tuple(sizes), spent, own, resampled, fit, *fit_draws(spent, resampled, tested))
+    return Curve(label, tuple(sizes), spent, curve_cells, resampled, fit, *fit_draws(spent, resampled, tested))
 
 
 def fit_curves(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey]) -> tuple[dict[str, Curve], dict[str, str]]:
-    """Every label's curve against N, and for the labels that cannot be fitted the reason."""
+    """Every label's curve against N, and the reason for each label that cannot be fitted."""
     curves, unfitted = {}, {}
     for label in sorted({label for label, _ in cells}):
         try:

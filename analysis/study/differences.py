@@ -1,4 +1,4 @@
-"""Paired differences of test error, between labels at one N and along one label, and how a gain divides."""
+"""Paired differences of test error between labels and between sizes, and the share of a gain that is a method's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from analysis.data.cells import Cell, SizeKey, sizes_of
 from analysis.defaults import LEVEL
 from analysis.stats.bootstrap import Draws, percentile_interval
 
-Verdict = Literal["below", "above", "not resolved"]
+Verdict = Literal["below", "above", "inconclusive"]
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Difference:
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the label's error lies below or above the other's: the interval excludes 0."""
+        """Whether the label's error is below or above the other's (the interval excludes 0), or neither can be said."""
         if self.high < 0:
             return "below"
-        return "above" if self.low > 0 else "not resolved"
+        return "above" if self.low > 0 else "inconclusive"
 
 
 def difference(draws: Draws[SizeKey], key: SizeKey, other: SizeKey) -> Difference:
-    """The paired difference of two cells. Raises KeyError for a cell that was not drawn."""
+    """The paired difference of two cells. Raises KeyError for a cell without draws."""
     low, high = percentile_interval(draws.resampled[key] - draws.resampled[other])
     return Difference(*key, *other, draws.error[key] - draws.error[other], low, high)
 
@@ -61,7 +61,7 @@ def compare(
 
 
 def compare_sizes(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], label: str, apart: int = 2) -> list[Difference]:
-    """Each size of a label against the one `apart` places smaller: can the study see that much data at all?
+    """Each size of a label against the one `apart` places smaller, to show whether the study resolves so much data.
 
     Raises:
         InputError: a label without runs.
@@ -74,13 +74,13 @@ def compare_sizes(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], label: s
 
 @dataclass(frozen=True)
 class GainShare:
-    """How much of a method's gain over the baseline a control does not have: the method's own.
+    """The part of a method's gain over the baseline that a control does not have.
 
     Attributes:
         size: N; None for all sizes together, where points are means over N and the share is that of the sums.
         own_points, own_low, own_high: error(control) - error(method), fractions of test error, 95 % paired interval.
-        share, share_low, share_high: the same over the gain, error(baseline) - error(method), with its interval;
-            negative where the control is better than the method. None where the gain is not resolved to be one, and
+        share, share_low, share_high: the same divided by the gain, error(baseline) - error(method), with its interval;
+            negative where the control is better than the method. None where the gain is inconclusive, and
             for an end that the draws leave open.
     """
 
@@ -96,7 +96,7 @@ class GainShare:
 def gain_share(
     cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey], baseline: str, method: str, control: str
 ) -> list[GainShare]:
-    """At each N that all three labels were run at, ascending, then all of them together; empty without such an N.
+    """The share at each N that all three labels were run at, ascending, then pooled; empty without such an N.
 
     Raises:
         InputError: a label without runs.
@@ -113,19 +113,19 @@ def gain_share(
     def share(size: int | None, among: list[int]) -> GainShare:
         (ours, our_draws), (theirs, their_draws) = mean(method, among), mean(control, among)
         whole, whole_draws = mean(baseline, among)
-        own, own_draws = theirs - ours, their_draws - our_draws
-        points = (own, *percentile_interval(own_draws))
+        gap, gap_draws = theirs - ours, their_draws - our_draws
+        points = (gap, *percentile_interval(gap_draws))
         gain, gain_draws = whole - ours, whole_draws - our_draws
         if percentile_interval(gain_draws)[0] <= 0:
             return GainShare(size, *points, None, None, None)
-        return GainShare(size, *points, own / gain, *_ratio_interval(own_draws, gain_draws))
+        return GainShare(size, *points, gap / gain, *_ratio_interval(gap_draws, gain_draws))
 
-    found = [share(size, [size]) for size in sizes]
-    return [*found, share(None, sizes)] if sizes else []
+    shares = [share(size, [size]) for size in sizes]
+    return [*shares, share(None, sizes)] if sizes else []
 
 
 def _ratio_interval(part: Floats, whole: Floats) -> tuple[float | None, float | None]:
-    """95 % interval of part / whole (B,), whole being positive in most draws: in the others it may be anything."""
+    """95 % interval of part / whole, each (B,); a draw in which whole is not positive may have any ratio."""
     known = whole > 0
     ratio = part / np.where(known, whole, 1.0)
     low = np.quantile(np.where(known, ratio, -np.inf), (1 - LEVEL) / 2, method="lower")

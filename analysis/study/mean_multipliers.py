@@ -1,4 +1,4 @@
-"""One number for what a label is worth, and whether there is one."""
+"""The mean multiplier of a label over its sizes, and whether the multiplier changes with N."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from analysis.study.multipliers import Multiplier, interval_text
 
 @dataclass(frozen=True)
 class Summary:
-    """The geometric mean of M(N) of a label over some sizes, and how M changes over all of them.
+    """The geometric mean of a label's M(N) over some sizes, and the trend of M over all sizes.
 
     Attributes:
-        sizes: ascending, the N at which all of the interval of M(N) lies within what was measured of the baseline;
-            where there is none, those at which M(N) itself does. The mean speaks of no others.
+        sizes: ascending, the N at which the whole interval of M(N) lies within the measured range of the baseline;
+            if there are none, those at which M(N) itself does. The mean covers these sizes only.
         value, low, high, low_open, high_open: the mean with its 95 % interval, as in `Multiplier`.
         trend, trend_low, trend_high: the factor by which M changes as N doubles, with its interval: least squares of
-            log M on log N over all sizes but those below the baseline's floor, by the baseline's law continued past its
-            range (left out, the sizes beyond would bend the trend towards none). None with a single size.
+            log M on log N over all sizes except those below the baseline's floor, with the baseline's law extrapolated
+            beyond its range (without those sizes the trend would be biased towards none). None with a single size.
     """
 
     label: str
@@ -41,7 +41,7 @@ class Summary:
 
     @property
     def verdict(self) -> Literal["grows", "shrinks", "no trend seen", "one size"]:
-        """Whether M changes with N beyond noise; where it does, the mean stands for no N in particular."""
+        """Whether M changes with N beyond noise; if it does, the mean does not describe any particular N."""
         if self.trend_low is None or self.trend_high is None:
             return "one size"
         if self.trend_low > 1:
@@ -49,7 +49,7 @@ class Summary:
         return "shrinks" if self.trend_high < 1 else "no trend seen"
 
     def interval_text(self) -> str:
-        """As of a `Multiplier`."""
+        """The interval as text, as in `Multiplier`."""
         return interval_text(self.low, self.high, self.low_open, self.high_open)
 
     def range_text(self) -> str:
@@ -58,25 +58,25 @@ class Summary:
 
 
 def summarise(
-    draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], found: Sequence[Multiplier]
+    draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], multipliers: Sequence[Multiplier]
 ) -> list[Summary]:
-    """The summary of every label in `found`, multipliers of this baseline_law; none for a label with bounds alone."""
-    made = []
-    for label in sorted({one.label for one in found}):
-        own = [one for one in found if one.label == label]
-        exact = [one for one in own if one.bound == "exact"]
+    """The summary of every label in `multipliers`, which this baseline law gave; none for a label with bounds only."""
+    summaries = []
+    for label in sorted({one.label for one in multipliers}):
+        of_label = [one for one in multipliers if one.label == label]
+        exact = [one for one in of_label if one.bound == "exact"]
         closed = [one for one in exact if not (one.low_open or one.high_open)]
         if exact:
             mean = _mean(draws, baseline_law, spent, closed or exact)
-            sizes = [one.size for one in own if not one.infinite and draws.error[label, one.size] > 0]
-            made.append(_with_trend(mean, draws, baseline_law, spent, sizes))
-    return made
+            sizes = [one.size for one in of_label if not one.infinite and draws.error[label, one.size] > 0]
+            summaries.append(_with_trend(mean, draws, baseline_law, spent, sizes))
+    return summaries
 
 
 def _mean(
     draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], over: Sequence[Multiplier]
 ) -> Summary:
-    """Draws that leave the baseline's range are held at its ends, as in a `Multiplier`."""
+    """The mean over the sizes of `over`; draws beyond the baseline's range are clipped, as in `Multiplier`."""
     label, sizes = over[0].label, tuple(one.size for one in over)
     reached, paid = _reached(draws, baseline_law, spent, label, sizes)
     held = np.clip(reached, np.log(baseline_law.smallest), np.log(baseline_law.largest))
@@ -104,7 +104,7 @@ def _with_trend(
     reached, paid = _reached(draws, baseline_law, spent, mean.label, sizes)
     measured = np.log(baseline_law.law.invert([draws.error[mean.label, size] for size in sizes]))
     first, last = np.log(baseline_law.smallest), np.log(baseline_law.largest)
-    ends = 2 * first - last, 2 * last - first  # no further than the range again on either side
+    ends = 2 * first - last, 2 * last - first  # at most one more range on either side
     logs = np.log(sizes) - np.log(sizes).mean()
     doubling = logs / (logs**2).sum() * np.log(2)
     low, high = np.exp(percentile_interval(doubling @ (np.clip(reached, *ends) - paid)))
@@ -115,6 +115,6 @@ def _with_trend(
 def _reached(
     draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], label: str, sizes: Sequence[int]
 ) -> tuple[Floats, Floats]:
-    """Logs of what the baseline needs in every draw (K, B), and of what the label spent (K, 1)."""
+    """Logs of the spending that the baseline needs in every draw (K, B), and of the label's spending (K, 1)."""
     reached = np.stack([baseline_law.log_reached(draws.resampled[label, size]) for size in sizes])
     return reached, np.log([spent[label, size] for size in sizes])[:, None]

@@ -1,7 +1,7 @@
-"""How many times what it spent the baseline would need to reach a method's error, in data or in FLOPs.
+"""Multipliers: how many times a method's data or FLOPs the baseline would need to reach the same error.
 
-In data M(N) = N_baseline(error(N)) / N; in cost the same with FLOPs in place of N. Both are read off the baseline's
-law within the range that was measured of it, and never beyond.
+In data M(N) = N_baseline(error(N)) / N; in compute the same with FLOPs in place of N. Both are read from the baseline's
+law within its measured range, and never beyond.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Bound = Literal["exact", "at least", "at most"]
 
 @dataclass(frozen=True)
 class Multiplier:
-    """M(N) of a label at one size, read within what was measured of the baseline and never beyond.
+    """M(N) of a label at one size, read within the measured range of the baseline.
 
     Attributes:
         value: the multiplier, or its bound where `bound` is not "exact".
-        bound: "at least" where the error lies below all that the baseline reached, "at most" where above.
-        low, high: 95 % interval. Draws that leave the baseline's range are held at its ends, so:
+        bound: "at least" where the error lies below all errors of the baseline, "at most" where above.
+        low, high: 95 % interval; draws beyond the baseline's range are clipped to its ends.
         low_open, high_open: that end of the interval is where the baseline's runs stop; the truth may lie beyond.
-        infinite: the error lies below the floor of the baseline's law, by which no amount of data gets there.
+        infinite: the error lies below the floor of the baseline's law, which no amount of data reaches.
     """
 
     label: str
@@ -58,12 +58,12 @@ class Multiplier:
         return f"{sign}{self.value:#.3g}x{', infinite' if self.infinite else ''}"
 
     def interval_text(self) -> str:
-        """As `interval_text` writes it."""
+        """The interval as text; see the function of that name."""
         return interval_text(self.low, self.high, self.low_open, self.high_open)
 
 
 def interval_text(low: float, high: float, low_open: bool, high_open: bool) -> str:
-    """E.g. "1.50 to 2.40", "1.50 to > 4.00" where the upper end is open, "> 4.00" where all of it lies beyond."""
+    """E.g. "1.50 to 2.40", "1.50 to > 4.00" where the upper end is open, "> 4.00" where it lies beyond entirely."""
     low_text, high_text = f"{low:#.3g}", f"{high:#.3g}"
     if low_text == high_text and (low_open or high_open):
         return f"< {low_text}" if low_open else f"> {high_text}"

@@ -14,7 +14,7 @@ from analysis.defaults import BASELINE, DRAWS
 from analysis.errors import InputError
 from analysis.stats.bootstrap import Draws
 from analysis.stats.estimates import Sample
-from analysis.stats.overdispersion import Dispersion, dispersion
+from analysis.stats.overdispersion import Overdispersion, overdispersion
 from analysis.study.curves import Curve, fit_curve, fit_curves
 from analysis.study.differences import Difference, compare, compare_sizes
 from analysis.study.efficiency import RelativeEfficiency, no_efficiency, relative_efficiency
@@ -79,10 +79,10 @@ class Study:
         return self._fitted[1]
 
     @cached_property
-    def spreads(self) -> Mapping[str, Dispersion]:
+    def spreads(self) -> Mapping[str, Overdispersion]:
         """label -> the variance between its seeds relative to chance, over all its sizes."""
         labels = sorted({label for label, _ in self.cells})
-        return {label: dispersion(self.cells[label, n] for n in sizes_of(self.cells, label)) for label in labels}
+        return {label: overdispersion(self.cells[label, n] for n in sizes_of(self.cells, label)) for label in labels}
 
     @cached_property
     def flops(self) -> Mapping[SizeKey, float]:

@@ -32,8 +32,8 @@ def write_run(folder: Path, rate: float, *, tested: int = 400, **fields: Any) ->
     row.setdefault("label", row["method"])
     row.setdefault("run", f"{row['label']}-{row['problems']}-{row['positives']}-{row['figure']}-{row['seed']}")
     shared = np.random.default_rng(0).normal(size=tested)
-    own = np.random.default_rng(list(row["run"].encode())).normal(size=tested)
-    correct = norm.cdf(np.sqrt(0.6) * shared + np.sqrt(0.4) * own) >= rate
+    subset = np.random.default_rng(list(row["run"].encode())).normal(size=tested)
+    correct = norm.cdf(np.sqrt(0.6) * shared + np.sqrt(0.4) * subset) >= rate
     wrong = int((~correct).sum())
     row |= {"tested": tested, "wrong": wrong, "error": wrong / tested, "config": {"seed": row["seed"]}}
     place = folder / "runs" / row["run"]

@@ -44,8 +44,8 @@ def _ask(points: list[Point] | Results, ask: Callable[[Study], list[Claim]], wor
     """The one claim of `ask` that contains `words`."""
     results = points if isinstance(points, Results) else results_of(points, **options)
     (task,) = set(results.rows["task"])
-    (found,) = (one for one in ask(Study(results.select(task=task), n_draws=DRAWS)) if words in one.claim)
-    return found
+    (result,) = (one for one in ask(Study(results.select(task=task), n_draws=DRAWS)) if words in one.claim)
+    return result
 
 
 def test_the_ledger_of_nothing_names_every_sweep():
@@ -67,15 +67,15 @@ def test_power_law():
         == "contradicted"
     )
     flat = _ask([point("sft", n, 0.3) for n in SIZES], power_law.claims, "falls with N", tested=200)
-    assert flat.verdict == "not resolved" and "more" in flat.needed
+    assert flat.verdict == "inconclusive" and "more" in flat.needed
     assert _ask([point("sft", 100, 0.3)], power_law.claims, "falls with N").verdict == "not run"
 
 
 def test_sizes_two_apart():
     assert _ask(SFT, power_law.claims, "two apart").verdict == "holds"
     level = [*SFT[:4], *(point("sft", n, 5 * 800**-0.5) for n in (1600, 3200))]
-    found = _ask(level, power_law.claims, "two apart")
-    assert found.verdict == "not resolved" and "800 to 3200" in found.note and "3 of 4" in found.note
+    result = _ask(level, power_law.claims, "two apart")
+    assert result.verdict == "inconclusive" and "800 to 3200" in result.note and "3 of 4" in result.note
     assert _ask([*SFT[:4], point("sft", 1600, 0.5)], power_law.claims, "two apart").verdict == "contradicted"
 
 
@@ -99,8 +99,8 @@ def test_planted_multipliers(factor, any_gain, twice, eight_times):
     """A method worth `factor` times the data, inside the baseline's range."""
     sizes = [n for n in (200, 400) if n * factor <= max(SIZES)]
     labels = ("rft", "step_dpo")
-    own = [p for label in labels for p in _curve(label, 5.0 / factor**0.5, sizes=sizes)]
-    results = results_of([*SFT, *own], tested=4000)
+    subset = [p for label in labels for p in _curve(label, 5.0 / factor**0.5, sizes=sizes)]
+    results = results_of([*SFT, *subset], tested=4000)
     assert _ask(results, multiples.self_generated, "self-generated positives are worth more").verdict == any_gain
     about = _ask(results, multiples.self_generated, "on about 2x")
     assert about.verdict == twice and about.low < factor < about.high and about.unit == "x"
@@ -109,18 +109,18 @@ def test_planted_multipliers(factor, any_gain, twice, eight_times):
 
 
 def test_a_multiplier_beyond_the_baseline_is_a_bound():
-    own = _curve("step_dpo", 5.0 / 8**0.5, sizes=(800, 1600))
-    found = _ask([*SFT, *own], multiples.per_step, "on about 8x")
-    assert found.verdict == "not resolved" and found.high is None
-    assert found.needed == "runs of sft larger than N = 3200" and "beyond sft's runs" in found.note
-    assert "open]" in found.estimate_text()
-    assert _ask([*SFT, *own], multiples.per_step, "per-step negatives are worth more").verdict == "holds"
+    subset = _curve("step_dpo", 5.0 / 8**0.5, sizes=(800, 1600))
+    result = _ask([*SFT, *subset], multiples.per_step, "on about 8x")
+    assert result.verdict == "inconclusive" and result.high is None
+    assert result.needed == "runs of sft larger than N = 3200" and "beyond sft's runs" in result.note
+    assert "open]" in result.estimate_text()
+    assert _ask([*SFT, *subset], multiples.per_step, "per-step negatives are worth more").verdict == "holds"
 
 
 def test_a_baseline_that_does_not_fall_tells_no_multiplier():
     flat = [point("sft", n, 0.3 + n / 20_000) for n in SIZES]
-    found = _ask([*flat, point("rft", 200, 0.2)], multiples.self_generated, "on about 2x")
-    assert found.verdict == "not resolved" and "does not fall" in found.note and found.estimate is None
+    result = _ask([*flat, point("rft", 200, 0.2)], multiples.self_generated, "on about 2x")
+    assert result.verdict == "inconclusive" and "does not fall" in result.note and result.estimate is None
 
 
 def _positives(rates: dict[int, float], size: int = 400) -> list[Point]:
@@ -132,7 +132,7 @@ def test_too_many_positives():
     worse = _ask(_positives({1: 0.3, 4: 0.2, 16: 0.28}), *claim)
     assert worse.verdict == "holds" and worse.low > 0 and "N = 400" in worse.note
     assert _ask(_positives({1: 0.3, 4: 0.2, 16: 0.12}), *claim).verdict == "contradicted"
-    assert _ask(_positives({1: 0.3, 4: 0.2, 16: 0.2}), *claim, tested=500).verdict == "not resolved"
+    assert _ask(_positives({1: 0.3, 4: 0.2, 16: 0.2}), *claim, tested=500).verdict == "inconclusive"
     assert _ask(_positives({4: 0.2}), *claim).verdict == "not run"
     # Any N suffices; and a point that the error-against-N runs hold is borrowed.
     two = [*_positives({1: 0.3, 4: 0.2, 16: 0.12}, 200), *_positives({1: 0.3, 16: 0.28})]
@@ -143,7 +143,7 @@ def test_too_many_positives():
 def test_the_best_of_many_smaller_k_is_no_proof():
     """All k alike: the best one is best by chance, which must not pass for a rise in more than 5 % of sweeps."""
     k_all = {k: 0.2 for k in (1, 2, 3, 4, 6, 8, 12, 16)}
-    found = [
+    result = [
         _ask(
             results_of(
                 [
@@ -158,7 +158,7 @@ def test_the_best_of_many_smaller_k_is_no_proof():
         ).verdict
         for s in range(0, 160, 8)
     ]
-    assert found.count("holds") <= 3
+    assert result.count("holds") <= 3
 
 
 def test_random_pairs():
@@ -166,18 +166,18 @@ def test_random_pairs():
     assert _ask([*SFT, *_curve("dpo", 5.2)], *claim, tested=4000).verdict == "holds"
     assert _ask([*SFT, *_curve("dpo", 4.0)], *claim).verdict == "contradicted"
     few = _ask([*SFT, *_curve("dpo", 4.6)], *claim, tested=150)
-    assert few.verdict == "not resolved" and "more" in few.needed
+    assert few.verdict == "inconclusive" and "more" in few.needed
     # One N that is resolved below contradicts, whatever the mean says.
     mixed = [*SFT, *_curve("dpo", 6.0, sizes=SIZES[1:]), point("dpo", 100, 0.4)]
-    found = _ask(mixed, *claim)
-    assert found.verdict == "contradicted" and found.estimate > 0 and "below sft at N = 100" in found.note
+    result = _ask(mixed, *claim)
+    assert result.verdict == "contradicted" and result.estimate > 0 and "below sft at N = 100" in result.note
 
 
 def test_per_step_against_positives():
     claim = (pairs.beyond_positives, "beat self-generated")
     assert _ask([*_curve("rft", 4.0), *_curve("step_dpo", 3.0)], *claim).verdict == "holds"
     assert _ask([*_curve("rft", 3.0), *_curve("step_dpo", 4.0)], *claim).verdict == "contradicted"
-    assert _ask([*_curve("rft", 3.0), *_curve("step_dpo", 3.0)], *claim).verdict == "not resolved"
+    assert _ask([*_curve("rft", 3.0), *_curve("step_dpo", 3.0)], *claim).verdict == "inconclusive"
     assert _ask(_curve("step_dpo", 3.0), *claim).verdict == "not run"
 
 
@@ -186,11 +186,11 @@ def test_advantage_weighting_is_the_same_within_a_margin():
     base = [*SFT, *_curve("step_dpo", 3.0)]
     assert _ask([*base, *_curve("advantage_weighted", 3.0)], *claim).verdict == "holds"
     assert _ask([*base, *_curve("advantage_weighted", 4.5)], *claim).verdict == "contradicted"
-    assert _ask([*base, *_curve("advantage_weighted", 3.5)], *claim, tested=200).verdict == "not resolved"
+    assert _ask([*base, *_curve("advantage_weighted", 3.5)], *claim, tested=200).verdict == "inconclusive"
 
 
 def test_the_negatives_own_share():
-    claim = (negatives.own_share, "worth of their own")
+    claim = (negatives.negatives_share, "beyond its positives")
     base = [*SFT, *_curve("step_dpo", 3.0)]
     half = _ask([*base, *_curve("step_sft", 4.0)], *claim)
     assert half.verdict == "holds" and half.estimate == pytest.approx(0.5, abs=0.07) and half.low < 0.5 < half.high
@@ -199,9 +199,9 @@ def test_the_negatives_own_share():
     shares = (table.share, table.share_low, table.share_high)  # whose quantiles are not interpolated
     assert (half.estimate, half.low, half.high) == pytest.approx(shares, abs=0.01)
     nothing = _ask([*SFT, *_curve("step_dpo", 5.2), *_curve("step_sft", 4.0)], *claim)
-    assert nothing.verdict == "not resolved" and nothing.estimate is None and "a gain to divide" in nothing.needed
+    assert nothing.verdict == "inconclusive" and nothing.estimate is None and "a gain to divide" in nothing.needed
     assert _ask([*base, *_curve("step_sft", 2.8)], *claim).verdict == "contradicted"
-    assert _ask([*base, *_curve("step_sft", 3.2)], *claim, tested=200).verdict == "not resolved"
+    assert _ask([*base, *_curve("step_sft", 3.2)], *claim, tested=200).verdict == "inconclusive"
     assert _ask(base, *claim).verdict == "not run"
 
 
@@ -221,7 +221,7 @@ def test_gain_by_difficulty():
     more = _ask(_by_difficulty(0.3, 0.1), *claim)
     assert more.verdict == "holds" and more.low < 20 < more.high and more.unit == "points"
     assert _ask(_by_difficulty(0.1, 0.3), *claim).verdict == "contradicted"
-    assert _ask(_by_difficulty(0.1, 0.1), *claim).verdict == "not resolved"
+    assert _ask(_by_difficulty(0.1, 0.1), *claim).verdict == "inconclusive"
     without = results_of([*SFT, *_curve("step_dpo", 3.0)])
     assert _ask(without, *claim).verdict == "not run"
     all_alike = [point("sft", 200, 0.4), point("step_dpo", 200, 0.3, pass_rate=np.full(2000, 0.5))]
@@ -231,9 +231,9 @@ def test_gain_by_difficulty():
 def _spurious(shares: dict[str, list[float]]) -> list[Point]:
     return [
         point(label, size, 0.3, seeds=[seed], spurious_share=share)
-        for label, own in shares.items()
+        for label, subset in shares.items()
         for size in (100, 200)
-        for seed, share in enumerate(own)
+        for seed, share in enumerate(subset)
     ]
 
 
@@ -245,7 +245,7 @@ def test_spurious_steps():
     assert fewer.high - fewer.low == pytest.approx(2 * 100 * 4.3027 * 0.01 / 3**0.5, rel=1e-4)
     assert _ask(_spurious({"sft": [0.1, 0.21, 0.29], "step_dpo": [0.2, 0.3, 0.4]}), *claim).verdict == "contradicted"
     unclear = _ask(_spurious({"sft": [0.2, 0.3, 0.4], "step_dpo": [0.1, 0.3, 0.45]}), *claim)
-    assert unclear.verdict == "not resolved" and unclear.needed.endswith("more seeds")
+    assert unclear.verdict == "inconclusive" and unclear.needed.endswith("more seeds")
     assert "second seed" in _ask(_spurious({"sft": [0.2], "step_dpo": [0.1]}), *claim).needed
     nulls = [point(label, 100, 0.3, spurious_share=None) for label in ("sft", "step_dpo")]
     assert _ask(nulls, *claim).verdict == "not run"
@@ -277,13 +277,13 @@ def test_bad_step_values(figure, setting, usual, bad, claim):
     lost = _ask(_credit(figure, setting, {usual: 0.3, 10: 0.32, bad: 0.48}, usual), *claim)
     assert lost.verdict == "holds" and lost.estimate == pytest.approx(0.1, abs=0.06)
     assert f"{bad} against {usual}" in lost.note
-    kept = _ask(_credit(figure, setting, {usual: 0.3, 10: 0.32, bad: 0.32}, usual), *claim)
-    assert kept.verdict == "contradicted"
+    retained = _ask(_credit(figure, setting, {usual: 0.3, 10: 0.32, bad: 0.32}, usual), *claim)
+    assert retained.verdict == "contradicted"
     none = _ask(_credit(figure, setting, {usual: 0.5, bad: 0.5}, usual), *claim)
-    assert none.verdict == "not resolved" and "a gain to lose" in none.needed
+    assert none.verdict == "inconclusive" and "a gain to lose" in none.needed
     assert _ask(_credit(figure, setting, {usual: 0.3}, usual), *claim).verdict == "not run"
     half = _credit(figure, setting, {usual: 0.3, bad: 0.4}, usual)
-    assert _ask(half, *claim, tested=300).verdict == "not resolved"
+    assert _ask(half, *claim, tested=300).verdict == "inconclusive"
 
 
 def _star(rates: dict[str, float], size: int = 800, **fields) -> list[Point]:
@@ -299,8 +299,8 @@ def test_star_graph():
     assert past.verdict == "holds" and past.estimate == pytest.approx(30, abs=3) and past.task == "star_graph"
     assert len(claims(Studies(results, DRAWS))) == 3  # the other claims are about other tasks
     few = results_of(_star({"sft": 0.5, "step_dpo": 0.5}), tested=100)
-    assert _ask(few, star_graph.claims, "sft stays").verdict == "not resolved"
-    assert _ask(few, star_graph.claims, "step_dpo gets past").verdict == "not resolved"
+    assert _ask(few, star_graph.claims, "sft stays").verdict == "inconclusive"
+    assert _ask(few, star_graph.claims, "step_dpo gets past").verdict == "inconclusive"
     assert _ask(few, star_graph.claims, "rft stays").verdict == "not run"
     behind = results_of(_star({"step_dpo": 0.7, "step_dpo, 1 epoch": 0.2}))
     assert _ask(behind, star_graph.claims, "step_dpo gets past").verdict == "contradicted"
@@ -314,10 +314,10 @@ def test_variants_of_the_star_graph_have_claims_of_their_own():
 
 def test_each_task_has_a_ledger():
     points = [*SFT, *_curve("sft", 5.0, 0.0, task="chain"), *_star({"sft": 0.5})]
-    found = claims(Studies(results_of(points), DRAWS))
-    by_task = {task: sum(one.task == task for one in found) for task in ("maze", "chain", "star_graph")}
+    result = claims(Studies(results_of(points), DRAWS))
+    by_task = {task: sum(one.task == task for one in result) for task in ("maze", "chain", "star_graph")}
     assert by_task == {"maze": 19, "chain": 19, "star_graph": 3}
-    falls = {one.task: one.verdict for one in found if "falls with N" in one.claim}
+    falls = {one.task: one.verdict for one in result if "falls with N" in one.claim}
     assert falls["maze"] == "holds" and falls["chain"] != "holds"
 
 
@@ -326,14 +326,14 @@ def test_each_task_has_a_ledger():
 
 def _grid(kappas: dict[str, float]) -> list[Point]:
     """Points on 4 (P + kappa M)^-0.5, three sizes by four numbers of negatives, with the baseline where M = 0."""
-    found = []
+    result = []
     for n in (200, 400, 800):
-        found.append(point("sft", n, 4 * n**-0.5))
+        result.append(point("sft", n, 4 * n**-0.5))
         for label, kappa in kappas.items():
             for j in (1, 2, 4, 8):
                 rate = 4 * (n + kappa * n * j) ** -0.5
-                found.append(point(label, n, rate, figure="grid", negatives=j, negatives_used=n * j))
-    return found
+                result.append(point(label, n, rate, figure="grid", negatives=j, negatives_used=n * j))
+    return result
 
 
 def test_exchange_rates():
@@ -344,8 +344,8 @@ def test_exchange_rates():
     )
     assert rate.verdict == control.verdict == "holds"
     assert rate.low < 0.6 < rate.high and control.low < 0.2 < control.high
-    own = _ask(results, negatives.exchange_rates, "adds to that")
-    assert own.verdict == "holds" and own.estimate == pytest.approx(rate.estimate - control.estimate)
+    subset = _ask(results, negatives.exchange_rates, "adds to that")
+    assert subset.verdict == "holds" and subset.estimate == pytest.approx(rate.estimate - control.estimate)
     none = results_of(_grid({"step_dpo": 0.0, "step_sft": 0.3}), tested=4000)
     assert _ask(none, negatives.exchange_rates, "a negative of step_dpo").verdict == "contradicted"
     assert _ask(none, negatives.exchange_rates, "adds to that").verdict == "contradicted"
@@ -360,15 +360,15 @@ def test_the_committed_rows():
     assert verdicts["self-generated positives match sft on about 2x as much teacher data"] == "holds"
     assert verdicts["per-step negatives match sft on about 8x as much teacher data"] == "contradicted"
     assert verdicts["randomly paired negatives (dpo) are no gain over sft"] == "holds"
-    assert verdicts["too many self-generated positives a problem worsen test error"] == "not resolved"
+    assert verdicts["too many self-generated positives per problem increase test error"] == "inconclusive"
     assert verdicts["per-step negatives gain more on hard problems"] == "not run"
 
 
 def test_the_command_prints_a_table_and_json(simulated, capsys):
     assert main(["claims", str(simulated), "--draws", "200", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert {one["verdict"] for one in found} >= {"holds", "not run"}
-    assert {"claim", "verdict", "estimate", "low", "high", "unit", "figure", "needed", "note", "rule"} <= set(found[0])
+    result = json.loads(capsys.readouterr().out)
+    assert {one["verdict"] for one in result} >= {"holds", "not run"}
+    assert {"claim", "verdict", "estimate", "low", "high", "unit", "figure", "needed", "note", "rule"} <= set(result[0])
     assert main(["claims", str(simulated), "--draws", "200"]) == 0
     shown = capsys.readouterr().out
     assert "Claims on maze" in shown and "Claims on star_graph" in shown and "not run" in shown

@@ -13,7 +13,7 @@ from analysis.commands.verbs import VERBS
 def test_table_shows_all_tables(simulated, capsys):
     assert main(["table", str(simulated), "--draws", "200"]) == 0
     shown = capsys.readouterr().out
-    titles = ("Test error in %", "Power law", "What sft would need for the same error", "One number a label")
+    titles = ("Test error in %", "Power law", "data that sft needs for the same error", "Geometric mean of M(N)")
     for title in (*titles, "Paired difference of test error"):
         assert title in shown
     assert "100 to 400" in shown and "distinguishable (below)" in shown
@@ -37,8 +37,8 @@ def test_table_as_json(simulated, capsys):
 def test_compare_takes_any_label_as_baseline(simulated, capsys):
     arguments = ["compare", str(simulated), "--baseline", "step_dpo", "--draws", "200", "--json"]
     assert main(arguments) == 0
-    found = {(one["label"], one["size"]): one["verdict"] for one in json.loads(capsys.readouterr().out)}
-    assert found["sft", 100] == found["dpo", 1600] == "above" and ("step_dpo", 100) not in found
+    result = {(one["label"], one["size"]): one["verdict"] for one in json.loads(capsys.readouterr().out)}
+    assert result["sft", 100] == result["dpo", 1600] == "above" and ("step_dpo", 100) not in result
     assert main(arguments[:-1]) == 0
     assert "label minus step_dpo" in capsys.readouterr().out
 

@@ -43,10 +43,10 @@ def run_json(capsys, *arguments):
 
 
 def test_groups_are_fitted_apart(losses, capsys):
-    found = run_json(capsys, "fit", losses, "--x", "N", "--y", "error", "--group", "method", "--law", "floor")
-    assert [one["group"] for one in found] == ["a", "b"]
+    result = run_json(capsys, "fit", losses, "--x", "N", "--y", "error", "--group", "method", "--law", "floor")
+    assert [one["group"] for one in result] == ["a", "b"]
     expected = fit_values("floor", SIZES, LOSS)
-    for one, times in zip(found, (1, 2), strict=True):
+    for one, times in zip(result, (1, 2), strict=True):
         estimates = {name: entry["estimate"] for name, entry in one["parameters"].items()}
         law = FloorLaw(times * expected.law.floor, times * expected.law.amplitude, expected.law.exponent)
         assert estimates == pytest.approx(vars(law), rel=1e-6)
@@ -66,7 +66,7 @@ def test_auto_compares_all_laws(losses, capsys):
         assert rank["aicc"] >= one["aicc"] and rank["left_out_1"] > 0 and rank["left_out_2"] > 0
     assert main(arguments) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "floor + amplitude N^-exponent" in shown and "laws compared" in shown and "least AICc" in shown
+    assert "floor + amplitude N^-exponent" in shown and "laws compared" in shown and "lowest AICc" in shown
     assert "100 bootstrap samples" in shown and "last value" in shown
 
 
@@ -108,8 +108,8 @@ def test_the_additive_law_with_rows_dropped(tmp_path, capsys):
     file = write(tmp_path / "grid.csv", ["P", "M", "loss"], rows)
     arguments = ["fit-joint", file, "--x1", "P", "--x2", "M", "--y", "loss", "--law", "additive", "--drop", "M=0.0"]
     (one,) = run_json(capsys, *arguments, "--draws", "20")
-    found = {name: entry["estimate"] for name, entry in one["parameters"].items()}
-    assert found == pytest.approx(vars(law), rel=1e-4, abs=1e-6) and one["points"] == 12
+    result = {name: entry["estimate"] for name, entry in one["parameters"].items()}
+    assert result == pytest.approx(vars(law), rel=1e-4, abs=1e-6) and one["points"] == 12
 
 
 def test_as_many_parameters_as_points_have_no_intervals(tmp_path, capsys):
@@ -127,7 +127,7 @@ def test_spreadsheets_byte_order_mark_quotes_and_blank_lines(tmp_path, capsys):
     assert one["points"] == 3
     path.write_bytes(path.read_bytes().replace(b"4,2,", b"4,zwei,"))
     assert main(["fit", str(path), "--x", "N", "--y", "y"]) == 2
-    assert "sheet.csv, line 6: y should be a number above 0, found 'zwei'" in capsys.readouterr().err
+    assert "sheet.csv, line 6: y should be a number above 0, result 'zwei'" in capsys.readouterr().err
 
 
 GOOD = "N,k,n,y,group\n1,9,10,5,a\n2,7,10,4,a\n3,5,10,3.5,b\n4,2,10,3,b\n"
@@ -142,7 +142,7 @@ JOINT = ["fit-joint", "FILE", "--x1", "N", "--x2", "k", "--y", "y"]
         ("", FIT, "FILE: holds no rows below a header"),
         ("N,y\n", FIT, "FILE: holds no rows below a header"),
         (b"N,y\n1,\xff\n", FIT, "FILE: is not a CSV file in UTF-8"),
-        ("N,y,y\n1,2,3\n", FIT, "FILE: the column 'y' is there twice"),
+        ("N,y,y\n1,2,3\n", FIT, "FILE: the column 'y' appears twice"),
         ("N,y\n1,2\n3\n", FIT, "FILE, line 3: 1 cells under 2 columns"),
         ("N,error\n1,2\n", FIT, "FILE: no column 'y'; there are: N, error"),
         (GOOD.replace("3,5", "0,5"), FIT, "FILE, line 4: N should be a number above 0, found '0'"),

@@ -65,7 +65,7 @@ class Tracked:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> list[Tracked]:
     """Two rows of the maze study, the second with initial pass rates, as runs of today's code."""
-    stored, found = pd.read_parquet(MAZE / "correct.parquet"), []
+    stored, result = pd.read_parquet(MAZE / "correct.parquet"), []
     rows = [json.loads(line) for line in (MAZE / "rows.jsonl").read_text().splitlines()]
     plain = [row for row in rows if row["label"] == row["method"] and row["figure"] == "size"]
     for index, row in enumerate((plain[0], plain[-1])):
@@ -74,8 +74,8 @@ def runs(tmp_path_factory) -> list[Tracked]:
             answers["pass_rate"] = [place % 5 / 4 for place in range(len(answers))]
         folder = tmp_path_factory.mktemp("tracked")
         row |= {"spurious_share": None, "credit": {"pits": [[1, 2]], "true_pits": []}}
-        found.append(Tracked(tracked(row, answers, folder), answers, offline(folder)))
-    return found
+        result.append(Tracked(tracked(row, answers, folder), answers, offline(folder)))
+    return result
 
 
 @dataclass
@@ -102,8 +102,8 @@ class Server:
 
     def file(self, path: str) -> bytes:
         _, run, name = path.split("/", 2)
-        (found,) = (one for one in self.runs if one.run.run.run_id == run)
-        return (found.run.files / name).read_bytes()
+        (result,) = (one for one in self.runs if one.run.run.run_id == run)
+        return (result.run.files / name).read_bytes()
 
 
 def _connection(nodes: list[dict[str, Any]]) -> dict[str, Any]:

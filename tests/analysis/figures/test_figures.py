@@ -14,7 +14,7 @@ from analysis.errors import InputError
 from analysis.figures import FIGURES, draw_all
 from analysis.figures.drawing import Drawing, MissingRunsError
 from analysis.figures.inputs import figure_inputs
-from analysis.figures.style import METHODS, looks
+from analysis.figures.style import METHODS, display_name, look_of, looks
 from analysis.study.studies import Studies
 from benchmarks.synthetic_study import FILTERS, FIXED, KAPPA, PAIRINGS, WORTH, write_study
 
@@ -142,13 +142,13 @@ def test_the_sizes_run_are_the_ticks(drawn):
 
 def test_arrows_say_what_two_methods_are_worth(study, drawn):
     (axes,) = drawn["error_against_n"].figure.axes
-    found = {
+    result = {
         m.value
         for m in figure_inputs(Studies(study)).study.multipliers
         if m.label in ("rft", "step_dpo") and m.bound == "exact"
     }
     texts = [text.get_text() for text in axes.texts if text.get_text()]
-    assert len(texts) == 2 and set(texts) <= {f"{value:.1f}x" for value in found}
+    assert len(texts) == 2 and set(texts) <= {f"{value:.1f}x" for value in result}
     arrows = [text for text in axes.texts if not text.get_text()]
     for arrow in arrows:
         assert arrow.xy[1] == arrow.xyann[1] and arrow.xy[0] > arrow.xyann[0]  # level, and to the right
@@ -171,7 +171,7 @@ def test_a_curve_that_cannot_be_fitted_is_still_drawn(tmp_path, write_run):
     write_run(tmp_path, 0.3, problems=100)
     write_run(tmp_path, 0.0, problems=100, method="rft")
     drawing = FIGURES["error_against_n"](figure_inputs(Studies(load(tmp_path))))
-    assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == ["sft", "rft"]
+    assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == ["SFT", "RFT"]
     (axes,) = drawing.figure.axes
     assert not axes.texts and not axes.collections[2:]  # no arrows, no bands
 
@@ -210,12 +210,12 @@ def test_the_scan_leaves_out_other_rollouts_and_points_it_ran_itself(tmp_path, w
 def test_the_grid_finds_the_exchange_rate_that_made_it(drawn):
     table = drawn["positives_and_negatives"].points
     for method, kappa in KAPPA.items():
-        own = table[table["panel"] == method]
-        assert (own["kappa"].nunique(), len(own)) == (1, 2 * 5)  # N of the grid times j = 0, 1, 2, 4 and 8
-        assert own["kappa_low"].iloc[0] < kappa < own["kappa_high"].iloc[0]
-        np.testing.assert_array_equal(own["P"], own["problems"])
-        np.testing.assert_allclose(own["M"], 0.75 * own["problems"] * own["negatives"])
-        assert set(own.loc[own["M"] == 0, "label"]) == {"sft"}
+        subset = table[table["panel"] == method]
+        assert (subset["kappa"].nunique(), len(subset)) == (1, 2 * 5)  # N of the grid times j = 0, 1, 2, 4 and 8
+        assert subset["kappa_low"].iloc[0] < kappa < subset["kappa_high"].iloc[0]
+        np.testing.assert_array_equal(subset["P"], subset["problems"])
+        np.testing.assert_allclose(subset["M"], 0.75 * subset["problems"] * subset["negatives"])
+        assert set(subset.loc[subset["M"] == 0, "label"]) == {"sft"}
     axes = drawn["positives_and_negatives"].figure.axes
     for method, panel in zip(sorted(KAPPA), axes, strict=False):
         kappa = table.loc[table["panel"] == method, "kappa"].iloc[0]
@@ -229,7 +229,7 @@ def test_pairings_stand_beside_the_size_rows_at_their_size(study, drawn):
     rows = figure_rows(study, "pairing").groupby("label")["error"].mean()
     np.testing.assert_allclose(table.loc[list(rows.index), "error"], rows)
     (axes,) = drawn["pairing"].figure.axes
-    assert "sft" not in [text.get_text() for text in axes.get_yticklabels()]  # it is the line
+    assert "SFT" not in [text.get_text() for text in axes.get_yticklabels()]  # it is the line
 
 
 def test_filters_stand_beside_rft_at_their_size(study, drawn):
@@ -269,7 +269,7 @@ def test_gains_are_paired_differences_within_bins_of_the_initial_pass_rate(study
     (size,) = set(table["size"])
     rows = figure_rows(study.select(task="maze"), "size")
     rows = rows[rows["problems"] == size]
-    runs = {label: own["run"] for label, own in rows.groupby("label")}
+    runs = {label: subset["run"] for label, subset in rows.groupby("label")}
     rate = np.mean([study.pass_rate[run] for run in runs["sft"]], axis=0)
     inside = (rate >= 0.4) & (rate < 0.6)
     gain = np.mean([study.correct[run][inside] for run in runs["rft"]])
@@ -292,9 +292,9 @@ def test_the_star_graph_shows_the_guess(drawn):
 def test_flops_are_training_and_sampling_of_the_cells_runs(study, drawn):
     table = drawn["error_against_flops"].points.set_index(["label", "size"])
     rows = figure_rows(study.select(task="maze"), "size")
-    own = rows[(rows["label"] == "step_dpo") & (rows["problems"] == 200)]
-    assert table.loc[("step_dpo", 200), "flops_sampling"] == pytest.approx(own["flops_sampling"].mean())
-    assert table.loc[("step_dpo", 200), "flops_training"] == pytest.approx(own["flops_training"].mean())
+    subset = rows[(rows["label"] == "step_dpo") & (rows["problems"] == 200)]
+    assert table.loc[("step_dpo", 200), "flops_sampling"] == pytest.approx(subset["flops_sampling"].mean())
+    assert table.loc[("step_dpo", 200), "flops_training"] == pytest.approx(subset["flops_training"].mean())
     assert len(table) == len(WORTH) * len(SIZES)
 
 
@@ -329,11 +329,16 @@ def test_ablations_take_the_default_setting_from_the_size_rows(study, drawn):
 
 def test_a_label_has_one_look_and_a_variant_keeps_its_methods_colour():
     pairs = [("step_dpo, no NLL", "step_dpo"), ("new", "new"), ("step_dpo", "step_dpo"), ("sft", "sft")]
-    found = looks(pd.DataFrame(pairs, columns=["label", "method"]))
-    assert list(found) == ["sft", "step_dpo", "step_dpo, no NLL", "new"]
-    assert found["step_dpo"].colour == found["step_dpo, no NLL"].colour == METHODS["step_dpo"][0]
-    assert found["step_dpo"].filled and not found["step_dpo, no NLL"].filled
-    assert len(set(METHODS.values())) == len({colour for colour, _ in METHODS.values()}) == len(METHODS)
+    result = looks(pd.DataFrame(pairs, columns=["label", "method"]))
+    assert list(result) == ["sft", "step_dpo", "step_dpo, no NLL", "new"]
+    assert result["step_dpo"].colour == result["step_dpo, no NLL"].colour == METHODS["step_dpo"].colour
+    assert result["step_dpo"].filled and not result["step_dpo, no NLL"].filled
+    assert len({style.colour for style in METHODS.values()}) == len({style.marker for style in METHODS.values()})
+    assert (
+        len({style.name for style in METHODS.values()})
+        == len({style.marker for style in METHODS.values()})
+        == len(METHODS)
+    )
 
 
 def test_the_analysis_needs_neither_the_pipeline_nor_a_display():
@@ -344,3 +349,22 @@ def test_the_analysis_needs_neither_the_pipeline_nor_a_display():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_unknown_methods_have_looks_of_their_own_in_every_figure():
+    methods = [f"mine_{index}" for index in range(30)]
+    table = pd.DataFrame({"label": methods, "method": methods})
+    styles = looks(table)
+    assert len({(look.colour, look.marker) for look in styles.values()}) == 30
+    assert not {(look.colour, look.marker) for look in styles.values()} & {
+        (style.colour, style.marker) for style in METHODS.values()
+    }
+    # Neither the order of rows nor the labels of one figure matter.
+    assert looks(table[::-1]) == styles == {method: look_of(method, methods) for method in methods}
+    assert looks(table[3:5], methods) == {method: styles[method] for method in methods[3:5]}
+    assert looks(pd.DataFrame({"label": ["sft"], "method": ["sft"]}), methods)["sft"] == look_of("sft")
+
+
+def test_labels_are_shown_with_the_names_of_their_methods():
+    assert display_name("step_dpo, no NLL") == "per-step DPO, no NLL" and display_name("sft") == "SFT"
+    assert display_name("mine, twice") == "mine, twice" and display_name("sft2") == "sft2"

@@ -58,8 +58,8 @@ def test_seeds_of_one_size_are_left_out_together():
     wrong = np.random.default_rng(1).binomial(1000, PowerLaw(3, 0.4).predict(sizes))
     choice = choose_for_counts(sizes, wrong, np.full(27, 1000))
     (power,) = (one for one in choice.candidates if one.law == "power")
-    kept = fit_counts("power", sizes[:-3], wrong[:-3], np.full(24, 1000))
-    errors = np.log(kept.predict(sizes[-3:])) - np.log((wrong[-3:] + 0.5) / 1001)
+    retained = fit_counts("power", sizes[:-3], wrong[:-3], np.full(24, 1000))
+    errors = np.log(retained.predict(sizes[-3:])) - np.log((wrong[-3:] + 0.5) / 1001)
     assert power.left_out[0] == pytest.approx(math.sqrt(np.mean(errors**2)))
 
 

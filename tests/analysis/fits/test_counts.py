@@ -47,9 +47,9 @@ def test_the_power_law_is_the_log_binomial_model_of_statsmodels(seeds_apart):
     covariance = np.linalg.inv(-model.hessian(theirs.params, observed=True)) * ratio
     fit = fit_power_law(sizes, wrong, tested)
     general = solve_counts(size_shape("power", sizes), wrong, tested)  # as all other laws are fitted
-    for law, found in ((fit.law, fit.covariance), (PowerLaw(*general.parameters), general.covariance)):
+    for law, result in ((fit.law, fit.covariance), (PowerLaw(*general.parameters), general.covariance)):
         assert [math.log(law.amplitude), law.exponent] == pytest.approx(theirs.params, rel=1e-7)
-        assert np.array(found) == pytest.approx(covariance, rel=1e-4)
+        assert np.array(result) == pytest.approx(covariance, rel=1e-4)
     assert np.square(fit.residuals).sum() == pytest.approx(theirs.pearson_chi2)
 
 
@@ -63,14 +63,14 @@ def test_scipy_finds_nothing_better(law):
         return minus_log_likelihood(LAWS[law][0](*np.exp(parameters)).predict(SIZES), wrong, TESTED)
 
     start = np.log(list(vars(PLANTED[law]).values()))
-    found = min(
+    result = min(
         minimize(
             loss, start + shift, method="Nelder-Mead", options={"maxfev": 20000, "maxiter": 20000, "fatol": 1e-9}
         ).fun
         for shift in (0.0, 0.1, -0.2)
     )
-    assert -fit.log_likelihood <= found + 1e-6
-    assert -fit.log_likelihood >= found - 0.05  # the valleys of four parameters are long and flat
+    assert -fit.log_likelihood <= result + 1e-6
+    assert -fit.log_likelihood >= result - 0.05  # the valleys of four parameters are long and flat
 
 
 @pytest.mark.parametrize("law", LAWS)

@@ -74,9 +74,9 @@ def test_scipy_finds_no_likelier_law(seed):
 
         start = [-3.0, 1.4, 0.5, 0.3] if law == "effective" else [-3.0, 1.4, 0.5, -1.0, 0.3]
         options = {"maxfev": 30000, "maxiter": 30000, "fatol": 1e-9, "adaptive": True}
-        found = minimize(loss, start, method="Nelder-Mead", options=options)
-        assert -fit.log_likelihood <= found.fun + 1e-6, law
-        assert -fit.log_likelihood >= found.fun - 0.5, law
+        result = minimize(loss, start, method="Nelder-Mead", options=options)
+        assert -fit.log_likelihood <= result.fun + 1e-6, law
+        assert -fit.log_likelihood >= result.fun - 0.5, law
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -88,9 +88,9 @@ def test_every_start_of_the_additive_law_ends_at_the_best(seed):
     values = law.predict(first, second) * np.exp(rng.normal(0, 0.02, 240))
     level = float(np.log(values).mean())
     shape = joint_shape("additive", first, second, floor=True)
-    found = search(shape, value_losses(values[None], level, HUBER_DELTA))
-    assert len(found.values) >= 9
-    assert np.all(found.values <= 1.001 * found.values.min())
+    result = search(shape, value_losses(values[None], level, HUBER_DELTA))
+    assert len(result.values) >= 9
+    assert np.all(result.values <= 1.001 * result.values.min())
 
     def huber(at):
         e, a, exponent, b, other = at
@@ -102,7 +102,7 @@ def test_every_start_of_the_additive_law_ends_at_the_best(seed):
     start = [math.log(1.7), math.log(400), law.exponent, math.log(400), law.negative_exponent]
     near = minimize(huber, start, method="Nelder-Mead", options={"maxfev": 20000, "maxiter": 20000, "adaptive": True})
     best = HUBER_DELTA * near.fun
-    assert found.values.min() <= best * (1 + 1e-9) and found.values.min() >= best * 0.97
+    assert result.values.min() <= best * (1 + 1e-9) and result.values.min() >= best * 0.97
     fit = fit_joint_values("additive", first, second, values)
     assert (fit.law.exponent, fit.law.negative_exponent) == pytest.approx(
         (law.exponent, law.negative_exponent), abs=0.04
@@ -175,9 +175,9 @@ def test_intervals_by_covariance_and_by_samples_agree():
 @pytest.mark.parametrize(
     ("law", "positives", "negatives", "message"),
     [
-        ("additive", [1, 2, 3, 4, 5], [0, 1, 2, 3, 4], "no value at 0 negatives"),
-        ("effective", [1, 2, 3, 4, 5], [2, 4, 6, 8, 10], "kappa cannot be told"),
-        ("effective", [1, 2, 3, 4, 5], [0, 0, 0, 0, 0], "kappa cannot be told"),
+        ("additive", [1, 2, 3, 4, 5], [0, 1, 2, 3, 4], "is infinite at 0 negatives"),
+        ("effective", [1, 2, 3, 4, 5], [2, 4, 6, 8, 10], "kappa is not identified"),
+        ("effective", [1, 2, 3, 4, 5], [0, 0, 0, 0, 0], "kappa is not identified"),
         ("effective", [1, 2, 3, 4, 5], [0, -1, 2, 3, 4], "at least 0"),
         ("effective", [1, 1, 2, 2, 2], [0, 0, 1, 1, 1], "3 parameters and needs as many points or more, not 2"),
         ("additive", [1, 1, 1, 1, 1], [1, 2, 3, 4, 5], "two sizes or more"),

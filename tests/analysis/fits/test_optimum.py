@@ -102,6 +102,6 @@ def test_a_term_that_left_with_the_wrong_sign_comes_back():
     # From its rising starts the power term of a falling curve first leaves, and only the floor stays.
     values = 0.1 + 5 * SIZES**-0.6
     shape = size_shape("floor", SIZES)
-    found = search(shape, [HuberLoss(np.log(values)[None], math.inf)])
+    result = search(shape, [HuberLoss(np.log(values)[None], math.inf)])
     assert (shape.starts()[:, 2] < 0).any()
-    assert np.all(found.values < 1e-20)
+    assert np.all(result.values < 1e-20)

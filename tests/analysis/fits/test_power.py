@@ -91,11 +91,11 @@ def test_no_other_optimiser_finds_a_higher_likelihood(wrong):
         return -log_likelihood((1 - place) * ends[0] + place * ends[1], wrong, tested).sum()
 
     least = math.log(LEAST_EXPECTED_ERRORS / 300)
-    found = [
+    result = [
         minimize(loss, start, method="L-BFGS-B", bounds=[(least, -1e-12)] * 2)
         for start in ([-0.5, -0.5], [-0.1, -3], [-3, -0.1])
     ]
-    assert fit.log_likelihood >= -min(result.fun for result in found) - 1e-7
+    assert fit.log_likelihood >= -min(one.fun for one in result) - 1e-7
     assert np.all(fit.law.predict(SIZES) <= 1 + 1e-12)
 
 

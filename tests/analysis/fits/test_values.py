@@ -64,13 +64,13 @@ def test_the_best_of_a_grid_of_starts_is_found_on_flan(flan, law, delta):
     sizes, losses = flan
     some = losses[[0, 6, 20]]  # 6: Huber's loss has two minima, 2 % apart
     plain, starts = grids(sizes, losses)[law]
-    for (found, _), values in zip(fit_all(size_shape(law, sizes), some, delta), some, strict=True):
+    for (result, _), values in zip(fit_all(size_shape(law, sizes), some, delta), some, strict=True):
         best = brute_force(plain, starts[::3], np.log(values), delta)
-        assert found.values.min() <= best * (1 + 1e-9)
-        assert found.values.min() >= best * (1 - 0.05)  # the same minimum: scipy stops short of Huber's kinks
-        assert np.mean(found.values <= 1.001 * found.values.min()) > 0.3
+        assert result.values.min() <= best * (1 + 1e-9)
+        assert result.values.min() >= best * (1 - 0.05)  # the same minimum: scipy stops short of Huber's kinks
+        assert np.mean(result.values <= 1.001 * result.values.min()) > 0.3
         if math.isinf(delta):
-            assert found.values.max() <= 1.001 * found.values.min()
+            assert result.values.max() <= 1.001 * result.values.min()
 
 
 @settings(max_examples=20)

@@ -19,13 +19,13 @@ from analysis.planner.next_run import deviation, next_runs
 from analysis.planner.options import Candidate, Plan, Refusal
 from analysis.planner.plan import plan_for_budget, plan_for_target
 from analysis.stats.bootstrap import resample
-from analysis.stats.variance import components
+from analysis.stats.variance import cell_covariance
 from analysis.study.study import Study
 from tests.support.made_rows import Point, point, results_of, write
 
 SIZES = (100, 200, 400, 800)
 DRAWS = 200
-# label -> (A, alpha, FLOPs a problem): error A N^-alpha at a cost of c N.
+# label -> (A, alpha, FLOPs per problem): error A N^-alpha at a cost of c N.
 LAWS = {"sft": (5.0, 0.5, 1e9), "rft": (3.5, 0.5, 3e9), "step_dpo": (2.5, 0.5, 6e9)}
 
 
@@ -83,13 +83,13 @@ def test_rates_make_hours_and_money():
 def test_a_target_is_reached_at_the_closed_form_size(exact):
     """N = (A / e)^(1 / alpha) at cost c N; the cheapest is the least c A^2 here."""
     plan = plan_for_target(Study(exact, n_draws=DRAWS), 0.15)
-    found = _by_method(plan)
+    result = _by_method(plan)
     for label, (amplitude, exponent, each) in LAWS.items():
         size = (amplitude / 0.15) ** (1 / exponent)
-        assert found[label].problems == pytest.approx(size, rel=0.01)
-        assert found[label].flops == pytest.approx(each * found[label].problems, rel=1e-6)
-        assert found[label].flops_low < found[label].flops < found[label].flops_high
-        assert found[label].error <= 0.15 == pytest.approx(found[label].error, rel=0.01)
+        assert result[label].problems == pytest.approx(size, rel=0.01)
+        assert result[label].flops == pytest.approx(each * result[label].problems, rel=1e-6)
+        assert result[label].flops_low < result[label].flops < result[label].flops_high
+        assert result[label].error <= 0.15 == pytest.approx(result[label].error, rel=0.01)
     order = sorted(LAWS, key=lambda label: LAWS[label][2] * LAWS[label][0] ** 2)
     assert [option.method for option in plan.options] == order == ["sft", "rft", "step_dpo"]
     assert plan.options[0].best > 0.95 and sum(option.best for option in plan.options) == pytest.approx(1.0)
@@ -107,12 +107,12 @@ def test_a_price_on_problems_turns_the_order(exact):
 def test_a_budget_buys_the_closed_form_error(exact):
     """N = B / c, so the error is A (B / c)^-alpha."""
     plan = plan_for_budget(Study(exact, n_draws=DRAWS), 1.2e12)
-    found = _by_method(plan)
+    result = _by_method(plan)
     for label, (amplitude, exponent, each) in LAWS.items():
-        assert found[label].problems == math.floor(1.2e12 / each)
-        assert found[label].error == pytest.approx(amplitude * (1.2e12 / each) ** -exponent, rel=0.02)
-        assert found[label].error_low < found[label].error < found[label].error_high
-        assert found[label].flops == found[label].flops_low == found[label].flops_high <= 1.2e12 * (1 + 1e-9)
+        assert result[label].problems == math.floor(1.2e12 / each)
+        assert result[label].error == pytest.approx(amplitude * (1.2e12 / each) ** -exponent, rel=0.02)
+        assert result[label].error_low < result[label].error < result[label].error_high
+        assert result[label].flops == result[label].flops_low == result[label].flops_high <= 1.2e12 * (1 + 1e-9)
     assert [option.method for option in plan.options] == ["sft", "rft", "step_dpo"]
 
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_bought_is_one_line(exact):
         plan_for_target(Study(exact, n_draws=DRAWS), 5.0)
     with pytest.raises(InputError, match="must be positive"):
         plan_for_budget(Study(exact, n_draws=DRAWS), -1.0)
-    with pytest.raises(InputError, match="do not tell what they cost"):
+    with pytest.raises(InputError, match="do not record their cost"):
         plan_for_target(Study(results_of([point("sft", n, 0.3 - n / 10_000) for n in SIZES]), n_draws=DRAWS), 0.3)
 
 
@@ -169,7 +169,7 @@ def test_a_target_below_the_floor_of_a_law_is_never_reached():
     sizes = [100 * 2**power for power in range(7)]
     points = [point("sft", n, 0.2 + 4 * n**-0.7, flops_training=1e9 * n, flops_sampling=0.0) for n in sizes]
     results = results_of(points, tested=20_000, shared=1.0)
-    with pytest.raises(InputError, match="sft: its law never gets there"):
+    with pytest.raises(InputError, match="sft: its law never reaches it"):
         plan_for_target(Study(results, n_draws=DRAWS), 0.15, extrapolate=True)
     (option,) = plan_for_target(Study(results, n_draws=DRAWS), 0.25).options
     assert option.problems == pytest.approx((4 / 0.05) ** (1 / 0.7), rel=0.1)
@@ -193,10 +193,10 @@ def _mix(kappa: float, ratio: float, each: float, **changes) -> Mix:
 
 def test_a_mix_reaches_its_target_at_the_closed_form():
     """(4 / e)^2 = (1 + kappa r) P: at e = 0.1, kappa = 0.5 and r = 6 that is P = 1600 / 4."""
-    found = mix_for_target(_mix(0.5, 6.0, 7e9), 0.1)
-    assert isinstance(found, Candidate)
-    assert (found.option.problems, found.option.negatives, found.option.positives) == (400, 2400, None)
-    assert found.option.flops == pytest.approx(400 * 7e9) and found.option.error == pytest.approx(0.1)
+    result = mix_for_target(_mix(0.5, 6.0, 7e9), 0.1)
+    assert isinstance(result, Candidate)
+    assert (result.option.problems, result.option.negatives, result.option.positives) == (400, 2400, None)
+    assert result.option.flops == pytest.approx(400 * 7e9) and result.option.error == pytest.approx(0.1)
     bought = mix_for_budget(_mix(0.5, 6.0, 7e9), 400 * 7e9)
     assert isinstance(bought, Candidate) and bought.option.problems == 400
     assert bought.option.error == pytest.approx(0.1)
@@ -221,8 +221,8 @@ def _grid(kappa: float, of_problem: float, of_negative: float) -> list[Point]:
     for n in SIZES:
         for j in (1, 2, 4, 8):
             cost = of_problem * n + of_negative * n * j
-            made = point("step_dpo", n, 4 * (n * (1 + kappa * j)) ** -0.5, figure="grid", negatives=j)
-            points.append(made | {"negatives_used": n * j, "flops_training": cost / 2, "flops_sampling": cost / 2})
+            built = point("step_dpo", n, 4 * (n * (1 + kappa * j)) ** -0.5, figure="grid", negatives=j)
+            points.append(built | {"negatives_used": n * j, "flops_training": cost / 2, "flops_sampling": cost / 2})
     return points
 
 
@@ -235,10 +235,10 @@ def _grid(kappa: float, of_problem: float, of_negative: float) -> list[Point]:
 )
 def test_the_mix_is_the_end_of_the_measured_range_that_buys_more(of_problem, of_negative, ratio):
     results = results_of(_grid(0.5, of_problem, of_negative), tested=20_000, shared=1.0)
-    found = _by_method(plan_for_target(Study(results, n_draws=20), 0.1))
-    (name,) = (name for name in found if name.startswith("step_dpo"))
-    option = found[name]
-    assert name == f"step_dpo, {ratio}.0 negatives a problem"
+    result = _by_method(plan_for_target(Study(results, n_draws=20), 0.1))
+    (name,) = (name for name in result if name.startswith("step_dpo"))
+    option = result[name]
+    assert name == f"step_dpo, {ratio}.0 negatives per problem"
     assert option.problems == pytest.approx(1600 / (1 + 0.5 * ratio), rel=0.05)
     assert option.negatives == pytest.approx(ratio * option.problems, abs=1)
     assert option.flops == pytest.approx(option.problems * (of_problem + of_negative * ratio), rel=1e-3)
@@ -257,14 +257,14 @@ def test_one_more_seed_of_the_only_uncertain_cell_by_hand():
     laws = ((100, 0.5), (400, 0.25), (1600, 0.125))
     cells = {("sft", n): Cell((0, 1, 2), _nested([rate] * 3, 2000)) for n, rate in laws}
     order = [np.random.default_rng(seed).permutation(2000) for seed in range(3)]
-    wrong = np.stack([own < rate * 2000 for own, rate in zip(order, (0.1, 0.2, 0.3), strict=True)])
+    wrong = np.stack([subset < rate * 2000 for subset, rate in zip(order, (0.1, 0.2, 0.3), strict=True)])
     cells["m", 400] = Cell((0, 1, 2), wrong)
     runs = next_runs(cells, "sft", "m", 400)
-    made_of = components(cells)
-    place = made_of.keys.index(("m", 400))
+    covariance = cell_covariance(cells)
+    place = covariance.keys.index(("m", 400))
     best = runs[0]
     assert (best.label, best.size, best.seed, best.new) == ("m", 400, 3, False)
-    parts = made_of.parts(np.eye(4)[place])
+    parts = covariance.components(np.eye(4)[place])
     assert parts.seeds > 20 * (parts.problems + parts.chance)
     # Nearly all of the variance is between this cell's three seeds: a fourth takes it to three quarters.
     assert best.shrinkage == pytest.approx(1 - math.sqrt(3 / 4), abs=0.02)
@@ -274,14 +274,14 @@ def test_one_more_seed_of_the_only_uncertain_cell_by_hand():
 
 
 def test_the_variance_of_an_estimate_against_the_bootstrap():
-    """Components by the delta method, against the spread of the bootstrap's draws of the same multiplier."""
+    """CellCovariance by the delta method, against the spread of the bootstrap's draws of the same multiplier."""
     points = [point("sft", n, 4 * n**-0.5, seeds=6) for n in SIZES] + [point("m", 200, 0.2, seeds=6)]
     cells = size_cells(results_of(points, tested=1000, spread=0.15))
-    made_of = components(cells)
+    covariance = cell_covariance(cells)
     drawn = resample(cells, 4000)
     for key in cells:
-        gradient = np.eye(len(cells))[made_of.keys.index(key)]
-        assert math.sqrt(made_of.parts(gradient).total) == pytest.approx(drawn.resampled[key].std(), rel=0.3)
+        gradient = np.eye(len(cells))[covariance.keys.index(key)]
+        assert math.sqrt(covariance.components(gradient).total) == pytest.approx(drawn.resampled[key].std(), rel=0.3)
 
 
 def test_expected_shrinkage_is_what_a_run_more_brings():
@@ -294,15 +294,15 @@ def test_expected_shrinkage_is_what_a_run_more_brings():
 
     seen = []
     for more in (0, 1):
-        found = []
+        result = []
         for first in range(0, 1000, 5):
             cells = study(first, 3, more)
             wrong, tested = zip(*((cells["sft", n].wrong.sum(), cells["sft", n].tested) for n in SIZES), strict=True)
             law = fit_power_law(SIZES, wrong, tested).law
-            found.append(math.log(law.invert(cells["m", 200].error)))
-        seen.append(np.std(found))
+            result.append(math.log(law.invert(cells["m", 200].error)))
+        seen.append(np.std(result))
     # What a study of three seeds is uncertain by, from one of forty.
-    known = components(study(0, 40, 0))
+    known = cell_covariance(study(0, 40, 0))
     three = replace(known, count=known.count * 3 / 40, by_seeds=known.by_seeds * 40 / 3)
     keys = [*(("sft", n) for n in SIZES), ("m", 200)]
     before, after = deviation(three, keys), deviation(three.with_seed(("m", 200)), keys)
@@ -344,12 +344,12 @@ def _json(arguments: list[str], capsys) -> dict:
 
 def test_plan_as_json(folder, capsys):
     rates = ["--flops-per-second", "1e9", "--money-per-gpu-hour", "3.6"]
-    found = _json([str(folder), "--target-error", "0.2", *rates, "--multiplier", "rft@200"], capsys)
-    assert [option["method"] for option in found["options"]] == ["sft", "rft", "step_dpo"]
-    for option in found["options"]:
+    result = _json([str(folder), "--target-error", "0.2", *rates, "--multiplier", "rft@200"], capsys)
+    assert [option["method"] for option in result["options"]] == ["sft", "rft", "step_dpo"]
+    for option in result["options"]:
         assert option["gpu_hours"] == pytest.approx(option["flops"] / 3.6e12)
         assert option["money"] == pytest.approx(option["flops"] / 1e12)
-    assert found["multiplier"]["label"] == "rft" and found["next_runs"][0]["shrinkage"] > 0
+    assert result["multiplier"]["label"] == "rft" and result["next_runs"][0]["shrinkage"] > 0
     hours = _json([str(folder), "--budget-gpu-hours", "0.1", *rates], capsys)
     money = _json([str(folder), "--budget-money", "0.36", *rates], capsys)
     flops = _json([str(folder), "--budget-flops", "3.6e11"], capsys)

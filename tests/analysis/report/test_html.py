@@ -37,13 +37,13 @@ class Page(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.ids += [found["id"]] if "id" in found else []
-        self.links += [found["href"]] if tag == "a" else []
+        result = dict(attrs)
+        self.ids += [result["id"]] if "id" in result else []
+        self.links += [result["href"]] if tag == "a" else []
         if tag == "img":
-            self.images.append(found)
+            self.images.append(result)
         elif tag == "table":
-            self.table = self.tables[found["id"]] = []
+            self.table = self.tables[result["id"]] = []
         elif tag == "tr":
             self.table.append([])
         elif tag in ("th", "td"):
@@ -83,27 +83,27 @@ def test_the_page_needs_no_network(text):
 
 
 def test_every_figure_is_there_with_its_caption_and_points(text):
-    found = Page(text)
-    assert [name for name in found.ids if name.startswith("figure-")] == [f"figure-{name}" for name in FIGURES]
-    assert all(image["alt"] for image in found.images)
-    assert sum(link.startswith("data:text/csv;base64,") for link in found.links) == len(FIGURES)
-    assert {link[1:] for link in found.links if link.startswith("#")} <= set(found.ids)
+    result = Page(text)
+    assert [name for name in result.ids if name.startswith("figure-")] == [f"figure-{name}" for name in FIGURES]
+    assert all(image["alt"] for image in result.images)
+    assert sum(link.startswith("data:text/csv;base64,") for link in result.links) == len(FIGURES)
+    assert {link[1:] for link in result.links if link.startswith("#")} <= set(result.ids)
 
 
 def test_every_table_is_there_with_all_its_rows(text, results):
-    found = Page(text).tables
+    result = Page(text).tables
     study = examine(results.select(task="maze"))
-    assert len(found["table-runs"]) == 1 + len(results.rows)
+    assert len(result["table-runs"]) == 1 + len(results.rows)
     ledger = claims(Studies(results))
     for task in ("maze", "star_graph"):
-        assert len(found[f"table-claims-{task}"]) == 1 + sum(claim.task == task for claim in ledger)
-    made = tables(study)
+        assert len(result[f"table-claims-{task}"]) == 1 + sum(claim.task == task for claim in ledger)
+    built = tables(study)
     others = {"table-runs", "table-claims-maze", "table-claims-star_graph"}
-    assert set(found) == others | {f"table-{place + 1}" for place in range(len(made))}
-    for place, table in enumerate(made):
-        head, *rows = found[f"table-{place + 1}"]
+    assert set(result) == others | {f"table-{place + 1}" for place in range(len(built))}
+    for place, table in enumerate(built):
+        head, *rows = result[f"table-{place + 1}"]
         assert head == [str(column.header) for column in table.columns] and len(rows) == table.row_count
-    (line,) = (row for row in found["table-1"] if row[0] == "rft")
+    (line,) = (row for row in result["table-1"] if row[0] == "rft")
     error = 100 * study.draws.error["rft", 100]
     assert line[1].startswith(f"{error:.1f}, 2\n[") and "\\" not in line[1]
 
@@ -125,17 +125,19 @@ def test_the_same_rows_give_the_same_page(results, text):
 
 def test_text_from_rows_is_escaped(tmp_path, write_run):
     write_run(tmp_path, 0.3, label="<b>&", sweep='"<script>')
-    found = page(Studies(load(tmp_path)))
-    assert "<b>&" not in found and "&lt;b&gt;&amp;" in found and '"<script>' not in found
+    result = page(Studies(load(tmp_path)))
+    assert "<b>&" not in result and "&lt;b&gt;&amp;" in result and '"<script>' not in result
 
 
 def test_what_has_no_runs_is_named_with_its_sweep(tmp_path, write_run):
     write_run(tmp_path, 0.3, method="rft")
-    found = page(Studies(load(tmp_path)))
-    assert "pairing: no rows with figure &#34;pairing&#34;: run sweeps/maze_ablations.yaml" in found
+    result = page(Studies(load(tmp_path)))
+    assert "pairing: no rows with figure &#34;pairing&#34;: run sweeps/maze_ablations.yaml" in result
     tables = {"table-runs", "table-claims-maze", "table-claims-star_graph"}
-    assert set(Page(found).tables) == tables  # without sft there is nothing to fit against
-    assert not [link for link in Page(found).links if link.startswith("#figure-") and link != "#figure-error_against_n"]
+    assert set(Page(result).tables) == tables  # without sft there is nothing to fit against
+    assert not [
+        link for link in Page(result).links if link.startswith("#figure-") and link != "#figure-error_against_n"
+    ]
 
 
 def test_the_commands_take_several_folders_and_write_into_the_first(study, tmp_path, write_run, capsys):
@@ -148,8 +150,8 @@ def test_the_commands_take_several_folders_and_write_into_the_first(study, tmp_p
     shutil.copy(study / "correct.parquet", star)
     assert main(["report", str(maze), str(star)]) == 0
     assert capsys.readouterr().out == f"{maze / 'report.html'}\n"
-    found = Page((maze / "report.html").read_text(encoding="utf-8"))
-    assert "figure-star_graph" in found.ids and len(found.tables["table-runs"]) == 1 + 2 + len(rows)
+    result = Page((maze / "report.html").read_text(encoding="utf-8"))
+    assert "figure-star_graph" in result.ids and len(result.tables["table-runs"]) == 1 + 2 + len(rows)
     assert main(["figures", str(maze), str(star), "--task", "star_graph", "--out", str(tmp_path / "figures")]) == 0
     assert f"star_graph: {tmp_path / 'figures' / 'star_graph'}.png, .svg, .csv" in capsys.readouterr().out
     assert main(["figures", str(maze), str(star), "--task", "chain"]) == 2
@@ -196,8 +198,8 @@ def test_a_click_on_a_head_sorts_the_runs(tmp_path, text, column, clicks):
 def test_the_page_is_drawn(tmp_path, text):
     drawn = "[...document.images].every(image => image.complete && image.naturalWidth > 300)"
     wide = "document.documentElement.scrollWidth <= innerWidth"
-    told = f"onload = () => {{ document.title = `${{{drawn}}} ${{{wide}}}`; }};"
-    probe = text.replace("</body>", f"<script>{told}</script></body>")
+    message = f"onload = () => {{ document.title = `${{{drawn}}} ${{{wide}}}`; }};"
+    probe = text.replace("</body>", f"<script>{message}</script></body>")
     size = f"--window-size={SIZE[0]},{SIZE[1]}"
     assert "<title>true true</title>" in browse(tmp_path, probe, "--dump-dom", size)
     browse(tmp_path, text, f"--screenshot={tmp_path / 'page.png'}", size)

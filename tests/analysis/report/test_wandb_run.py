@@ -45,37 +45,37 @@ def logged(results, study, tmp_path_factory):
 
 
 def test_the_run_lies_in_the_sweeps_group_under_the_name_of_its_rows(logged, results):
-    line, found = logged
-    run = found.run
+    line, result = logged
+    run = result.run
     assert (run.project, run.run_group, run.job_type) == ("my-project", "maze", "analysis")
-    assert run.run_id == run_id(results) and found.exit_codes == [0]
-    assert {key: found.config[key] for key in ("baseline", "task", "sweep", "rows")} == {
+    assert run.run_id == run_id(results) and result.exit_codes == [0]
+    assert {key: result.config[key] for key in ("baseline", "task", "sweep", "rows")} == {
         "baseline": "sft",
         "task": ["maze"],
         "sweep": ["maze"],
         "rows": len(results.rows),
     }
-    folder = found.files.parent
+    folder = result.files.parent
     assert line == f"recorded offline in {folder}, to upload it: wandb sync {folder}"
 
 
 def test_error_is_charted_against_n(logged, study):
-    _, found = logged
-    assert found.axes == {f"error/{label}": "problems" for label in LABELS}
+    _, result = logged
+    assert result.axes == {f"error/{label}": "problems" for label in LABELS}
     points = {
         (key.removeprefix("error/"), point["problems"]): value
-        for point in found.history
+        for point in result.history
         for key, value in point.items()
         if key.startswith("error/")
     }
     assert points == {key: cell.error for key, cell in study.cells.items()}
-    sizes = [point["problems"] for point in found.history if "problems" in point]
+    sizes = [point["problems"] for point in result.history if "problems" in point]
     assert sizes == sorted({size for _, size in study.cells})
 
 
 def test_the_tables_are_those_of_the_study(logged, study):
-    _, found = logged
-    points, fits, multipliers = (found.table(name) for name in ("points", "fits", "multipliers"))
+    _, result = logged
+    points, fits, multipliers = (result.table(name) for name in ("points", "fits", "multipliers"))
     assert points["columns"] == ["label", "N", "seeds", "error", "low", "high"]
     assert points["data"] == [
         [*key, len(cell.seeds), cell.error, *study.draws.interval(key)] for key, cell in study.cells.items()
@@ -91,30 +91,30 @@ def test_the_tables_are_those_of_the_study(logged, study):
 
 
 def test_the_fits_are_in_the_summary(logged, study):
-    _, found = logged
+    _, result = logged
     for label, curve in study.curves.items():
-        assert found.summary[f"alpha/{label}"] == curve.fit.law.exponent
-        assert found.summary[f"alpha_low/{label}"] < found.summary[f"alpha/{label}"]
-        assert found.summary[f"alpha/{label}"] < found.summary[f"alpha_high/{label}"]
+        assert result.summary[f"alpha/{label}"] == curve.fit.law.exponent
+        assert result.summary[f"alpha_low/{label}"] < result.summary[f"alpha/{label}"]
+        assert result.summary[f"alpha/{label}"] < result.summary[f"alpha_high/{label}"]
 
 
 def test_the_figures_are_images(logged):
-    _, found = logged
-    images = {key: value for key, value in found.summary.items() if key.startswith("figures/")}
+    _, result = logged
+    images = {key: value for key, value in result.summary.items() if key.startswith("figures/")}
     assert {"figures/error_against_n", "figures/error_against_positives"} <= set(images)
     for image in images.values():
         assert image["_type"] == "image-file" and image["width"] > 500
-        assert (found.files / image["path"]).read_bytes().startswith(b"\x89PNG")
+        assert (result.files / image["path"]).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_label_without_a_law_says_why(write_run, tmp_path):
     write_run(tmp_path, 0.3)
     results = load(tmp_path)
     log(examine(results, draws=20), tmp_path, "p", "grid")
-    found = offline(tmp_path)
-    (line,) = found.table("fits")["data"]
+    result = offline(tmp_path)
+    (line,) = result.table("fits")["data"]
     assert line[0] == "sft" and line[1] is None and "two sizes or more" in line[-1]
-    assert "multipliers" not in found.summary and "two sizes or more" in found.summary["no_multipliers"]
+    assert "multipliers" not in result.summary and "two sizes or more" in result.summary["no_multipliers"]
 
 
 def test_the_same_rows_have_the_same_id_in_either_layout(simulated, tmp_path):
@@ -141,10 +141,10 @@ def test_without_a_network_the_run_is_recorded_offline(write_run, tmp_path, monk
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
     assert main(["log", str(tmp_path), "--group", "mine"]) == 0
     output = capsys.readouterr()
-    assert output.err.startswith("W&B takes no run now (") and output.err.count("\n") == 1
-    found = offline(tmp_path)
-    assert output.out == f"recorded offline in {found.files.parent}, to upload it: wandb sync {found.files.parent}\n"
-    assert found.run.run_group == "mine" and found.run.project == "synth-scaling" and found.exit_codes == [0]
+    assert output.err.startswith("W&B is not available (") and output.err.count("\n") == 1
+    result = offline(tmp_path)
+    assert output.out == f"recorded offline in {result.files.parent}, to upload it: wandb sync {result.files.parent}\n"
+    assert result.run.run_group == "mine" and result.run.project == "synth-scaling" and result.exit_codes == [0]
 
 
 def test_wandb_can_be_turned_off(write_run, tmp_path, monkeypatch, capsys):

@@ -12,7 +12,7 @@ from scipy.stats import t
 from analysis.data.cells import Cell
 from analysis.stats.binomial import wilson
 from analysis.stats.bootstrap import percentile_interval, resample
-from analysis.stats.overdispersion import dispersion
+from analysis.stats.overdispersion import overdispersion
 from analysis.study.differences import compare, compare_sizes, difference
 
 
@@ -34,22 +34,22 @@ def _by_hand(one: Cell, other: Cell, draws: int) -> list[float]:
     rng = random.Random(5)
     seeds, problems = one.wrong.shape
     ours, theirs = one.wrong.tolist(), other.wrong.tolist()
-    found = []
+    result = []
     for _ in range(draws):
         columns = rng.choices(range(problems), k=problems)
         total = sum(ours[row][column] - theirs[row][column] for row in range(seeds) for column in columns)
-        found.append(total / (seeds * problems))
-    return found
+        result.append(total / (seeds * problems))
+    return result
 
 
 def test_seeds_that_are_alike_leave_the_problems_as_plain_loops_resample_them():
     one, other = _alike(0.4, 200), _alike(0.3, 200, rng_seed=1)
     draws = resample({("a", 1): one, ("b", 1): other}, draws=4000)
-    found = difference(draws, ("a", 1), ("b", 1))
+    result = difference(draws, ("a", 1), ("b", 1))
     expected = percentile_interval(np.array(_by_hand(one, other, 4000)))
     # 4,000 draws each: the 2.5 % points of two samples differ by about 0.04 standard deviations.
-    assert (found.low, found.high) == pytest.approx(expected, abs=0.15 * (expected[1] - expected[0]) / 3.92)
-    assert found.difference == pytest.approx(one.error - other.error)
+    assert (result.low, result.high) == pytest.approx(expected, abs=0.15 * (expected[1] - expected[0]) / 3.92)
+    assert result.difference == pytest.approx(one.error - other.error)
 
 
 @pytest.mark.parametrize("shares", [(0.2, 0.3, 0.4), (0.5, 0.6, 0.45, 0.58), (0.1, 0.15, 0.12, 0.2, 0.18)])
@@ -66,8 +66,8 @@ def test_what_all_cells_share_of_a_seed_cancels():
     cells = {name: Cell((0, 1, 2), np.arange(2_000) < 2_000 * np.array(shares)[:, None]) for name, shares in _SHIFTED}
     draws = resample(cells)
     width = np.subtract(*draws.interval(("a", 1))[::-1])
-    found = difference(draws, ("a", 1), ("b", 1))
-    assert found.high - found.low < width / 10 and found.verdict == "above"
+    result = difference(draws, ("a", 1), ("b", 1))
+    assert result.high - result.low < width / 10 and result.verdict == "above"
 
 
 # The same seed is lucky in both, and the error is near a half where log odds are straight.
@@ -89,7 +89,7 @@ def test_only_the_spread_beyond_chance_is_added():
     )
     between = np.mean([cell.wrong.mean(axis=1).var(ddof=1) / 40 for cell in cells.values()])
     by_problem = np.mean([cell.wrong.mean(axis=0).var() / problems for cell in cells.values()])
-    beyond = 1 - 1 / dispersion(cells.values()).ratio
+    beyond = 1 - 1 / overdispersion(cells.values()).ratio
     assert beyond == pytest.approx(0.75, abs=0.02)
     assert seen == pytest.approx(by_problem + beyond * between * 39 / 37, rel=0.03)  # 39 / 37: variance of t
 
@@ -113,12 +113,12 @@ def test_a_difference_is_paired():
     worse = Cell(cell.seeds, cell.wrong.copy())
     worse.wrong[:, np.flatnonzero(~cell.wrong.any(axis=0))[:6]] = True  # wrong on the same problems and six more
     draws = resample({("a", 1): worse, ("b", 1): cell})
-    found = difference(draws, ("a", 1), ("b", 1))
-    assert found.verdict == "above" and found.difference == pytest.approx(6 / 300)
+    result = difference(draws, ("a", 1), ("b", 1))
+    assert result.verdict == "above" and result.difference == pytest.approx(6 / 300)
     low, high = draws.interval(("a", 1))
-    assert found.high - found.low < (high - low) / 2
+    assert result.high - result.low < (high - low) / 2
     assert difference(draws, ("b", 1), ("a", 1)).verdict == "below"
-    assert difference(draws, ("b", 1), ("b", 1)).verdict == "not resolved"
+    assert difference(draws, ("b", 1), ("b", 1)).verdict == "inconclusive"
 
 
 @settings(max_examples=20)
@@ -159,8 +159,8 @@ def test_comparisons_take_the_sizes_that_both_have():
     cells = {("sft", n): _cell(0.5 - n / 1000, rng_seed=n) for n in (100, 200, 400)}
     cells |= {("rft", n): _cell(0.1, rng_seed=n) for n in (200, 800)}
     draws = resample(cells, draws=200)
-    (found,) = compare(cells, draws, "sft")
-    assert (found.label, found.size, found.verdict) == ("rft", 200, "below")
+    (result,) = compare(cells, draws, "sft")
+    assert (result.label, result.size, result.verdict) == ("rft", 200, "below")
     (step,) = compare_sizes(cells, draws, "sft")
     assert (step.size, step.other_size, step.verdict) == (400, 100, "below")
     with pytest.raises(ValueError, match="no runs with label 'dpo'"):

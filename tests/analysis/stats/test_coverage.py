@@ -33,7 +33,7 @@ def test_seeds_lie_apart_by_the_spread_asked_for():
     one_size = Scenario(5, 0.9, 0.12, sizes=1, together=0.5)
     cells = [one_size.sweep(np.random.default_rng(seed)) for seed in range(600)]
     logs = {label: np.log([cell[label, 100].wrong.mean(axis=1) for cell in cells]) for label in (BASELINE, METHOD)}
-    within = {label: found - found.mean(axis=1, keepdims=True) for label, found in logs.items()}
+    within = {label: result - result.mean(axis=1, keepdims=True) for label, result in logs.items()}
     p = one_size.error(BASELINE, 100)
     chance = (1 - p) / (p * 1000)
     # What a problem is to every seed is not between them; what it is to one seed is common to both labels.

@@ -17,10 +17,10 @@ from analysis.stats.estimates import Estimate, Sample, estimate, more_data, narr
         (1.1, 3.9, "holds"),
         (4.1, 9.0, "contradicted"),
         (-2.0, 0.5, "contradicted"),
-        (3.0, 5.0, "not resolved"),
-        (0.5, 5.0, "not resolved"),
-        (1.0, 2.0, "not resolved"),  # touching a cut is not enough
-        (1.5, math.inf, "not resolved"),
+        (3.0, 5.0, "inconclusive"),
+        (0.5, 5.0, "inconclusive"),
+        (1.0, 2.0, "inconclusive"),  # touching a cut is not enough
+        (1.5, math.inf, "inconclusive"),
         (5.0, math.inf, "contradicted"),
     ],
 )
@@ -76,7 +76,7 @@ def test_what_no_data_of_one_kind_can_do():
     assert "more seeds together with" in text and text.endswith("more test problems")
     assert more_data(0.01, both, ["a"], lambda errors: errors["a"]).startswith("> 100 more seeds together")
     assert more_data(0.0, both, ["a"], lambda errors: errors["a"]).startswith("no amount")
-    assert more_data(0.5, both, ["a"], lambda errors: 0 * errors["a"]).startswith("cannot be told")
+    assert more_data(0.5, both, ["a"], lambda errors: 0 * errors["a"]).startswith("unknown: ")
     assert more_data(0.5, _sample([0.2]), ["a"], lambda errors: errors["a"]).startswith("a second seed")
 
 
@@ -89,8 +89,8 @@ def test_an_interval_narrows_until_no_cut_is_inside():
 
 def test_a_draw_without_a_value_stands_for_any():
     sample = _sample([0.2, 0.2])
-    found = estimate(lambda errors: np.where(errors["a"] > 0.19, errors["a"], np.nan), sample.drawn)
-    assert (found.low, found.high) == (-math.inf, math.inf) and found.value == pytest.approx(0.2)
+    result = estimate(lambda errors: np.where(errors["a"] > 0.19, errors["a"], np.nan), sample.drawn)
+    assert (result.low, result.high) == (-math.inf, math.inf) and result.value == pytest.approx(0.2)
     rare = estimate(lambda errors: np.where(errors["a"] > 0.14, errors["a"], np.nan), sample.drawn)
     plain = estimate(lambda errors: errors["a"], sample.drawn)
     assert (rare.low, rare.high) == pytest.approx((plain.low, plain.high), abs=0.004)
@@ -98,7 +98,7 @@ def test_a_draw_without_a_value_stands_for_any():
 
 def test_one_seed_resolves_nothing():
     question = Question("a claim", "a figure", PLAIN, Rule("above 0", (0.0,), ("contradicted", "holds")), "a sweep")
-    for seeds, verdict in ((1, "not resolved"), (2, "holds")):
-        found = question.answer("maze", _sample([0.5] * seeds), ["a"], lambda errors: errors["a"])
-        assert found.verdict == verdict
-        assert ("a second seed" in found.needed) == (seeds == 1)
+    for seeds, verdict in ((1, "inconclusive"), (2, "holds")):
+        result = question.answer("maze", _sample([0.5] * seeds), ["a"], lambda errors: errors["a"])
+        assert result.verdict == verdict
+        assert ("a second seed" in result.needed) == (seeds == 1)

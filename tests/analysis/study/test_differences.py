@@ -38,9 +38,9 @@ def test_shares_of_a_gain_by_hand():
 
 def test_own_points_are_the_paired_difference_to_the_control():
     cells, draws = _cells(LADDER)
-    found = difference(draws, ("step_sft", 100), ("step_dpo", 100))
+    result = difference(draws, ("step_sft", 100), ("step_dpo", 100))
     first, _ = gain_share(cells, draws, "sft", "step_dpo", "step_sft")
-    assert (first.own_points, first.own_low, first.own_high) == (found.difference, found.low, found.high)
+    assert (first.own_points, first.own_low, first.own_high) == (result.difference, result.low, result.high)
 
 
 def test_a_gain_that_is_not_resolved_has_no_share():
@@ -66,13 +66,13 @@ def test_the_interval_of_a_share_holds_the_planted_one():
 @settings(max_examples=20)
 @given(control=st.floats(0.05, 0.6))
 def test_control_and_method_divide_the_gain(control):
-    """The method's own share and the control's share of the same gain are the whole of it."""
+    """The method's subset share and the control's share of the same gain are the whole of it."""
     cells, draws = _cells(LADDER | {("step_sft", 100): control})
-    own, _ = gain_share(cells, draws, "sft", "step_dpo", "step_sft")
+    subset, _ = gain_share(cells, draws, "sft", "step_dpo", "step_sft")
     gain = difference(draws, ("sft", 100), ("step_dpo", 100)).difference
     of_control = difference(draws, ("sft", 100), ("step_sft", 100)).difference
-    assert own.share + of_control / gain == pytest.approx(1)
-    assert own.share_low <= own.share <= own.share_high
+    assert subset.share + of_control / gain == pytest.approx(1)
+    assert subset.share_low <= subset.share <= subset.share_high
 
 
 def test_no_shared_size_and_no_such_label():

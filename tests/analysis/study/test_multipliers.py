@@ -36,37 +36,37 @@ def cells() -> dict[SizeKey, Cell]:
 def _of(cells: dict[SizeKey, Cell], size: int, error: float) -> Multiplier:
     cells = cells | {("m", size): _exact(error)}
     draws = resample(cells)
-    (found,) = read_multipliers(draws, fit_curve(cells, draws, "sft").baseline_law, {("m", size): float(size)})
-    return found
+    (result,) = read_multipliers(draws, fit_curve(cells, draws, "sft").baseline_law, {("m", size): float(size)})
+    return result
 
 
 def test_four_times_the_data(cells):
-    found = _of(cells, 200, 5 * 800**-0.5)
-    assert found.bound == "exact"
-    assert found.value == pytest.approx(4.0, rel=0.01)
-    assert found.low <= 4.0 <= found.high and not (found.low_open or found.high_open)
-    assert str(found) == "4.00x"
-    assert found.interval_text() == f"{found.low:.2f} to {found.high:.2f}"
+    result = _of(cells, 200, 5 * 800**-0.5)
+    assert result.bound == "exact"
+    assert result.value == pytest.approx(4.0, rel=0.01)
+    assert result.low <= 4.0 <= result.high and not (result.low_open or result.high_open)
+    assert str(result) == "4.00x"
+    assert result.interval_text() == f"{result.low:.2f} to {result.high:.2f}"
 
 
 def test_beyond_the_largest_run_is_a_bound(cells):
-    found = _of(cells, 800, 0.05)
-    assert (found.bound, found.value) == ("at least", 2.0)
-    assert found.low_open is False and found.high_open  # even the low end lies at the baseline's last run
-    assert (found.low, found.high, found.interval_text()) == (2.0, 2.0, "> 2.00")
-    assert str(found) == ">= 2.00x (beyond the baseline's largest run)"
+    result = _of(cells, 800, 0.05)
+    assert (result.bound, result.value) == ("at least", 2.0)
+    assert result.low_open is False and result.high_open  # even the low end lies at the baseline's last run
+    assert (result.low, result.high, result.interval_text()) == (2.0, 2.0, "> 2.00")
+    assert str(result) == ">= 2.00x (beyond the baseline's largest run)"
 
 
 def test_short_of_the_smallest_run_is_a_bound(cells):
-    found = _of(cells, 400, 0.7)
-    assert (found.bound, found.value, found.low_open) == ("at most", 0.25, True)
-    assert str(found) == "<= 0.250x (short of the baseline's smallest run)"
+    result = _of(cells, 400, 0.7)
+    assert (result.bound, result.value, result.low_open) == ("at most", 0.25, True)
+    assert str(result) == "<= 0.250x (short of the baseline's smallest run)"
 
 
 def test_an_error_near_the_end_has_an_open_interval(cells):
-    found = _of(cells, 800, 5 * 1550**-0.5)
-    assert found.bound == "exact" and found.high_open and found.high == 2.0 and found.low < 1.9
-    assert found.interval_text().endswith("to > 2.00")
+    result = _of(cells, 800, 5 * 1550**-0.5)
+    assert result.bound == "exact" and result.high_open and result.high == 2.0 and result.low < 1.9
+    assert result.interval_text().endswith("to > 2.00")
 
 
 def test_below_all_measured_errors_is_a_bound_even_where_the_law_would_reach(cells):
@@ -76,8 +76,8 @@ def test_below_all_measured_errors_is_a_bound_even_where_the_law_would_reach(cel
     law = fit_curve(cells, fitted, "sft").fit.law
     error = float(law.predict(1500))
     assert error < 0.16
-    found = _of(cells, 400, error)
-    assert found.bound == "at least" and found.value == pytest.approx(1500 / 400, rel=0.02)
+    result = _of(cells, 400, error)
+    assert result.bound == "at least" and result.value == pytest.approx(1500 / 400, rel=0.02)
 
 
 def test_a_baseline_that_does_not_fall_has_no_multiplier(cells):
@@ -90,13 +90,13 @@ def test_a_baseline_that_does_not_fall_has_no_multiplier(cells):
 def test_below_the_floor_of_the_baselines_law_is_infinite():
     law = FloorLaw(0.1, 40.0, 1.0)
     cells = {("sft", n): _exact(float(law.predict(n))) for n in (100, 200, 400, 800, 1600, 3200, 6400)}
-    found = _of(cells, 800, 0.09)
-    assert found.infinite and found.bound == "at least" and found.value == pytest.approx(8.0)
-    assert str(found) == ">= 8.00x, infinite (below the floor of the baseline's law)"
-    assert (found.low, found.low_open, found.high_open) == (8.0, False, True)
+    result = _of(cells, 800, 0.09)
+    assert result.infinite and result.bound == "at least" and result.value == pytest.approx(8.0)
+    assert str(result) == ">= 8.00x, infinite (below the floor of the baseline's law)"
+    assert (result.low, result.low_open, result.high_open) == (8.0, False, True)
     # Above the floor the law with the floor is what is inverted: 0.1 + 40 / 1600 = 0.125.
-    found = _of(cells, 800, 0.125)
-    assert not found.infinite and found.value == pytest.approx(2.0, rel=0.02)
+    result = _of(cells, 800, 0.125)
+    assert not result.infinite and result.value == pytest.approx(2.0, rel=0.02)
 
 
 def _summaries(cells: dict[SizeKey, Cell], spent: dict[SizeKey, float] | None = None) -> list[Summary]:
@@ -108,42 +108,42 @@ def _summaries(cells: dict[SizeKey, Cell], spent: dict[SizeKey, float] | None = 
 
 def test_one_number_where_the_multiplier_is_the_same_at_every_size(cells):
     cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in (100, 200, 400)}
-    (found,) = _summaries(cells)
-    assert found.sizes == (100, 200, 400) and found.range_text() == "100 to 400"
-    assert found.value == pytest.approx(2.0, rel=0.01) and found.low < 2.0 < found.high
-    assert found.trend == pytest.approx(1.0, abs=0.01) and found.verdict == "no trend seen"
-    assert found.interval_text() == f"{found.low:.2f} to {found.high:.2f}"
+    (result,) = _summaries(cells)
+    assert result.sizes == (100, 200, 400) and result.range_text() == "100 to 400"
+    assert result.value == pytest.approx(2.0, rel=0.01) and result.low < 2.0 < result.high
+    assert result.trend == pytest.approx(1.0, abs=0.01) and result.verdict == "no trend seen"
+    assert result.interval_text() == f"{result.low:.2f} to {result.high:.2f}"
 
 
 def test_a_multiplier_that_grows_is_told_to(cells):
     # M(N) = 1.5 (N / 100)^0.5: the geometric mean over 100, 200, 400 is that at 200, and M grows by 2^0.5 a doubling.
     cells |= {("m", n): _exact(5 * (1.5 * (n / 100) ** 0.5 * n) ** -0.5) for n in (100, 200, 400)}
-    (found,) = _summaries(cells)
-    assert found.value == pytest.approx(1.5 * 2**0.5, rel=0.01)
-    assert found.trend == pytest.approx(2**0.5, rel=0.01)
-    assert found.trend_low < 2**0.5 < found.trend_high and found.verdict == "grows"
+    (result,) = _summaries(cells)
+    assert result.value == pytest.approx(1.5 * 2**0.5, rel=0.01)
+    assert result.trend == pytest.approx(2**0.5, rel=0.01)
+    assert result.trend_low < 2**0.5 < result.trend_high and result.verdict == "grows"
     cells |= {("m", n): _exact(5 * (8 * (n / 100) ** -1.0 * n) ** -0.5) for n in (100, 200, 400)}
-    (found,) = _summaries(cells)
-    assert found.trend == pytest.approx(0.5, rel=0.01) and found.verdict == "shrinks"
+    (result,) = _summaries(cells)
+    assert result.trend == pytest.approx(0.5, rel=0.01) and result.verdict == "shrinks"
 
 
 def test_the_trend_goes_on_where_the_multiplier_is_a_bound(cells):
     # Twice the data at every N, which at N = 1600 is twice the baseline's largest run.
     cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in SIZES}
-    (found,) = _summaries(cells)
-    assert found.sizes == (100, 200, 400) and found.trend == pytest.approx(1.0, abs=0.01)
-    assert found.verdict == "no trend seen"
+    (result,) = _summaries(cells)
+    assert result.sizes == (100, 200, 400) and result.trend == pytest.approx(1.0, abs=0.01)
+    assert result.verdict == "no trend seen"
 
 
 def test_a_summary_speaks_of_the_sizes_whose_intervals_are_closed_if_there_are_any(cells):
     at = {n: _exact(5 * (2 * n) ** -0.5) for n in (200, 400)}
     edge = {800: _exact(5 * 1550**-0.5)}  # its interval reaches the baseline's last run
-    (found,) = _summaries(cells | {("m", n): cell for n, cell in (at | edge).items()})
-    assert found.sizes == (200, 400) and not found.high_open
-    (found,) = _summaries(cells | {("m", n): cell for n, cell in edge.items()})
-    assert (found.sizes, found.low_open, found.high_open) == ((800,), False, True)
-    assert (found.trend, found.verdict, found.range_text()) == (None, "one size", "800")
-    assert found.interval_text().endswith("to > 2.00")
+    (result,) = _summaries(cells | {("m", n): cell for n, cell in (at | edge).items()})
+    assert result.sizes == (200, 400) and not result.high_open
+    (result,) = _summaries(cells | {("m", n): cell for n, cell in edge.items()})
+    assert (result.sizes, result.low_open, result.high_open) == ((800,), False, True)
+    assert (result.trend, result.verdict, result.range_text()) == (None, "one size", "800")
+    assert result.interval_text().endswith("to > 2.00")
     assert _summaries(cells | {("m", 800): _exact(0.05)}) == []  # a bound alone
 
 
@@ -153,11 +153,11 @@ def test_cost_is_what_the_method_spends_for_the_same_error(cells):
     flops = {(label, n): n * (1e9 if label == "sft" else 12e9) for label, n in cells}
     draws = resample(cells, draws=400)
     baseline_law = fit_curve(cells, draws, "sft", flops).baseline_law
-    for found in read_multipliers(draws, baseline_law, flops):
-        assert found.bound == "exact" and found.value == pytest.approx(2 / 12, rel=0.01)
-        assert found.low < 2 / 12 < found.high
-    (found,) = _summaries(cells, flops)
-    assert found.value == pytest.approx(2 / 12, rel=0.01) and found.verdict == "no trend seen"
+    for result in read_multipliers(draws, baseline_law, flops):
+        assert result.bound == "exact" and result.value == pytest.approx(2 / 12, rel=0.01)
+        assert result.low < 2 / 12 < result.high
+    (result,) = _summaries(cells, flops)
+    assert result.value == pytest.approx(2 / 12, rel=0.01) and result.verdict == "no trend seen"
     draws = resample(cells | {("m", 800): _exact(0.05)}, draws=400)
     (last,) = read_multipliers(draws, baseline_law, {("m", 800): 8e12})
     assert last.bound == "at least" and last.value == pytest.approx(1600e9 / 8e12)
@@ -185,25 +185,25 @@ def test_a_study_counts_training_and_sampling(tmp_path, write_run, capsys):
     flops = flops_by_cell(results)
     assert flops["rft", 200] == pytest.approx(200 * 2e9) and ("dpo", 100) not in flops
     study = examine(results, draws=200)
-    assert {found.label for found in study.data_efficiency.multipliers} == {"dpo", "rft"}
+    assert {result.label for result in study.data_efficiency.multipliers} == {"dpo", "rft"}
     # Both labels spend the same a problem: what holds in data holds in cost.
-    assert {found.label for found in study.compute_efficiency.multipliers} == {"rft"}
-    in_data = [found for found in study.data_efficiency.multipliers if found.label == "rft"]
+    assert {result.label for result in study.compute_efficiency.multipliers} == {"rft"}
+    in_data = [result for result in study.data_efficiency.multipliers if result.label == "rft"]
     for cost, data in zip(study.compute_efficiency.multipliers, in_data, strict=True):
         assert (cost.value, cost.low, cost.high) == pytest.approx((data.value, data.low, data.high), rel=1e-6)
     assert main(["table", str(tmp_path), "--draws", "100"]) == 0
     shown = capsys.readouterr().out
     assert "in FLOPs" in shown and "One number a label" in shown and max(map(len, shown.splitlines())) <= 140
     assert main(["table", str(tmp_path), "--draws", "100", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert len(found["cost_multipliers"]) == len(SIZES) and found["no_cost_multipliers"] == ""
-    assert set(found["cost_multiplier_law"]) == {"amplitude", "exponent"}
-    assert {one["label"] for one in found["multiplier_summaries"]} <= {"dpo", "rft"}
+    result = json.loads(capsys.readouterr().out)
+    assert len(result["cost_multipliers"]) == len(SIZES) and result["no_cost_multipliers"] == ""
+    assert set(result["cost_multiplier_law"]) == {"amplitude", "exponent"}
+    assert {one["label"] for one in result["multiplier_summaries"]} <= {"dpo", "rft"}
 
 
 def test_without_flops_there_is_a_reason(simulated):
     study = examine(load(simulated), draws=50)
-    assert study.compute_efficiency == no_efficiency("not all of its runs tell their FLOPs")
+    assert study.compute_efficiency == no_efficiency("not all of its runs record their FLOPs")
     assert study.data_efficiency.reason == "" and study.spreads["sft"].df == 2 * len(SIZES)
 
 
@@ -211,11 +211,11 @@ def test_planted_multipliers_lie_in_their_intervals(simulated):
     study = examine(load(simulated))
     planted = {"rft": 2, "step_dpo": 4, "step_dpo, no NLL": 3}
     within = [
-        found.low <= planted[found.label] <= found.high
-        for found in study.multipliers
-        if found.label in planted and planted[found.label] * found.size < max(SIZES)
+        result.low <= planted[result.label] <= result.high
+        for result in study.multipliers
+        if result.label in planted and planted[result.label] * result.size < max(SIZES)
     ]
     assert len(within) == 3 + 2 + 3 and sum(within) >= 7  # 95 % intervals: one may miss
-    beyond = [found for found in study.multipliers if found.label == "step_dpo" and found.size == 1600]
-    assert [found.bound for found in beyond] == ["at least"]
+    beyond = [result for result in study.multipliers if result.label == "step_dpo" and result.size == 1600]
+    assert [result.bound for result in beyond] == ["at least"]
     assert study.curves["sft"].fit.law.exponent == pytest.approx(0.5, abs=0.08)

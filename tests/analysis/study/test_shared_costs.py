@@ -25,12 +25,12 @@ RFT = [*DPO[:2], ("initial_policy", "s", 6.0, 2.0), ("policy", "p2", 20.0, 3.0)]
 
 def results(*runs):
     """Results of runs (label, stages)."""
-    made = results_of([point(label, 100 + place, 0.5, seeds=1) for place, (label, _) in enumerate(runs)], tested=20)
+    built = results_of([point(label, 100 + place, 0.5, seeds=1) for place, (label, _) in enumerate(runs)], tested=20)
     for field in ("hashes", "costs", "seconds"):
-        made.rows[field] = [
-            {name: _of(field, *rest) for name, *rest in runs[size - 100][1]} for size in made.rows["problems"]
+        built.rows[field] = [
+            {name: _of(field, *rest) for name, *rest in runs[size - 100][1]} for size in built.rows["problems"]
         ]
-    return made
+    return built
 
 
 def _of(field, digest, flops, seconds):
@@ -40,10 +40,10 @@ def _of(field, digest, flops, seconds):
 
 def test_shared_stages_are_counted_once_and_split():
     cost = study_cost(results(("sft", SFT), ("rft", RFT), ("dpo", DPO)), ("base",))
-    found = {one.label: one for one in cost.labels}
-    assert found["sft"].alone == found["sft"].shared == found["sft"].own == Spent(10.0, 1.0)
-    assert (found["rft"].alone, found["rft"].shared, found["rft"].own) == (Spent(26, 5), Spent(23, 4), Spent(20, 3))
-    assert (found["dpo"].alone, found["dpo"].shared, found["dpo"].own) == (Spent(36, 7), Spent(33, 6), Spent(30, 5))
+    result = {one.label: one for one in cost.labels}
+    assert result["sft"].alone == result["sft"].shared == result["sft"].own == Spent(10.0, 1.0)
+    assert (result["rft"].alone, result["rft"].shared, result["rft"].own) == (Spent(26, 5), Spent(23, 4), Spent(20, 3))
+    assert (result["dpo"].alone, result["dpo"].shared, result["dpo"].own) == (Spent(36, 7), Spent(33, 6), Spent(30, 5))
     assert cost.alone == Spent(72.0, 13.0) and cost.once == Spent(66.0, 11.0)
 
 
@@ -86,12 +86,12 @@ def test_the_command_tells_what_the_large_study_saved_by_sharing(capsys):
     assert "step_dpo, pi_sft of 1 epoch" in shown
     without, including = shown.splitlines()[-2:]
     assert main(["costs", STAR_GRAPH, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    message = json.loads(capsys.readouterr().out)
     for line, words in ((without, "without_pretraining"), (including, "with_pretraining")):
-        once, alone = told[words]["once"], told[words]["alone"]
+        once, alone = message[words]["once"], message[words]["alone"]
         assert line == (
             f"{words.replace('_', ' ')}: {once['flops']:.3g} of {alone['flops']:.3g} FLOPs "
             f"({once['flops'] / alone['flops']:.3f}), {once['seconds']:,.0f} of {alone['seconds']:,.0f} s "
             f"({once['seconds'] / alone['seconds']:.3f})"
         )
-    assert sum(one["runs"] for one in told["with_pretraining"]["labels"]) == 60
+    assert sum(one["runs"] for one in message["with_pretraining"]["labels"]) == 60
