@@ -340,7 +340,7 @@ def test_exchange_rates():
     results = results_of(_grid({"step_dpo": 0.6, "step_sft": 0.2}), tested=4000)
     rate, control = (
         _ask(results, negatives.exchange_rates, "a negative of step_dpo"),
-        _ask(results, negatives.exchange_rates, "right continuation alone"),
+        _ask(results, negatives.exchange_rates, "correct continuation alone"),
     )
     assert rate.verdict == control.verdict == "holds"
     assert rate.low < 0.6 < rate.high and control.low < 0.2 < control.high

@@ -127,7 +127,7 @@ def test_spreadsheets_byte_order_mark_quotes_and_blank_lines(tmp_path, capsys):
     assert one["points"] == 3
     path.write_bytes(path.read_bytes().replace(b"4,2,", b"4,zwei,"))
     assert main(["fit", str(path), "--x", "N", "--y", "y"]) == 2
-    assert "sheet.csv, line 6: y should be a number above 0, result 'zwei'" in capsys.readouterr().err
+    assert "sheet.csv, line 6: y should be a number above 0, found 'zwei'" in capsys.readouterr().err
 
 
 GOOD = "N,k,n,y,group\n1,9,10,5,a\n2,7,10,4,a\n3,5,10,3.5,b\n4,2,10,3,b\n"

@@ -170,5 +170,5 @@ def test_comparisons_take_the_sizes_that_both_have():
 def test_what_cannot_be_resampled():
     with pytest.raises(ValueError, match=r"different numbers of test problems: \[10, 20\]"):
         resample({"a": _cell(0.2, problems=10), "b": _cell(0.2, problems=20)})
-    with pytest.raises(ValueError, match="a cell and a draw"):
+    with pytest.raises(ValueError, match="at least one cell and one draw"):
         resample({})

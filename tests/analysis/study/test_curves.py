@@ -136,7 +136,7 @@ def test_what_cannot_be_fitted_has_a_reason():
     draws = resample(cells, draws=10)
     curves, unfitted = fit_curves(cells, draws)
     assert list(curves) == ["rft"] and "two sizes or more" in unfitted["sft"]
-    with pytest.raises(ValueError, match="not all of its runs tell their FLOPs"):
+    with pytest.raises(ValueError, match="not all of its runs record their FLOPs"):
         fit_curve(cells, draws, "rft", {("rft", 100): 1e9})
     with pytest.raises(ValueError, match="no runs with label 'dpo'"):
         fit_curve(cells, draws, "dpo")

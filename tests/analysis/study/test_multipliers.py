@@ -193,7 +193,7 @@ def test_a_study_counts_training_and_sampling(tmp_path, write_run, capsys):
         assert (cost.value, cost.low, cost.high) == pytest.approx((data.value, data.low, data.high), rel=1e-6)
     assert main(["table", str(tmp_path), "--draws", "100"]) == 0
     shown = capsys.readouterr().out
-    assert "in FLOPs" in shown and "One number a label" in shown and max(map(len, shown.splitlines())) <= 140
+    assert "in FLOPs" in shown and "Geometric mean of M(N)" in shown and max(map(len, shown.splitlines())) <= 140
     assert main(["table", str(tmp_path), "--draws", "100", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert len(result["cost_multipliers"]) == len(SIZES) and result["no_cost_multipliers"] == ""

@@ -71,16 +71,16 @@ def test_shares_add_up_to_what_was_made(runs):
         assert one.own.flops <= one.shared.flops * (1 + 1e-9) and one.shared.flops <= one.alone.flops * (1 + 1e-9)
 
 
-def test_rows_that_do_not_tell_are_refused():
-    with pytest.raises(InputError, match="the rows do not tell their costs, hashes, seconds"):
+def test_rows_without_costs_are_refused():
+    with pytest.raises(InputError, match="the rows do not record their costs, hashes, seconds"):
         study_cost(results_of([point("sft", 100, 0.5)], tested=20))
     some = results(("sft", SFT), ("rft", RFT))
     some.rows.at[0, "costs"] = float("nan")  # as in a row without the field among rows with it
-    with pytest.raises(InputError, match=r"run .* does not tell the hashes, costs and seconds"):
+    with pytest.raises(InputError, match=r"run .* does not record the hashes, costs and seconds"):
         study_cost(some)
 
 
-def test_the_command_tells_what_the_large_study_saved_by_sharing(capsys):
+def test_the_command_prints_the_saving_of_the_large_study(capsys):
     assert main(["costs", STAR_GRAPH]) == 0
     shown = capsys.readouterr().out
     assert "step_dpo, pi_sft of 1 epoch" in shown
