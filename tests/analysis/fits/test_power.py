@@ -22,7 +22,7 @@ def test_wilson_against_published_values():
         assert wilson(wrong, tested) == pytest.approx((low, high), abs=5e-5)
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
     assert wilson(20, 20) == pytest.approx((0.8389, 1.0), abs=5e-5)
-    with pytest.raises(ValueError, match="3 of 2"):
+    with pytest.raises(ValueError, match="3 incorrect of 2"):
         wilson(3, 2)
 
 
