@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synth_scaling.system.failures import FAILURE, Failure
+from synth_scaling.system.files import read_advisory
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,14 @@ class RunFolder:
         return self.path.with_suffix(".lock")
 
     @property
+    def reserve(self) -> Path:
+        """A few kilobytes that a failed run frees, so that its reason can be recorded on a full disk."""
+        return self.path / ".reserve"
+
+    @property
     def is_done(self) -> bool:
-        return self.done.exists()
+        """Whether the run is complete: DONE without a readable row is not."""
+        return self.done.exists() and read_advisory(self.row, dict) is not None
 
     def failure(self) -> Failure | None:
         """Why the run failed; None if it did not."""

@@ -7,12 +7,14 @@ adds `error.txt` with the traceback and `failure.json` with the reason.
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import os
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,53 +35,87 @@ from synth_scaling.experiment.store import Store
 from synth_scaling.system.environment import environment
 from synth_scaling.system.failures import Failure, reason
 from synth_scaling.system.files import append_line, sync, write_text
-from synth_scaling.system.leases import Busy
+from synth_scaling.system.leases import Busy, Lease, LeaseLost
 from synth_scaling.tracking.tracker import NoTracker, start_tracker
 
 log = logging.getLogger("synth_scaling")
 
 
-def run_once(config: Config, wait: bool = True, launch: str = "") -> dict[str, Any]:
+RESERVE = 32 * 1024  # [bytes]
+
+
+def run_once(config: Config, wait: bool = True, launch: str = "", held: Lease | None = None) -> dict[str, Any]:
     """The result row of a run: computed, or read if the run is done. A failure is recorded in its folder, and raised.
 
     Without `wait`, Busy is raised if another process is computing a stage that this run needs before its evaluation;
     the run then leaves no result and no failure. `launch` is the launch of a sweep that a failure is recorded under.
+    `held` is the lease on the run: it is checked before anything is written into the folder, and LeaseLost raised if
+    another process has taken the run over.
     """
     folder, name = run_folder(config), title(config)
     if folder.is_done:
         return json.loads(folder.row.read_text())
-    folder.path.mkdir(parents=True, exist_ok=True)
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
-    write_text(folder.environment, json.dumps(environment(), indent=1))
-    for earlier in (folder.error, folder.failure_record):
-        earlier.unlink(missing_ok=True)
-    store = Store(Path(config.store), on_start=lambda stage: log.info("%s: computing %s", name, stage), wait=wait)
-    tracker: NoTracker = NoTracker()
     begin = time.perf_counter()
-    with log_to(folder.log):
-        try:
-            tracker = Recorder(start_tracker(config, folder.path.name, folder.path), folder)
+    tracker: NoTracker = NoTracker()
+    try:
+        _prepare(config, folder, held)
+        with log_to(folder.log):
+            on_start = functools.partial(log.info, "%s: computing %s", name)
+            store = Store(Path(config.store), on_start=on_start, wait=wait)
+            tracker = Recorder(start_tracker(config, folder.path.name, folder.path), folder, held)
             outcome = run(config, store, tracker)
             row = result_row(config, outcome)
             log_samples(config, outcome, tracker)
+            _check(held)
             write_answers(config, outcome, folder)
             write_text(folder.row, json.dumps(row, indent=1))
-            folder.done.touch()
             sync(folder.path)
-            tracker.finish(row)
+            _check(held)
+            folder.done.touch()
+            folder.reserve.unlink(missing_ok=True)
             log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
-        except Busy as busy:
-            log.info("%s: deferred: %s", name, busy)
-            raise
-        except BaseException as error:
-            folder.error.write_text(traceback.format_exc())
-            stopped = not isinstance(error, Exception)  # by a signal: the run may be tried again in the same launch
-            cause = reason(error)
-            Failure(cause.kind, cause.line, "" if stopped else launch).write(folder.path)
+    except Busy as busy:
+        log.info("%s: deferred: %s", name, busy)
+        raise
+    except BaseException as error:
+        try:
+            _record(error, folder, launch, held)
+        finally:
             tracker.finish(None)
-            log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
-            raise
+        log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
+        raise
+    with suppress(OSError):
+        sync(folder.path)
+    tracker.finish(row)
     return row
+
+
+def _check(held: Lease | None) -> None:
+    if held is not None:
+        held.check()
+
+
+def _prepare(config: Config, folder: RunFolder, held: Lease | None) -> None:
+    """Write the files that describe the run, and remove those of an earlier attempt."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    _check(held)
+    for earlier in (folder.done, folder.error, folder.failure_record):
+        earlier.unlink(missing_ok=True)
+    folder.reserve.write_bytes(os.urandom(RESERVE))
+    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
+    write_text(folder.environment, json.dumps(environment(), indent=1))
+
+
+def _record(error: BaseException, folder: RunFolder, launch: str, held: Lease | None) -> None:
+    """Record why a run failed. Raises LeaseLost, with nothing written, if the run belongs to another process now."""
+    if held is not None and held.is_lost():
+        raise LeaseLost(f"the lease on {folder.path} was lost") from error
+    cause = reason(error)
+    stopped = not isinstance(error, Exception)  # by a signal: the run may be tried again in the same launch
+    with suppress(OSError):  # on a full disk even these few bytes may find no room
+        folder.reserve.unlink(missing_ok=True)
+        Failure(cause.kind, cause.line, "" if stopped else launch).write(folder.path)
+        folder.error.write_text("".join(traceback.format_exception(error)))
 
 
 @contextmanager
@@ -130,8 +166,8 @@ def _summary(row: dict[str, Any], seconds: float) -> str:
 class Recorder(NoTracker):
     """Writes `metrics.jsonl` and `stages.jsonl` of a run, and passes every event on to its tracker."""
 
-    def __init__(self, tracker: NoTracker, folder: RunFolder) -> None:
-        self.tracker, self.folder = tracker, folder
+    def __init__(self, tracker: NoTracker, folder: RunFolder, held: Lease | None = None) -> None:
+        self.tracker, self.folder, self.held = tracker, folder, held
         for file in (folder.metrics, folder.stages):
             file.write_text("")
 
@@ -142,14 +178,14 @@ class Recorder(NoTracker):
             if result.made_here:
                 flops = result.cost.flops_training + result.cost.flops_sampling
                 line |= {"seconds": result.seconds, "flops": flops}
-        append_line(self.folder.stages, json.dumps(line))
+        self._append(self.folder.stages, json.dumps(line))
         self.tracker.stage(name, result)
 
     def making(self, stage: str, digest: str) -> AbstractContextManager[None]:
         return self.tracker.making(stage, digest)
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        append_line(self.folder.metrics, json.dumps({"stage": stage, **point}))
+        self._append(self.folder.metrics, json.dumps({"stage": stage, **point}))
         self.tracker.curve(stage, point)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -158,5 +194,9 @@ class Recorder(NoTracker):
     def finish(self, row: Mapping[str, Any] | None) -> None:
         if row is not None:
             numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
-            append_line(self.folder.metrics, json.dumps({"stage": "result", **numbers}))
+            self._append(self.folder.metrics, json.dumps({"stage": "result", **numbers}))
         self.tracker.finish(row)
+
+    def _append(self, file: Path, line: str) -> None:
+        _check(self.held)
+        append_line(file, line)

@@ -9,6 +9,7 @@ SHA-256); a damaged one is moved to `damaged/`, reported and computed again. Res
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
@@ -19,14 +20,17 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from synth_scaling.core.hashing import content_hash
 from synth_scaling.core.stage import Cost, StageResult
-from synth_scaling.system.files import append_line, sync, write_text
-from synth_scaling.system.leases import is_held, lease
+from synth_scaling.system.files import UNREADABLE, append_line, sync, write_text
+from synth_scaling.system.leases import Lease, LeaseLost, is_held, lease
 
 log = logging.getLogger("synth_scaling")
 
@@ -64,29 +68,52 @@ class Store:
         not part of the result. `wait` overrides the store's: without it, Busy is raised if another process is computing
         the stage.
         """
+        if (stored := self.stored(name, key)) is not None:
+            return stored
         digest = content_hash({"stage": name, **key})
-        shipped = self.shipped / name / digest
-        if is_complete(shipped) and not damage(shipped):
-            return _read(name, digest, shipped, made_here=False)
         folder = self.root / name / digest
-        if is_complete(folder) and not damage(folder):
-            return _read(name, digest, folder, made_here=False)
-        with lease(folder.with_suffix(".lock"), self.wait if wait is None else wait) as held:
-            if is_complete(folder):  # computed while this process waited, or damaged
-                if not (why := damage(folder)):
+        while True:
+            with lease(folder.with_suffix(".lock"), self.wait if wait is None else wait) as held:
+                if (why := damage(folder)) is None and is_complete(folder):  # computed while this process waited
                     return _read(name, digest, folder, made_here=False)
-                log.warning("store: %s: moved to %s, and computed again", why, self._move_damaged(folder))
-            self.on_start(name)
-            partial = self._partial(folder)
+                try:
+                    if why is not None:
+                        self._move_damaged(folder, why, held)
+                    self.on_start(name)
+                    return self._computed(name, digest, folder, key, make, held)
+                except LeaseLost as error:  # this process was silent for too long: another one computes the stage
+                    log.warning("store: %s; its result is used instead", error)
+
+    def stored(self, name: str, key: Mapping[str, Any]) -> StageResult | None:
+        """The stage `name` that `key` determines, if it is stored or comes with the package."""
+        digest = content_hash({"stage": name, **key})
+        for folder in (self.shipped / name / digest, self.root / name / digest):
+            if is_complete(folder) and not damage(folder):
+                return _read(name, digest, folder, made_here=False)
+        return None
+
+    def _computed(
+        self, name: str, digest: str, folder: Path, key: Mapping[str, Any], make: Callable, held: Lease
+    ) -> StageResult:
+        """Compute a stage and publish it. Raises LeaseLost, with nothing published, if `held` is no longer held."""
+        partial = self._partial(folder)
+        try:
             self._compute(name, partial, key, make)
-            if held.compromise is not None:
-                raise RuntimeError(f"store: the lease on {folder} was lost ({held.compromise.reason}); start again")
-            if folder.exists():  # without its stage.json: not a result
-                shutil.rmtree(folder)
-            partial.rename(folder)
-            sync(folder.parent)
-            result = _read(name, digest, folder, made_here=True)
-            self._record(result)
+        except Exception as error:
+            if held.is_lost():  # its successor has removed the folder below it
+                raise LeaseLost(f"the lease on {folder} was lost") from error
+            raise
+        held.check()
+        try:
+            partial.rename(folder)  # fails if a result is there, whoever put it there: nothing complete is replaced
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+            shutil.rmtree(partial, ignore_errors=True)
+            raise LeaseLost(f"{folder} was completed by another process") from error
+        sync(folder.parent)
+        result = _read(name, digest, folder, made_here=True)
+        self._record(result)
         return result
 
     def _partial(self, folder: Path) -> Path:
@@ -124,11 +151,17 @@ class Store:
         for inner in {p.parent for p in files} | {partial}:
             sync(inner)
 
-    def _move_damaged(self, folder: Path) -> Path:
+    def _move_damaged(self, folder: Path, why: str, held: Lease) -> None:
+        """Move a damaged result (or whatever is in a stage's place) to `damaged/`. Raises LeaseLost."""
         target = self.root / "damaged" / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
         target.parent.mkdir(exist_ok=True)
+        held.check()
         folder.rename(target)
-        return target
+        if is_complete(target) and damage(target) is None:  # completed by another process after the look at it
+            with suppress(OSError):  # there is another result by now: the same one
+                target.rename(folder)
+            raise LeaseLost(f"{folder} was completed by another process")
+        log.warning("store: %s: moved to %s, and computed again", why, target)
 
     def _record(self, result: StageResult) -> None:
         """Append the stage to `made.jsonl`."""
@@ -160,27 +193,56 @@ def is_complete(folder: Path) -> bool:
 
 
 def damage(folder: Path) -> str | None:
-    """How the complete stage in `folder` differs from its manifest, in words; None if it does not.
+    """Why the stage in `folder` cannot be used, in words; None if it can, or if nothing is there.
 
-    Contents are read once per process, sizes each time. Stages stored by early versions have sizes alone.
+    Contents are compared once per process, sizes each time. Stages stored by early versions have sizes alone.
     """
-    try:
-        record = json.loads((folder / "stage.json").read_text())
-        sizes, digests = record["sizes"], record.get("sha256", {})
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{folder / 'stage.json'} cannot be read"
-    for file, size in sizes.items():
+    if not os.path.lexists(folder):
+        return None
+    if not folder.is_dir():
+        return f"{folder} is no folder"
+    if not is_complete(folder):
+        return f"{folder} has no stage.json"
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return f"{folder / 'stage.json'} is no manifest of a stage"
+    for file, size in manifest.sizes.items():
         path = folder / file
         if not path.is_file() or path.stat().st_size != size:
             return f"{path} is missing or truncated"
-        if file in digests and _digest_of(path, size, path.stat().st_mtime_ns) != digests[file]:
+        if file in manifest.sha256 and _digest_of(path, size, path.stat().st_mtime_ns) != manifest.sha256[file]:
             return f"{path} is damaged"
     return None
 
 
+@dataclass(frozen=True)
+class Manifest:
+    """stage.json: what determined a stage, its cost, and its files. Fields of later versions are ignored."""
+
+    stage: str
+    key: dict[str, Any]
+    cost: dict[str, float]
+    seconds: float
+    sizes: dict[str, int]
+    facts: dict[str, Any] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """The manifest of a complete stage; None if it cannot be read or is none."""
+    try:
+        manifest = msgspec.json.decode((folder / "stage.json").read_bytes(), type=Manifest)
+    except (OSError, *UNREADABLE):
+        return None
+    inside = all(not Path(file).is_absolute() and ".." not in Path(file).parts for file in manifest.sizes)
+    return manifest if inside else None
+
+
 def _read(name: str, digest: str, folder: Path, made_here: bool) -> StageResult:
-    record = json.loads((folder / "stage.json").read_text())
-    return StageResult(name, digest, folder, Cost(**record["cost"]), record["seconds"], made_here, record["facts"])
+    manifest = read_manifest(folder)
+    assert manifest is not None, f"{folder} was checked before"
+    counted = {entry.name: manifest.cost[entry.name] for entry in fields(Cost) if entry.name in manifest.cost}
+    return StageResult(name, digest, folder, Cost(**counted), manifest.seconds, made_here, manifest.facts)  # type: ignore[arg-type]
 
 
 @functools.cache

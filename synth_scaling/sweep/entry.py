@@ -34,6 +34,7 @@ from synth_scaling.sweep.sweeper import GridSweeperConf, SweepFailed, named, reg
 from synth_scaling.sweep.worker import serve
 from synth_scaling.system import signals
 from synth_scaling.system.failures import reason
+from synth_scaling.system.leases import lease
 from synth_scaling.system.pinning import pin_worker
 from synth_scaling.system.process import set_up_logging, set_up_process
 
@@ -107,7 +108,8 @@ def job(config: DictConfig) -> float | None:
     from synth_scaling.experiment.run import run_once
 
     try:
-        row = run_once(run_config)
+        with lease(run_folder(run_config).lock, wait=True) as held:
+            row = run_once(run_config, held=held)
     except Exception as error:
         if launched.mode is RunMode.MULTIRUN:  # another sweeper than ours
             raise

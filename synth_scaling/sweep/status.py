@@ -61,7 +61,7 @@ def _status(folder: RunFolder, name: str, title: str) -> RunStatus:
         return RunStatus(name, title, "waiting")
     lines = read_advisory_lines(folder.stages, StageLine) if folder.stages.name in there else []
     seconds, flops = sum(line.seconds for line in lines), sum(line.flops for line in lines)
-    if folder.done.name in there:
+    if folder.done.name in there and folder.is_done:
         return RunStatus(name, title, "done", seconds=seconds, flops=flops)
     if folder.attempts.name in there and is_held(folder.lock):
         now = lines[-1] if lines else StageLine("start")

@@ -13,9 +13,9 @@ from typing import Any
 
 from synth_scaling.config.naming import run_folder
 from synth_scaling.config.schema import Config
-from synth_scaling.core.hashing import content_hash, key_of
+from synth_scaling.core.hashing import key_of
 from synth_scaling.core.stage import Cost, StageResult
-from synth_scaling.experiment.store import SHIPPED, Store, damage, is_complete
+from synth_scaling.experiment.store import SHIPPED, Store
 from synth_scaling.models.options import TinyOptions
 from synth_scaling.tracking.tracker import NoTracker
 from synth_scaling.training.options import LoRAOptions
@@ -120,12 +120,8 @@ class _StoredOnly(Store):
         wait: bool | None = None,
     ) -> StageResult:
         """The stored result of the stage."""
-        digest = content_hash({"stage": name, **key})
-        for root in (self.shipped, self.root):
-            folder = root / name / digest
-            if is_complete(folder) and not damage(folder):
-                record = json.loads((folder / "stage.json").read_text(encoding="utf-8"))
-                return StageResult(name, digest, folder, Cost(), 0.0, False, record["facts"])
+        if (stored := self.stored(name, key)) is not None:
+            return stored
         raise _NotStored
 
 

@@ -11,6 +11,7 @@ import functools
 import logging
 import os
 import secrets
+import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -192,10 +193,17 @@ def report(output: Path, plan: Plan) -> None:
         folder = RunFolder.of(output, run.name)
         if not folder.is_done:
             failure = folder.failure()
-            why = f"{failure.kind}: {failure.line}" if failure else "not finished: its worker ended"
+            why = f"{failure.kind}: {failure.line}" if failure else _unfinished(output)
             lines.append(f"  {run.title}: {why.splitlines()[0]} ({folder.path})")
     if lines:
         raise SweepFailed("\n".join([f"{len(lines)} of {len(plan.runs)} runs failed:", *lines]))
+
+
+def _unfinished(output: Path) -> str:
+    """Why a run without a result has no recorded failure either."""
+    if shutil.disk_usage(output).free < 1e6:
+        return f"disk_full: no space is left under {output}"
+    return "not finished: its worker ended"
 
 
 def register_sweeper() -> None:

@@ -23,7 +23,7 @@ from synth_scaling.sweep.plan import Plan, Planned, is_over, words
 from synth_scaling.system import signals
 from synth_scaling.system.failures import Failure
 from synth_scaling.system.files import read_advisory, write_text
-from synth_scaling.system.leases import POLL, Busy, is_held, lease
+from synth_scaling.system.leases import POLL, Busy, Lease, LeaseLost, is_held, lease
 
 log = logging.getLogger("synth_scaling")
 
@@ -74,7 +74,7 @@ def attempted(output: Path, run: Planned, plan: Plan) -> bool:
     folder = RunFolder.of(output, run.name)
     if is_over(folder, plan):
         return False
-    with lease(folder.lock, wait=False):
+    with lease(folder.lock, wait=False) as held:
         if is_over(folder, plan):
             return False
         config = restored(run.config)
@@ -85,19 +85,23 @@ def attempted(output: Path, run: Planned, plan: Plan) -> bool:
             log.error("%s: %s", run.title, line)
             return True
         try:
-            _make(config, plan)
+            _make(config, plan, held)
         finally:  # not reached by a process that is killed
-            folder.attempts.unlink(missing_ok=True)
+            if not held.is_lost():
+                folder.attempts.unlink(missing_ok=True)
     return True
 
 
-def _make(config: Config, plan: Plan) -> None:
+def _make(config: Config, plan: Plan, held: Lease) -> None:
     from synth_scaling.experiment.run import run_once  # torch and transformers: not before there is something to make
 
     try:
-        run_once(config, wait=False, launch=plan.launch)
+        run_once(config, wait=False, launch=plan.launch, held=held)
     except Busy:
         raise
+    except LeaseLost as error:
+        log.warning("%s; that process computes the run", error)
+        raise Busy(Path(held.lock_file)) from error
     except Exception as error:
         log.debug("recorded in the run's folder: %s", error)
 

@@ -45,10 +45,14 @@ class LeaseLost(RuntimeError):
 class Lease(SoftFileLease):
     """A lease whose empty marker, which no living owner leaves for long, expires like a silent one."""
 
+    def is_lost(self) -> bool:
+        """Whether the marker does not name this claim now."""
+        owner = self.owner
+        return self.compromise is not None or self.token is None or owner is None or owner.token != self.token
+
     def check(self) -> None:
         """Raise LeaseLost unless the marker names this claim now."""
-        owner = self.owner
-        if self.compromise is not None or self.token is None or owner is None or owner.token != self.token:
+        if self.is_lost():
             raise LeaseLost(f"the lease on {Path(self.lock_file).with_suffix('')} was lost to another process")
 
     def holder(self) -> str:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from synth_scaling.core.hashing import ADDED, content_hash, key_of, without_added
 from synth_scaling.core.stage import Cost
-from synth_scaling.experiment.store import Store
+from synth_scaling.experiment.store import Store, damage
 from synth_scaling.system.leases import Busy, is_held
 
 COST = Cost(3, 5, 7.5, 0.1)
@@ -283,3 +284,107 @@ def test_fields_added_later_count_from_when_they_are_used() -> None:
         "kept": kept,
         "else": 2,
     }
+
+
+# -- owners that are slow, and what is in a stage's place --------------------------------------------------------------
+
+
+def _written(folder: Path) -> tuple[Cost, dict[str, Any]]:
+    (folder / "data").write_text("result")
+    return Cost(), {}
+
+
+def _elsewhere(root: Path, key: Mapping[str, Any], compute: Callable[[Path], Any]) -> None:
+    """Compute a stage in another thread, which has leases of its own."""
+    thread = threading.Thread(target=lambda: Store(root).stage("policy", key, compute))
+    thread.start()
+    thread.join()
+
+
+def test_an_owner_that_was_superseded_publishes_nothing_and_uses_the_other_result(tmp_path: Path) -> None:
+    """The owner is silent while it computes: its marker is taken, and the stage completed, by somebody else."""
+    computed: list[str] = []
+
+    def other(folder: Path) -> tuple[Cost, dict[str, Any]]:
+        computed.append("other")
+        return _written(folder)
+
+    def slow(folder: Path) -> tuple[Cost, dict[str, Any]]:
+        computed.append("slow")
+        (marker,) = tmp_path.glob("policy/*.lock")
+        marker.unlink()
+        _elsewhere(tmp_path, {"a": 1}, other)
+        return _written(folder)  # its folder is gone: FileNotFoundError
+
+    result = Store(tmp_path).stage("policy", {"a": 1}, slow)
+    assert computed == ["slow", "other"] and not result.made_here
+    assert (result.path / "data").read_text() == "result"
+    assert [path.name for path in (tmp_path / "policy").iterdir()] == [result.hash]
+
+
+def test_a_complete_result_is_never_replaced(tmp_path: Path) -> None:
+    """The owner was stopped after the check of its lease, and resumed when another had completed the stage."""
+    (tmp_path / "other").mkdir()
+    complete = Store(tmp_path / "other").stage("policy", {"a": 1}, _written)
+
+    def stopped(folder: Path) -> tuple[Cost, dict[str, Any]]:
+        shutil.copytree(complete.path, tmp_path / "policy" / complete.hash)
+        return _written(folder)
+
+    result = Store(tmp_path).stage("policy", {"a": 1}, stopped)
+    assert not result.made_here and (result.path / "data").read_text() == "result"
+    assert [path.name for path in (tmp_path / "policy").iterdir()] == [complete.hash]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "null",
+        '{"stage": "policy"}',
+        "",
+        '{"sizes": 3}',
+        '{"stage": 1, "key": {}, "cost": {}, "seconds": "x"}',
+    ],
+)
+def test_a_file_that_is_no_manifest_is_moved_and_the_stage_computed_again(tmp_path: Path, text: str) -> None:
+    store = Store(tmp_path)
+    folder = store.stage("policy", {"a": 1}, _written).path
+    (folder / "stage.json").write_text(text)
+    assert damage(folder) is not None
+    assert store.stage("policy", {"a": 1}, _written).made_here
+    assert damage(folder) is None and len(list((tmp_path / "damaged").iterdir())) == 1
+
+
+def test_a_manifest_of_a_later_version_is_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.stage("policy", {"a": 1}, lambda f: (Cost(tokens_trained=3), _written(f)[1])).path
+    manifest = json.loads((folder / "stage.json").read_text())
+    manifest["cost"]["joules"] = 4.0
+    (folder / "stage.json").write_text(json.dumps(manifest | {"version": 9}))
+    assert store.stage("policy", {"a": 1}, _written).cost.tokens_trained == 3
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "empty folder", "folder without a manifest"])
+def test_what_is_in_a_stages_place_is_moved_before_the_stage_is_computed(tmp_path: Path, kind: str) -> None:
+    store = Store(tmp_path / "store")
+    folder = store.stage("policy", {"a": 1}, _written).path
+    shutil.rmtree(folder)
+    match kind:
+        case "file":
+            folder.write_text("mine")
+        case "link":
+            folder.symlink_to(tmp_path / "gone")
+        case "empty folder":
+            folder.mkdir()
+        case _:
+            folder.mkdir()
+            (folder / "data").write_text("mine")
+
+    def compute(partial: Path) -> tuple[Cost, dict[str, Any]]:
+        assert not os.path.lexists(folder)
+        return _written(partial)
+
+    assert store.stage("policy", {"a": 1}, compute).made_here
+    assert len(list((tmp_path / "store" / "damaged").iterdir())) == 1

@@ -27,6 +27,7 @@ def output(tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         (folder / "stages.jsonl").write_text(f"{json.dumps(made)}\n{json.dumps(begun)}\n")
     (tmp_path / "runs" / "done" / "DONE").touch()
+    (tmp_path / "runs" / "done" / "row.json").write_text("{}")
     for name in ("running", "died"):
         (tmp_path / "runs" / name / "begun.json").touch()
     curve = [{"stage": "base", "step": 10.0, "loss": 2.0}, {"stage": "base", "step": 20.0, "loss": 1.0}]
@@ -68,6 +69,7 @@ def test_the_command_says_by_its_exit_code_that_runs_failed(output: Path, capsys
     assert status.main([str(output)]) == 1
     assert "the loss is nan" in capsys.readouterr().out
     (output / "runs" / "failed" / "DONE").touch()
+    (output / "runs" / "failed" / "row.json").write_text("{}")
     assert status.main([str(output), "--once"]) == 0
 
 
