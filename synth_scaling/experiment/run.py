@@ -14,7 +14,7 @@ import os
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,10 @@ def run_once(config: Config, wait: bool = True, launch: str = "", held: Lease | 
         return json.loads(folder.row.read_text())
     begin = time.perf_counter()
     tracker: NoTracker = NoTracker()
-    try:
-        _prepare(config, folder, held)
-        with log_to(folder.log):
+    with ExitStack() as until_the_end:
+        try:
+            _prepare(config, folder, held)
+            until_the_end.enter_context(log_to(folder.log))
             on_start = functools.partial(log.info, "%s: computing %s", name)
             store = Store(Path(config.store), on_start=on_start, wait=wait)
             tracker = Recorder(start_tracker(config, folder.path.name, folder.path), folder, held)
@@ -72,21 +73,21 @@ def run_once(config: Config, wait: bool = True, launch: str = "", held: Lease | 
             sync(folder.path)
             _check(held)
             folder.done.touch()
+        except Busy as busy:
+            log.info("%s: deferred: %s", name, busy)
+            raise
+        except BaseException as error:
+            try:
+                _record(error, folder, launch, held)
+            finally:
+                tracker.finish(None)
+            log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
+            raise
+        with suppress(OSError):  # the run is done: its files are on disk, and DONE follows with the next flush
             folder.reserve.unlink(missing_ok=True)
-            log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
-    except Busy as busy:
-        log.info("%s: deferred: %s", name, busy)
-        raise
-    except BaseException as error:
-        try:
-            _record(error, folder, launch, held)
-        finally:
-            tracker.finish(None)
-        log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
-        raise
-    with suppress(OSError):
-        sync(folder.path)
-    tracker.finish(row)
+            sync(folder.path)
+        tracker.finish(row)
+        log.info("%s: %s", name, _summary(row, time.perf_counter() - begin))
     return row
 
 
