@@ -27,7 +27,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test test-slow test-chaos test-cluster smoke-llm lint types mini study study-full benchmarks wheel docs clean
+.PHONY: help setup demo figures table report claims test test-slow test-chaos test-cluster smoke-llm gpu-check lint types mini study study-full benchmarks wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -92,6 +92,9 @@ test-cluster: $(STAMP) .venv/.installed-cluster  ## a small sweep on a real one-
 smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (13 minutes)
 	$(PY) -m synth_scaling --config-name smollm2_smoke
 	$(PY) -m analysis table outputs/smollm2_smoke
+
+gpu-check: $(STAMP)  ## does this GPU train and sample as it should, and how fast? ten minutes (ACCEL=gpu, MODEL=folder)
+	$(PY) -m synth_scaling.gpu_check $(if $(MODEL),--model $(MODEL))
 
 lint: $(STAMP)  ## ruff, and the order in which packages may import each other
 	$(PY) -m ruff check .

@@ -33,6 +33,7 @@ VERBS = {
     "retry": Verb(RUNS, "run the failed and missing runs of a sweep again", "retry"),
     "store": Verb(RUNS, "list, measure, verify and clean the store of stage results", "store"),
     "estimate": Verb(RUNS, "tokens, FLOPs and GPU hours of a sweep before it starts", "estimate"),
+    "gpu-check": Verb(RUNS, "does this machine's GPU train and sample as it should, and how fast?", "gpu_check"),
     "teach": Verb(DATA, "write teacher data with an OpenAI-compatible endpoint", "teach"),
     "grade": Verb(DATA, "grade a file of responses", "grade"),
     "contamination": Verb(DATA, "find training problems that repeat test problems", "contamination"),

@@ -55,6 +55,9 @@ class ForwardOptions(CreditOptions):
     """
 
     right: int = 4  # [correct completions] wanted of the prefix before the first error, for pairs
+    # [completions per prefix] of the first round, and each further round doubles what there is: more make fewer, larger
+    # rounds, and more completions of prefixes that one would have decided
+    batch: int = field(default=1, metadata=ADDED)
     name: str = "forward"
 
 
@@ -72,7 +75,7 @@ def search_of(options: CreditOptions) -> Search:
         o = options
         return Adaptive(o.rollouts, o.epsilon, o.confidence, o.batch, o.order, o.reuse, o.right)  # type: ignore[arg-type]
     if isinstance(options, ForwardOptions):  # a prefix is dead after as many wrong completions as in Exhaustive
-        return Adaptive(options.rollouts, 0.0, 0.95, 1, "forward", reuse=False, right=options.right)
+        return Adaptive(options.rollouts, 0.0, 0.95, options.batch, "forward", reuse=False, right=options.right)
     if isinstance(options, BisectOptions):
         return Bisection(options.rollouts, options.reuse)
     return Exhaustive(options.rollouts, options.stop_at_zero)
@@ -88,10 +91,10 @@ def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> N
         between("credit.epsilon", options.epsilon, 0, 0.99, "values up to 0.99")
         above_zero("credit.confidence", options.confidence)
         between("credit.confidence", options.confidence, 0, 0.9999, "values up to 0.9999")
-        at_least("credit.batch", options.batch, 1)
         one_of("credit.order", options.order, ("forward", "halving"))
     if isinstance(options, AdaptiveOptions | ForwardOptions):
         at_least("credit.right", options.right, 1)
+        at_least("credit.batch", options.batch, 1)
     if options.name == "exhaustive":
         return
     if "positive_values" in uses:  # who weighs the steps of right responses, which have no pit, weighs every step

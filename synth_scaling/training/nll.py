@@ -22,6 +22,7 @@ from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.training.batches import IGNORED, Pack, PadRight
 from synth_scaling.training.lora import adapter
 from synth_scaling.training.sharded import ShardedTrainer
+from synth_scaling.training.speed import predicting_positions
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
 
 
@@ -42,6 +43,7 @@ def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: C
         train_dataset=examples,
         callbacks=[CurveRecorder(training, folder, curve)],
     )
+    trainer.trained_logits = training.options.trained_logits
     run(trainer, training, folder)
     tokens = round(training.epochs * sum(len(e["input_ids"]) for e in examples))
     return Cost(
@@ -63,6 +65,8 @@ def example(row: NLLRow, eos: int) -> dict[str, list]:
 
 
 class NLLTrainer(ShardedTrainer):
+    trained_logits = False  # logits at the positions that predict a trained token alone
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -71,19 +75,33 @@ class NLLTrainer(ShardedTrainer):
         With several processes that is the number in all of them, and the Trainer averages: hence the factor.
         """
         positions = {"position_ids": inputs["position_ids"]} if "position_ids" in inputs else {}
-        outputs = model(input_ids=inputs["input_ids"], use_cache=False, **positions)
-        loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch)
+        kept = predicting_positions(inputs["labels"]) if self.trained_logits else None
+        fewer = {} if kept is None else {"logits_to_keep": kept}
+        outputs = model(input_ids=inputs["input_ids"], use_cache=False, **positions, **fewer)
+        loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch, kept)
         if num_items_in_batch is not None and self.accelerator.num_processes > 1:
             loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
 
 
 def weighted_nll(
-    logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, items: torch.Tensor | int | None = None
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    items: torch.Tensor | int | None = None,
+    kept: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Scalar loss of logits (B, T, V), labels (B, T), weights (B, T); `items` trained tokens, counted if None."""
+    """Scalar loss of logits (B, T, V), labels (B, T), weights (B, T); `items` trained tokens, counted if None.
+
+    With `kept` (K,), positions in ascending order, the logits are (B, K, V), of these positions alone.
+    """
     if items is None:
         items = (labels[:, 1:] != IGNORED).sum()
+    if kept is not None:
+        nll = F.cross_entropy(
+            logits.flatten(0, 1).float(), labels[:, kept + 1].flatten(), ignore_index=IGNORED, reduction="none"
+        )
+        return (nll * weights[:, kept + 1].flatten()).sum() / items
     return (token_nll(logits, labels) * weights[:, 1:].flatten()).sum() / items
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from synth_scaling.core.hashing import ADDED, UNKEYED
 from synth_scaling.core.validation import ConfigError, above_zero, at_least, between, one_of
@@ -39,9 +39,30 @@ class TrainerOptions:
     num_processes: int = field(metadata=ADDED, default=1)  # [processes] one per GPU, which share batch_size
     # "none", or "fsdp": weights, gradients and optimizer state are sharded
     sharding: str = field(metadata=ADDED, default="none")
+    # "auto": transformers' choice, sdpa where the model has it; "sdpa"; or "eager", faster in bfloat16 on CPUs
+    attention: str = field(metadata=ADDED, default="auto")
+    compile: bool = field(metadata=ADDED, default=False)  # torch compiles the decoder layers; needs a C++ compiler
+    # NLL: logits only at positions that predict a trained token of some row; for pairs TRL does so on GPUs by itself
+    trained_logits: bool = field(metadata=ADDED, default=False)
+    # pairs: both sides share one sequence, which reads their prompt once; the loss is the same
+    shared_prompts: bool = field(metadata=ADDED, default=False)
     # [minutes] between checkpoints that a training resumes from; 0: none
     checkpoint_minutes: float = field(metadata=UNKEYED, default=5.0)
     max_loss: float = field(metadata=UNKEYED, default=1e4)  # a logged loss above it ends the training as diverged
+
+
+def pretraining_options(trainer: TrainerOptions) -> TrainerOptions:
+    """The options of a base that is pretrained here: one process, all weights, and the bits of the shipped bases."""
+    return replace(
+        trainer,
+        lora=LoRAOptions(),
+        num_processes=1,
+        sharding="none",
+        attention="auto",
+        compile=False,
+        trained_logits=False,
+        shared_prompts=False,
+    )
 
 
 def check_trainer(trainer: TrainerOptions) -> None:
@@ -66,6 +87,10 @@ def check_trainer(trainer: TrainerOptions) -> None:
             f"trainer.lora.dropout={trainer.lora.dropout}: allowed is 0 with trainer.gradient_checkpointing and "
             f"trainer.sharding={trainer.sharding}"
         )
+    one_of("trainer.attention", trainer.attention, ("auto", "sdpa", "eager"))
+    for key in ("compile", "shared_prompts"):
+        if getattr(trainer, key) and processes > 1:
+            raise ConfigError(f"trainer.{key}=True: allowed is False with trainer.num_processes={processes}")
     one_of("trainer.dtype", trainer.dtype, ("float32", "bfloat16", "auto"))
     one_of("trainer.schedule", trainer.schedule, ("cosine", "linear", "constant", "constant_with_warmup"))
     for key in ("weight_decay", "max_grad_norm", "checkpoint_minutes"):

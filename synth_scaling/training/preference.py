@@ -7,13 +7,16 @@ error must not end.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset, disable_progress_bars
+from peft import PeftModel
 from trl import DPOConfig, DPOTrainer
 
 from synth_scaling.core.flops import matmul_parameters, training_flops
@@ -22,7 +25,10 @@ from synth_scaling.core.stage import Cost
 from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.training.lora import adapter
 from synth_scaling.training.sharded import ShardedTrainer
+from synth_scaling.training.shared_prompts import share_prompts
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
+
+log = logging.getLogger("synth_scaling")
 
 
 def train_preference(
@@ -60,7 +66,8 @@ def train_preference(
         max_length=None,
         precompute_ref_log_probs=not sharded_adapter,  # one pass over the pairs instead of one per epoch
     )
-    trainer = TokenDPOTrainer(
+    kind = SharedPromptDPOTrainer if options.shared_prompts else TokenDPOTrainer
+    trainer = kind(
         load_model(training),
         args=dpo_config,
         train_dataset=_shared(Dataset.from_list(examples), dpo_config, folder),
@@ -69,7 +76,8 @@ def train_preference(
         callbacks=[CurveRecorder(training, folder, curve)],
     )
     run(trainer, training, folder)
-    once = sum(2 * len(e["prompt_ids"]) + len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in examples)
+    prompts = sum(len(e["prompt_ids"]) + 1 if options.shared_prompts else 2 * len(e["prompt_ids"]) for e in examples)
+    once = prompts + sum(len(e["chosen_ids"]) + len(e["rejected_ids"]) for e in examples)
     tokens = round(training.epochs * once)
     reference = tokens if sharded_adapter else once
     flops = training_flops(matmul_parameters(folder), tokens, reference, frozen=options.lora.rank > 0)
@@ -99,6 +107,9 @@ def _shared(pairs: Dataset, dpo_config: DPOConfig, folder: Path) -> Dataset:
 class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
     """TRL's DPOTrainer for rows of token ids."""
 
+    referred = 0  # pairs whose reference log-probabilities are computed
+    spoke = 0.0  # the time of the last line about them
+
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset
 
@@ -113,3 +124,23 @@ class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
             return super()._compute_loss(model, inputs, return_outputs)
         finally:
             self.loss_types, self.loss_weights = types, weights
+
+    def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
+        """TRL's, a batch of the pass over the pairs before training; on a terminal TRL shows a bar."""
+        found = super().compute_ref_log_probs(model, inputs)
+        if not sys.stderr.isatty() and self.accelerator.is_main_process:
+            self.referred += len(found[0]) * self.accelerator.num_processes
+            if time.monotonic() - self.spoke > 20:
+                self.spoke = time.monotonic()
+                pairs: Any = self.train_dataset
+                log.info("  reference log-probabilities: %d of %d pairs", self.referred, len(pairs))
+        return found
+
+
+class SharedPromptDPOTrainer(TokenDPOTrainer):
+    """The same loss from sequences that hold a prompt once, in the reference pass as in training."""
+
+    def _precompute_ref_logps(self, *args: Any, **kwargs: Any) -> Any:
+        model: Any = self.model
+        share_prompts(model.get_base_model() if isinstance(model, PeftModel) else model)  # TRL's head is on it by now
+        return super()._precompute_ref_logps(*args, **kwargs)

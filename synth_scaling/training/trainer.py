@@ -23,6 +23,7 @@ from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.training.checkpoints import Checkpoints
 from synth_scaling.training.lora import adapter, merged
 from synth_scaling.training.options import TrainerOptions
+from synth_scaling.training.speed import attention_of, compile_layers
 
 log = logging.getLogger("synth_scaling")
 
@@ -63,9 +64,17 @@ def load_model(training: Training) -> PreTrainedModel:
     torch.set_num_threads(training.threads)
     transformers.set_seed(training.seed)
     dtype = getattr(torch, o.dtype) if o.lora.rank else torch.float32
-    return AutoModelForCausalLM.from_pretrained(
-        training.start, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    model = AutoModelForCausalLM.from_pretrained(
+        training.start,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        **attention_of(o),
     )
+    if o.compile:
+        compile_layers(model)
+    return model
 
 
 def arguments(training: Training, folder: Path) -> dict[str, Any]:

@@ -71,6 +71,9 @@ COMMANDS = {
     "trainer.sharding=fsdp": "trainer.sharding=fsdp: needs trainer.num_processes above 1",
     "trainer.sharding=fsdp trainer.num_processes=2 trainer.gradient_checkpointing=true trainer.lora.rank=4 "
     "trainer.lora.dropout=0.1": "trainer.lora.dropout=0.1: allowed is 0 with trainer.gradient_checkpointing and ",
+    "trainer.attention=flash": "trainer.attention=flash: allowed are auto, sdpa, eager",
+    "trainer.compile=true trainer.num_processes=2": "trainer.compile=True: allowed is False with trainer.num_proc",
+    "trainer.shared_prompts=true trainer.num_processes=2": "trainer.shared_prompts=True: allowed is False with",
     "trainer.lora.target_modules=[wo]": "trainer.lora.target_modules=wo: allowed are q_proj, ",
     "engine.replicas=2": "engine.replicas=2: set engine.shard",
     "engine.seeds=none": "engine.seeds=none: allowed are call, request",

@@ -44,6 +44,8 @@ def test_each_choice_is_a_search_with_its_options() -> None:
     assert search_of(config("credit=bisect", "credit.reuse=false").credit) == Bisection(16, False)
     forward = search_of(config("credit=forward", "credit.rollouts=32").credit)
     assert forward == Adaptive(32, 0.0, 0.95, 1, "forward", False, 4) and forward.enough == 32
+    larger = search_of(config("credit=forward", "credit.rollouts=32", "credit.batch=8").credit)
+    assert larger == Adaptive(32, 0.0, 0.95, 8, "forward", False, 4)
     overrides = ["credit=adaptive", "credit.epsilon=0.2", "credit.batch=3", "credit.order=forward"]
     assert search_of(config(*overrides).credit) == Adaptive(32, 0.2, 0.95, 3, "forward", True, 4)
 
@@ -75,6 +77,7 @@ def test_methods_that_need_pits_or_nothing_take_them(credit: str, method: str) -
         ("credit=adaptive credit.confidence=0", r"credit\.confidence=0\.0: allowed are values above 0"),
         ("credit=adaptive credit.batch=0", r"credit\.batch=0: allowed are values of at least 1"),
         ("credit=adaptive credit.right=0", r"credit\.right=0: allowed are values of at least 1"),
+        ("credit=forward credit.batch=0", r"credit\.batch=0: allowed are values of at least 1"),
         ("credit=forward credit.right=0", r"credit\.right=0: allowed are values of at least 1"),
         ("credit=forward credit.stop_at_zero=false", r"credit\.stop_at_zero=false: allowed is true, credit=forward .*"),
         ("credit=adaptive credit.order=random", r"credit\.order=random: allowed are forward, halving"),

@@ -47,6 +47,10 @@ def test_sizes_from_public_configurations_are_the_published_ones() -> None:
     assert PUBLIC["meta-llama/Llama-2-7b-hf"].parameters == 6_738_415_616
     assert PUBLIC["meta-llama/Llama-2-70b-hf"].parameters == 68_976_648_192
     assert PUBLIC["deepseek-ai/deepseek-math-7b-base"].parameters == 6_910_365_696
+    assert PUBLIC["Qwen/Qwen2.5-0.5B"].parameters == 494_032_768
+    assert PUBLIC["Qwen/Qwen2.5-1.5B"].parameters == 1_543_714_304
+    assert PUBLIC["meta-llama/Llama-3.2-1B"].parameters == 1_235_814_400
+    assert PUBLIC["HuggingFaceTB/SmolLM2-1.7B"].parameters == 1_711_376_384
 
 
 def test_the_size_of_a_shape_is_that_of_its_checkpoint(small_maze: Maze, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The sweeps for GPU nodes: every run composes and passes every check, with stand-ins for models and data."""
+"""The sweeps for GPUs: every run composes and passes every check, with stand-ins for models and data."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from synth_scaling.tasks import make_task
 from tests.support.shared_data import DATA, needs_shared
 
 PAPER = ("paper_gsm8k", "paper_math")
-NEED_FILES = (*PAPER, "self_vs_other")
+NODE = (*PAPER, "self_vs_other")
+NEED_FILES = (*NODE, "gsm8k_one_gpu")
 SIZES = (500, 1000, 2000, 4000)
+GSM8K_TRAIN = 7473
 LARGEST = 32_000
 
 
@@ -48,7 +50,7 @@ def files(random_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (model / "config.json").write_text(json.dumps(config))
     for name, test in (("gsm8k", 1319), ("math", 5000)):
         (folder / "data" / name).mkdir(parents=True)
-        for part, numbers in (("train", range(1000)), ("test", range(10**6, 10**6 + test))):
+        for part, numbers in (("train", range(GSM8K_TRAIN)), ("test", range(10**6, 10**6 + test))):
             lines = [
                 {"question": words(i), "answer": "1 + 1 = 2\n#### 2"}
                 if name == "gsm8k"
@@ -168,11 +170,23 @@ def test_the_head_names_its_commands_and_its_estimate(name: str) -> None:
     assert re.search(r"\d+ GPU hours", head)
 
 
-@pytest.mark.parametrize("name", NEED_FILES)
+@pytest.mark.parametrize("name", NODE)
 def test_every_grid_has_three_seeds(name: str) -> None:
     text = (configs("sweeps") / f"{name}.yaml").read_text()
     grids = 1 + text.count("      - {")
     assert grids > 4 and len(re.findall(r'seed: "?range\(3\)"?', text)) == grids
+
+
+def test_one_gpu_takes_every_method_at_every_size_of_gsm8k_with_two_seeds() -> None:
+    found = runs_of("gsm8k_one_gpu")
+    methods = ("sft", "rft", "dpo", "step_dpo", "step_sft", "advantage_weighted")
+    assert Counter((r.method.name, r.data.problems, r.seed) for r in found) == Counter(
+        (method, n, seed) for method in methods for n in (*SIZES, GSM8K_TRAIN) for seed in (0, 1)
+    )
+    for r in found:
+        assert r.trainer.num_processes == r.engine.replicas == r.engine.tensor_parallel_size == 1
+        assert r.trainer.dtype == r.engine.dtype == "bfloat16" and not r.engine.by_turns and r.trainer.lora.rank == 0
+        assert r.method.start == ("pi_sft" if "dpo" in r.method.name else r.method.start)
 
 
 # -- a launch --------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -108,12 +109,17 @@ def closed_form(policy: torch.nn.Module, reference: torch.nn.Module, pairs: list
     return float(np.mean(losses)) + nll * float(np.mean(chosen_nll))
 
 
+@pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("nll", [0.0, 1.0, 0.25])
 def test_the_trainers_loss_is_the_closed_form_at_the_start_and_after_the_policy_has_moved(
-    nll: float, step_pairs: list[PreferenceRow], random_model: Path, build_trainer: Callable[..., TokenDPOTrainer]
+    nll: float,
+    shared: bool,
+    step_pairs: list[PreferenceRow],
+    random_model: Path,
+    build_trainer: Callable[..., TokenDPOTrainer],
 ) -> None:
     pairs = step_pairs[:12]
-    trainer = build_trainer(pairs, nll, batch_size=len(pairs))
+    trainer = build_trainer(pairs, nll, batch_size=len(pairs), shared_prompts=shared)
     (batch,) = trainer.get_train_dataloader()
     reference = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
 
@@ -254,6 +260,19 @@ def test_pairs_whose_loss_is_not_finite_end_the_training(
         chosen = training(learning_rate=1e30, logging_steps=logging_steps)
         train_preference(step_pairs, chosen, tmp_path, beta=BETA, nll=1.0)
     assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_the_reference_pass_reports_its_progress(
+    step_pairs: list[PreferenceRow], training: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="synth_scaling")
+    logger = logging.getLogger("synth_scaling")
+    logger.addHandler(caplog.handler)
+    try:
+        train_preference(step_pairs, training(epochs=0.1), tmp_path, beta=BETA, nll=0.0)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert f"reference log-probabilities: 16 of {len(step_pairs)} pairs" in caplog.text
 
 
 def test_no_pairs_are_refused(training: Trained, tmp_path: Path) -> None:
