@@ -38,20 +38,21 @@ VERBS = {
     "grade": Verb(DATA, "grade a file of responses", "grade"),
     "contamination": Verb(DATA, "find training problems that repeat test problems", "contamination"),
 }
-# The commands of `analysis`, which this package does not import until one of them is requested.
+# The commands of `analysis`, with the summaries of analysis.commands.verbs: this package imports `analysis` only when
+# one of them is requested.
 ANALYSIS = {
-    "table": "test error, power laws, multipliers and paired differences",
-    "compare": "paired differences of error against one label",
-    "figures": "draw every figure that the rows allow",
-    "report": "one HTML page of figures, tables, claims and runs",
-    "claims": "each claim of the paper: holds, contradicted, inconclusive",
-    "plan": "cheapest method and size for a target error, or the most informative next run",
-    "costs": "tokens, FLOPs and seconds by label, shared stages counted once",
-    "collect": "gather the rows of several sweeps in two files",
-    "fit": "fit scaling laws of one size to any CSV",
-    "fit-joint": "fit joint laws of positives and negatives to any CSV",
-    "log": "write tables and figures of a sweep to W&B",
-    "pull": "fetch finished runs from W&B as local rows",
+    "table": "print errors, fitted laws, multipliers and paired differences",
+    "compare": "print paired differences of test error against one label",
+    "figures": "draw every figure as PNG, SVG and the CSV of its points",
+    "report": "write figures, tables, claims and runs as one HTML page",
+    "costs": "print FLOPs and seconds, per run and with shared stages counted once",
+    "claims": "say what the results show about each claim of the paper",
+    "plan": "find the cheapest way to an error, the best use of a budget, the next run",
+    "fit": "fit and compare scaling laws of one size",
+    "fit-joint": "fit a joint scaling law of positives and negatives",
+    "collect": "write the rows of several folders as rows.jsonl and correct.parquet",
+    "pull": "download the rows of a Weights & Biases project",
+    "log": "log tables, fits and figures to Weights & Biases as one run",
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synth_scaling.config.schema import check_evaluation, check_rollout_policy, check_tracking
+from synth_scaling.config.schema import FIGURES, check_evaluation, check_rollout_policy, check_tracking
 from synth_scaling.core.validation import ConfigError, at_least, between, filled, finite, one_of
 from synth_scaling.credit.options import CREDIT, check_credit
 from synth_scaling.data.options import DataOptions, check_data
@@ -45,8 +45,9 @@ def check(config: Config) -> None:
     check_engine(config.engine)
     check_evaluation(config.evaluation)
     check_tracking(config.tracking)
-    for key in ("label", "figure", "sweep", "output", "store"):
+    for key in ("label", "sweep", "output", "store"):
         filled(key, getattr(config, key))
+    one_of("figure", config.figure, FIGURES)
     check_home(config)
     at_least("threads", config.threads, 1)
     between("threads", config.threads, 1, 1024, "1 to 1024")

@@ -42,7 +42,7 @@ class EvaluationOptions:
     difficulty_rollouts: int = 0
     base: bool = field(default=False, metadata=ADDED)  # the base model is tested as well, before any training
     # [samples per test problem] of the policy at `temperature`: sampled error, correct samples per problem, pass@k; 0:
-    # none. Beside the greedy evaluation they are one stage of their own, which no other stage depends on: a study that
+    # none. Beside the greedy evaluation they are one separate stage, which no other stage depends on: a study that
     # was run without is run again with evaluation.samples=4 from the same store, and only they are computed.
     samples: int = field(default=0, metadata=ADDED)
     # further temperatures, each with as many samples, for sampled error against temperature; needs `samples`
@@ -93,6 +93,20 @@ def check_tracking(tracking: TrackingOptions) -> None:
     at_least("tracking.sampled_rows", tracking.sampled_rows, 0)
 
 
+# Values of `figure`: the figures and claims of the analysis that read a run, and scans of the paper's sweeps.
+FIGURES = (
+    "size",  # error against N: the study itself, and the reference of all others
+    "positives",
+    "teacher",
+    "grid",  # of N and negatives
+    "pairing",
+    "filter",
+    "best_of",
+    "rollout_policy",
+    "rollouts",
+)
+
+
 @dataclass
 class Config:
     """One run. `label` names the curve that it is a point of, `figure` the figure that it was run for."""
@@ -110,7 +124,7 @@ class Config:
     seed: int = 0  # of demonstrations, data order and sampling
     threads: int = 1  # [threads] of the process; part of what determines the bits of a result
     label: str = "${method.name}"  # the curve that the run is a point of
-    figure: str = "size"  # the figure that the run was made for; `size` is error against N
+    figure: str = "size"  # the figure that the run belongs to, one of FIGURES; `size` is error against N
     sweep: str = "single"  # name of the sweep, and of its folder and W&B group
     output: str = "outputs/${sweep}"  # folder of the runs
     store: str = "outputs/store"  # folder of the stages, which sweeps may share

@@ -1,6 +1,6 @@
-"""Which runs a sweep has and how each of them stands: the plan that a launch writes, and the runs' folders.
+"""The plan that a launch writes, which lists the runs of a sweep, and the progress of the launch.
 
-The folders are the truth: whatever a launcher says of its jobs, a run is done when its folder says so.
+The state of a run is read from its folder only, whatever a launcher reports of its jobs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.config.run_folder import RunFolder
+from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.system.files import write_text
 
 PRIOR = 0.2  # weight of the forecast in :func:`seconds_left`, as a share of itself
@@ -20,19 +21,19 @@ PRIOR = 0.2  # weight of the forecast in :func:`seconds_left`, as a share of its
 
 @dataclass(frozen=True)
 class Planned:
-    """A run of a sweep: its name, in words, and its resolved configuration."""
+    """A run of a sweep: the hash that names it, a title for people, and its resolved configuration."""
 
     name: str
     title: str
     config: Mapping[str, Any]
-    seconds: float = 0.0  # that one worker is expected to need, from the start of the launch; 0: done, or unknown
+    seconds: float = 0.0  # forecast for one worker at the start of the launch; 0: done, or unknown
 
 
 @dataclass(frozen=True)
 class Plan:
     """The runs of one launch of a sweep, in order, and how many of them were done when it started."""
 
-    launch: str  # its name: a run that failed is not started twice in one launch
+    launch: str  # name of the launch: a run that failed is not started twice in one launch
     started: float  # seconds since the epoch
     done_before: int
     runs: tuple[Planned, ...]
@@ -44,11 +45,13 @@ class Plan:
 
     @staticmethod
     def read(output: Path) -> Plan:
-        """Raises ValueError if `output` is no folder of a sweep."""
+        """The plan in `output`. Raises ValueError, with the closest sweep beside it, if there is none."""
         try:
             plain = json.loads((output / "plan.json").read_text())
         except FileNotFoundError:
-            raise ValueError(f"{output}: no plan.json there; allowed is the output folder of a sweep") from None
+            beside = [path.parent.name for path in output.parent.glob("*/plan.json")]
+            hint = did_you_mean(output.name, beside)
+            raise ValueError(f"{output}: no plan.json there; allowed is the output folder of a sweep{hint}") from None
         return Plan(**plain | {"runs": tuple(Planned(**run) for run in plain["runs"])})
 
 
@@ -61,7 +64,7 @@ def is_over(folder: RunFolder, plan: Plan) -> bool:
 
 
 def words(output: Path, plan: Plan) -> str:
-    """'7 of 58 runs done, about 6 min left'."""
+    """The progress of a launch: '7 of 58 runs done, about 6 min left'."""
     done = {run.name for run in plan.runs if RunFolder.of(output, run.name).is_done}
     text = f"{len(done)} of {len(plan.runs)} runs done"
     seconds = seconds_left(plan, done, time.time() - plan.started)
@@ -69,10 +72,10 @@ def words(output: Path, plan: Plan) -> str:
 
 
 def seconds_left(plan: Plan, done: Collection[str], elapsed: float) -> float | None:
-    """The forecast of the runs that are not done, corrected by how long those took that were done since the launch.
+    """The forecast of the remaining runs, scaled by actual over forecast time of those done since the launch.
 
     A fifth of the forecast counts as observed at the expected speed, so that the first runs do not decide alone.
-    Without a forecast every run counts alike; None if no run is done or none is left.
+    Without a forecast all runs have the same weight. None if no run is done or none is left.
     """
     completed, left = len(done) - plan.done_before, len(plan.runs) - len(done)
     if completed <= 0 or left <= 0:
@@ -86,5 +89,5 @@ def seconds_left(plan: Plan, done: Collection[str], elapsed: float) -> float | N
 
 
 def sweep_folder(text: str) -> Path:
-    """The folder of a sweep that is named by its folder or by its name under outputs/."""
+    """The output folder of a sweep, given that folder or the name of the sweep under outputs/."""
     return Path(text) if Path(text).is_dir() else Path("outputs") / text

@@ -1,4 +1,4 @@
-"""Which stages of a run are stored already, found without computing any."""
+"""Names of the stages of a run that are stored already, without computing any."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class StoredStages:
 
     @cached_property
     def _bases(self) -> list[Mapping[str, Any]]:
-        """What determines each stored base model, by its manifest."""
+        """The key of each stored base model, from its manifest."""
         files = [file for root in (SHIPPED, self.root) for file in root.glob("base/*/stage.json")]
         manifests = _objects(file.read_text(encoding="utf-8") for file in files)
         return [manifest["key"] for manifest in manifests if isinstance(manifest.get("key"), dict)]
@@ -99,7 +99,7 @@ def _followed(config: Config, root: Path) -> set[str]:
     from synth_scaling.experiment.pipeline import run  # torch and transformers
 
     names = _Names()
-    with contextlib.suppress(Exception):  # a run that will fail reports that when it starts
+    with contextlib.suppress(_NotStored, ValueError, OSError):  # a run that will fail reports that when it starts
         run(config, _StoredOnly(root), names)
     return names.stages
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.commands.verbs import VERBS
 from synth_scaling import cli, run
 from synth_scaling.config.search_path import choices, configs, sweep_names
 from synth_scaling.core.suggestions import closest, did_you_mean
@@ -23,6 +24,10 @@ def test_the_overview_names_every_command_and_every_sweep_once(capsys: pytest.Ca
     listed = re.findall(r"^  (\S+)  +\S", text, re.MULTILINE)
     assert listed == 2 * [*cli.VERBS, *cli.ANALYSIS, *sweep_names()]
     assert all(len(line) > 30 for line in text.splitlines() if line.startswith("  "))
+
+
+def test_the_overview_lists_the_commands_of_the_analysis_with_their_summaries() -> None:
+    assert {name: verb.summary for name, verb in VERBS.items()} == cli.ANALYSIS
 
 
 @pytest.mark.parametrize("verb", [*cli.VERBS, *cli.ANALYSIS])
@@ -39,7 +44,7 @@ def test_every_command_has_a_help_with_an_example(verb: str, capsys: pytest.Capt
 
 def test_the_sentence_of_a_sweep_ends_where_its_question_ends() -> None:
     assert cli.question(configs("sweeps") / "demo.yaml") == (
-        "How does test error fall with N for each method, and what is each worth?"
+        "How does test error fall with N for each method, and how much data does each save?"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the command refuses: before anything is made, in one line with key, value and what is allowed, exit code 2.
+"""The command refuses bad input before it computes anything: one line with key, value and what is allowed, exit code 2.
 
 The table goes through the command's own entry in this process; a few go through a process of their own.
 """
@@ -47,6 +47,8 @@ COMMANDS = {
     "method.name=dpo": "method.name=dpo: allowed is sft; choose another by method=dpo",
     "model=gpt": "model=gpt: allowed are ",
     "tracking=mlflow": "tracking=mlflow: allowed are none, wandb",
+    "figure=pairings": "figure=pairings: allowed are size, positives, teacher, grid, pairing, filter, best_of, "
+    "rollout_policy, rollouts; did you mean pairing?",
     "hydra/launcher=nowhere": "hydra/launcher=nowhere: allowed are basic, joblib",
     "hydra.mode=FAST": "hydra.mode: Invalid value 'FAST', expected one of [RUN, MULTIRUN]",
     # amounts and sizes
@@ -141,7 +143,7 @@ FILES = {
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where the command is given; its writable folders are below it."""
+    """The working folder of the command; its writable folders are below it."""
     (tmp_path / "file").write_text("no JSON\n")
     (tmp_path / "half.jsonl").write_text('{"question": "1+1"}\n')
     monkeypatch.chdir(tmp_path)

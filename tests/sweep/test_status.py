@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from synth_scaling import status
+from synth_scaling import retry, status
 from synth_scaling.sweep.plan import Plan, Planned, seconds_left
 from synth_scaling.system.failures import Failure
 from synth_scaling.system.leases import lease
@@ -76,6 +76,13 @@ def test_the_command_says_by_its_exit_code_that_runs_failed(output: Path, capsys
 def test_a_folder_without_a_plan_is_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert status.main([str(tmp_path)]) == 2
     assert capsys.readouterr().err == f"{tmp_path}: no plan.json there; allowed is the output folder of a sweep\n"
+
+
+def test_a_mistyped_sweep_is_answered_with_the_closest(output: Path, capsys: pytest.CaptureFixture) -> None:
+    mistyped = output.with_name(output.name + "x")
+    assert status.main([str(mistyped), "--once"]) == retry.main([str(mistyped)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and all(line.endswith(f"; did you mean {output.name}?") for line in lines)
 
 
 def test_the_time_left_follows_the_forecast_of_the_runs_and_the_speed_so_far() -> None:
