@@ -27,7 +27,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test test-slow test-chaos test-cluster smoke-llm gpu-check lint types mini study study-full benchmarks wheel docs clean
+.PHONY: help setup demo figures table report claims test test-slow test-chaos test-attack test-cluster smoke-llm gpu-check lint types mini study study-full benchmarks wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -77,6 +77,9 @@ test-slow: $(STAMP)  ## tests with servers, several engines or training processe
 
 test-chaos: $(STAMP)  ## a small sweep is killed at 20 random moments and must end as if nothing had been
 	$(PY) -m pytest -q -s -m chaos
+
+test-attack: $(STAMP)  ## thousands of kills at the moments between which a lease or a stage is half-written
+	$(PY) -m pytest -q -s -m attack
 
 test-cluster: $(STAMP) .venv/.installed-cluster  ## a small sweep on a real one-node Slurm (root installs it) and a real Ray, with kills
 	$(PY) -m pytest -q -s -m cluster

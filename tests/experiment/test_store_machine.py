@@ -147,9 +147,7 @@ class StoreMachine(RuleBasedStateMachine):
         if key in self.complete or key in self.stopped:
             return
         partial = self.folder(key).with_name(f"{self.folder(key).name}.partial-0000")
-        (partial / "resume").mkdir(parents=True, exist_ok=True) if resume else partial.mkdir(
-            parents=True, exist_ok=True
-        )
+        (partial / "resume" if resume else partial).mkdir(parents=True, exist_ok=True)
         (partial / "data").write_text("half")
         self.folder(key).with_suffix(".lock").write_text(dead_marker())
 
