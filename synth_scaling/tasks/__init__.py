@@ -16,6 +16,7 @@ from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.tasks.star_graph import StarGraph, StarGraphOptions
 from synth_scaling.tasks.task import EmbeddedTask, Split, Task, TaskOptions, embedded, grade_all
+from synth_scaling.tasks.word_stories import WordStories, WordStoriesOptions
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 
 _BUILT_IN: dict[str, tuple[type, type[TaskOptions]]] = {
@@ -24,6 +25,7 @@ _BUILT_IN: dict[str, tuple[type, type[TaskOptions]]] = {
     "star_graph": (StarGraph, StarGraphOptions),
     "collect": (Collect, CollectOptions),
     "word_sums": (WordSums, WordSumsOptions),
+    "word_stories": (WordStories, WordStoriesOptions),
     "gsm8k": (GSM8K, GSM8KOptions),
     "math": (MATH, MATHOptions),
     "gsm_symbolic": (GSMSymbolic, GSMSymbolicOptions),
