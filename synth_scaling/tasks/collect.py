@@ -16,6 +16,7 @@ from math import comb
 import numpy as np
 
 from synth_scaling.core.records import Problem
+from synth_scaling.core.validation import ConfigError, at_least, between, share
 from synth_scaling.tasks.task import Split, TaskOptions
 
 CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -190,19 +191,18 @@ class Collect:
 
 
 def _check(o: CollectOptions) -> None:
-    for key, holds, allowed in (
-        ("items", 2 <= o.items <= 1000, "2 to 1000"),
-        ("wanted", 1 <= o.wanted < o.items, f"1 to less than items={o.items}"),
-        ("classes", 1 <= o.classes <= len(CLASSES), f"1 to {len(CLASSES)}"),
-        ("choices", o.choices is None or 1 <= o.choices <= o.wanted, f"null, or 1 to wanted={o.wanted}"),
-        ("n_test", o.n_test >= 0, "0 or more"),
-        ("n_validation", o.n_validation >= 0, "0 or more"),
-        ("habit_share", 0 <= o.habit_share <= 1, "shares from 0 to 1"),
-        ("habit_strength", 0 <= o.habit_strength <= 1, "shares from 0 to 1"),
-        ("random_share", 0 <= o.random_share <= 1, "shares from 0 to 1"),
-    ):
-        if not holds:
-            raise ValueError(f"task.{key}={getattr(o, key)}: allowed are {allowed}")
+    """Refuse options that cannot be. Raises ConfigError."""
+    between("task.items", o.items, 2, 1000, "2 to 1000")
+    between("task.wanted", o.wanted, 1, o.items - 1, f"1 to less than items={o.items}")
+    between("task.classes", o.classes, 1, len(CLASSES), f"1 to {len(CLASSES)}")
+    if o.choices is not None:
+        between("task.choices", o.choices, 1, o.wanted, f"null, or 1 to wanted={o.wanted}")
+    for key in ("n_test", "n_validation"):
+        at_least(f"task.{key}", getattr(o, key), 0)
+    for key in ("habit_share", "habit_strength", "random_share"):
+        share(f"task.{key}", getattr(o, key))
     held_out, sets = o.n_test + o.n_validation, comb(o.items, o.wanted)
     if held_out >= sets:
-        raise ValueError(f"task.n_test + task.n_validation={held_out}: allowed are fewer than the {sets} sets of items")
+        raise ConfigError(
+            f"task.n_test + task.n_validation={held_out}: allowed are fewer than the {sets} sets of items"
+        )

@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from synth_scaling.core.records import Problem
+from synth_scaling.core.validation import between, one_of
 from synth_scaling.tasks.options import check_common
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording
 from synth_scaling.tasks.steps import lines
@@ -98,10 +99,8 @@ class WordStories(QuestionTask):
     def __init__(self, options: WordStoriesOptions) -> None:
         self.options = o = options
         check_common(o)
-        if o.orders not in ORDERS:
-            raise ValueError(f"task.orders={o.orders}: allowed are {', '.join(ORDERS)}")
-        if not 1 <= o.events <= 3:
-            raise ValueError(f"task.events={o.events}: allowed are 1 to 3")
+        one_of("task.orders", o.orders, ORDERS)
+        between("task.events", o.events, 1, 3, "1 to 3")
         rng = np.random.default_rng([o.world_seed, 3])
         held_out = _held_out(o.n_test + o.n_validation, o.events, rng)
         questions = [_told(amounts, rng) for amounts in held_out.values()]
@@ -148,7 +147,7 @@ class WordStories(QuestionTask):
 
 
 def _one_of(choices: Sequence[T], rng: np.random.Generator) -> T:
-    return choices[rng.integers(len(choices))]
+    return choices[int(rng.integers(len(choices)))]
 
 
 def _numbers(amounts: Amounts) -> tuple[int, ...]:
