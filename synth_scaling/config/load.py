@@ -69,16 +69,28 @@ def device_dtype() -> str:
 
 
 def restored(plain: Mapping[str, Any]) -> Config:
-    """The configuration that :func:`resolved` gave as plain data, and that was checked then."""
+    """The configuration stored as plain data by :func:`resolved`; it was checked before it was stored.
+
+    Raises ConfigError for the name of a component that is not available, such as a plugin's that is not installed.
+    """
     kinds = {
-        "task": TASKS[plain["task"]["name"]][1],
-        "model": MODELS[plain["model"]["name"]],
-        "method": METHODS[plain["method"]["name"]].options,
+        "task": _component("task", TASKS, plain["task"]["name"])[1],
+        "model": _component("model", MODELS, plain["model"]["name"]),
+        "method": _component("method", METHODS, plain["method"]["name"]).options,
         "data": JSONLDataOptions if "path" in plain["data"] else DataOptions,
-        "credit": CREDIT[plain["credit"].get("name", "exhaustive")],
+        "credit": _component("credit", CREDIT, plain["credit"].get("name", "exhaustive")),
         "trainer": TrainerOptions,
     }
     return _built(Config, {key: _built(kinds[key], value) if key in kinds else value for key, value in plain.items()})
+
+
+def _component(key: str, registry: Mapping[str, T], name: str) -> T:
+    """`registry[name]`. Raises ConfigError for a name that it lacks."""
+    if name not in registry:
+        raise ConfigError(
+            f"{key}={name}: allowed are {', '.join(registry)}; a stored configuration of a plugin needs the plugin"
+        )
+    return registry[name]
 
 
 def _built(kind: type[T], plain: Mapping[str, Any]) -> T:

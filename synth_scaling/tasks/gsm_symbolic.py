@@ -45,7 +45,7 @@ class GSMSymbolic(QuestionTask):
         self.options = o = options
         check_common(o)
         if importlib.util.find_spec("reasoning_gym") is None:
-            raise ValueError("task=gsm_symbolic needs reasoning-gym: pip install 'synth-scaling[words]'")
+            raise ValueError("task=gsm_symbolic needs reasoning-gym: run `make extra-words`")
         self.drawn = self.dropped = 0
         test, validation = held_out(
             lambda seed: self._draw(f"held out {seed}"), o.n_test, o.n_validation, o.world_seed, o.name

@@ -60,6 +60,6 @@ def died(message: str) -> JobReturn:
 
 
 def needs(extra: str, module: str) -> None:
-    """Raises ConfigError naming the pip extra if the module that a launcher stands on is not there."""
+    """Raises ConfigError naming the make target that installs a launcher's `module`, if it is not installed."""
     if importlib.util.find_spec(module) is None:  # not imported: that takes seconds, and there may be nothing to launch
-        raise ConfigError(f"hydra/launcher={extra}: needs {module}; pip install 'synth-scaling[{extra}]'")
+        raise ConfigError(f"hydra/launcher={extra}: needs {module}: run `make extra-{extra}`")
