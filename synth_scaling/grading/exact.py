@@ -85,8 +85,7 @@ def _same_relations(a: Any, b: Any) -> bool:
     if isinstance(a, Eq) and isinstance(b, Eq):
         if a.free_symbols != b.free_symbols:
             return False
-        factors = [_value(one / other, point) for point in _POINTS]
-        if None not in factors and _close(*factors) and factors[0] != 0:
+        if _proportional(one, other):
             return True
         x, y = (sorted(sympy.solve(equation, dict=True), key=str) for equation in (a, b))
         return len(x) == len(y) > 0 and all(
@@ -153,9 +152,19 @@ def _same_values(a: Any, b: Any) -> bool:
     return True
 
 
+def _proportional(one: Any, other: Any) -> bool:
+    """Whether two expressions have one ratio at both points, as the sides of equal equations do."""
+    values = [_value(e, point) for e in (one, other) for point in _POINTS]
+    if any(value is None or value == 0 for value in values):
+        return False
+    return _close(values[0] * values[3], values[1] * values[2])
+
+
 def _value(e: Any, point: tuple[Any, Any]) -> Any:
     symbols = sorted(e.free_symbols, key=str)
-    value = e.subs({s: point[0] + i * point[1] for i, s in enumerate(symbols)}).evalf(DIGITS + 20, maxn=400)
+    value = e.subs({s: point[0] + i * point[1] for i, s in enumerate(symbols)}).doit()
+    if not value.is_Rational:
+        value = value.evalf(DIGITS + 20, maxn=4 * DIGITS + 200)
     return value if value.is_number and value.is_finite else None
 
 

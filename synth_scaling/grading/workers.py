@@ -1,8 +1,11 @@
-"""Worker processes that can be killed: what they are given is done within a bound of time and memory, or not at all.
+"""Worker processes that can be killed: a call is answered within a bound of time and memory, or not at all.
 
 Pebble's pool, which stops a worker that exceeds its time and starts another. The workers come from a fork server, a
 fresh process without this one's threads and memory, so torch and vLLM may be loaded here. Results come in the order of
 the calls and do not depend on the number of workers.
+
+A worker may also die of something outside: a signal to the process group, or the kernel's out-of-memory killer. That
+says nothing about the call: it is made again, alone, and a second death is an error, never a result.
 """
 
 from __future__ import annotations
@@ -15,41 +18,77 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import TimeoutError
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
 MEMORY = 4 << 30  # bytes of address space a worker may have
-CHUNK = (
-    16  # calls that travel together at most; a chunk that fails is repeated one by one, to tell which of them it was
-)
-_pools: dict[int, ProcessPool] = {}  # by the process that made them: a forked child must not use its parent's
+CHUNK = 16  # calls that travel together at most; the calls of a chunk that fails are made again one by one
+# A process receives these from its own instructions, as from a stack that overflows: the call is the reason.
+FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+_pools: dict[int, ProcessPool] = {}  # by the process that created them: a forked child must not use its parent's
+
+
+class WorkerKilled(RuntimeError):
+    """Two workers were killed from outside while they made one call, so its result is not known."""
+
+
+@dataclass(frozen=True)
+class _Death:
+    by: int  # the signal; 0 where it is not known, and where the process ended without one
 
 
 def run(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: float) -> Iterator[bool | None]:
-    """`function(*call)` for each call, in order; None for one that took longer than `bound` seconds or died of it.
+    """`function(*call)` for each call, in order; None for one that took longer than `bound` seconds or died of itself.
 
-    `function` is importable and raises nothing. A chunk has the same bound, and its calls are done again one by one
-    if it was exceeded: no call runs longer than `bound`, and a slow one runs twice.
+    `function` is importable and raises nothing. A chunk has the same bound, and its calls are made again one by one
+    if it is exceeded: no call runs longer than `bound`, and a slow one runs twice. Raises WorkerKilled for a call whose
+    worker was killed twice by a signal that neither the pool nor a fault of the worker sent.
     """
     size = min(CHUNK, len(calls) // (2 * count()) + 1)  # few calls are shared out, too
     chunks = [calls[i : i + size] for i in range(0, len(calls), size)]
-    futures = [_pool().schedule(_each, (function, chunk), timeout=bound) for chunk in chunks]
+    futures = [_schedule(function, chunk, bound) for chunk in chunks]
     for chunk, future in zip(chunks, futures, strict=True):
-        try:
-            results, again = _result(future), len(chunk) > 1
-        except BrokenProcessPool:  # every worker died at once, as when the machine is out of memory
-            results, again = None, True
-        if results is None and again:
-            alone = [_pool().schedule(_each, (function, [call]), timeout=bound) for call in chunk]
-            yield from (result[0] if (result := _result(one)) else None for one in alone)
+        results = _result(future)
+        if isinstance(results, list):
+            yield from results
+        elif len(chunk) == 1:
+            yield _alone(function, chunk[0], bound, results)
         else:
-            yield from [None] if results is None else results
+            alone = [_schedule(function, [call], bound) for call in chunk]
+            for call, again in zip(chunk, alone, strict=True):
+                yield _alone(function, call, bound, _result(again))
 
 
 def count() -> int:
-    """How many workers there are: one a core that this process may use."""
+    """The number of workers: one for each core that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _alone(
+    function: Callable[..., bool], call: tuple[Any, ...], bound: float, first: list[bool] | _Death | None
+) -> bool | None:
+    """The result of a call that has been made alone once, with `first`; it is made again if its worker died."""
+    result = _result(_schedule(function, [call], bound)) if isinstance(first, _Death) else first
+    if isinstance(result, _Death):
+        if result.by in FAULTS:
+            return None
+        by = signal.Signals(result.by).name if result.by else "no signal that is known"
+        raise WorkerKilled(
+            f"two grading workers in a row were killed by {by} while they graded one response: is memory short, or does "
+            "another program end them?"
+        )
+    return None if result is None else result[0]
+
+
+def _schedule(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: float) -> Any:
+    """The future of a chunk of calls, in a new pool if the present one has just broken."""
+    try:
+        return _pool().schedule(_each, (function, calls), timeout=bound)
+    except RuntimeError:  # all its workers died since its state was last read
+        _pools.clear()
+        return _pool().schedule(_each, (function, calls), timeout=bound)
 
 
 def _pool() -> ProcessPool:
@@ -57,9 +96,8 @@ def _pool() -> ProcessPool:
     if pool is None or not pool.active:
         _pools.clear()
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(
-            ["synth_scaling.grading.algebra", "synth_scaling.grading.rewards"]
-        )  # seconds, once, not a worker
+        # Importing these takes seconds: once, not for each worker.
+        context.set_forkserver_preload(["synth_scaling.grading.algebra", "synth_scaling.grading.rewards"])
         pool = _pools[os.getpid()] = ProcessPool(count(), initializer=_prepare, context=context)
         atexit.register(_close, pool)
     return pool
@@ -70,16 +108,21 @@ def _close(pool: ProcessPool) -> None:
     pool.join()
 
 
-def _result(future: Any) -> list[bool] | None:
+def _result(future: Any) -> list[bool] | _Death | None:
+    """The results of a chunk; None if it exceeded its bound of time or memory; how its worker died if it did."""
     try:
         return future.result()
-    except (TimeoutError, ProcessExpired, MemoryError, RecursionError):
+    except (TimeoutError, MemoryError, RecursionError):
         return None
+    except ProcessExpired as error:
+        return _Death(-error.exitcode if (error.exitcode or 0) < 0 else 0)
+    except BrokenProcessPool:  # every worker died at once
+        return _Death(0)
 
 
 def _prepare() -> None:
     """In a worker, before its first call."""
-    import synth_scaling.grading.algebra  # noqa: F401 (already there, unless the fork server was started by someone else)
+    import synth_scaling.grading.algebra  # noqa: F401 (imported already, unless another module started the fork server)
 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler in Python would wait for a long multiplication to end
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
