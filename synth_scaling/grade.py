@@ -5,8 +5,9 @@ r"""Grade a file of responses: accuracy with its 95 % Wilson interval.
 
 `task` is gsm8k, gsm_symbolic, word_sums (numbers) or math (LaTeX). FILE is JSON Lines, also .gz, or Parquet. A field
 may reach into a field, as in `response_field=6b_finetuning.solution`. The answer field holds the gold answer alone or a
-solution that ends with it (`#### n`, `A: n`, `\boxed{}`). OUTPUT has each row with `reward`, `given` (the answer that
-was read) and `over_bound`. Exit code 2 and one line naming file, line and field for what cannot be read.
+solution that ends with it (`#### n`, `A: n`, `\boxed{}`); a number is read like the text that writes it. OUTPUT has
+each row with `reward`, `given` (the answer that was read) and `over_bound`. A file that cannot be read ends in exit
+code 2 and one line naming file, line and field.
 
 Example: synth-scaling grade task=gsm8k input=responses.jsonl output=graded.jsonl
 """
@@ -24,9 +25,10 @@ from tqdm import tqdm
 from synth_scaling.core.metrics import wilson_interval
 from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.grading.answers import final_answer
-from synth_scaling.grading.gold import gold_answer
+from synth_scaling.grading.gold import gold_answer, written_answer
 from synth_scaling.grading.rewards import BOUND, Kind, each
-from synth_scaling.system.jsonl import check_output, read_rows, text_at, write_rows
+from synth_scaling.grading.workers import WorkerKilled
+from synth_scaling.system.jsonl import check_output, read_rows, text_at, text_of, value_at, write_rows
 
 KINDS: dict[str, Kind] = {"gsm8k": "number", "gsm_symbolic": "number", "word_sums": "number", "math": "latex"}
 assert set(KINDS.values()) == set(get_args(Kind))
@@ -44,7 +46,7 @@ class Options:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code."""
+    """Grade a file as the arguments say and return the exit code: 0, 1 for a failure, 2 for what was refused."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
                 each(KINDS[options.task], pairs, options.last_number, options.bound),
                 total=len(pairs),
                 unit=" responses",
-                disable=None,  # where nobody watches
+                disable=None,  # no bar where the output is no terminal
             )
         )
         if options.output:
@@ -66,12 +68,15 @@ def main(arguments: Sequence[str]) -> int:
     except ValueError as error:
         print(f"refused: {error}", file=sys.stderr)
         return 2
+    except WorkerKilled as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return 1
     print(summary(rewards))
     return 0
 
 
 def read_options(arguments: Sequence[str]) -> Options:
-    """Raises ValueError naming the key, its value and what is allowed."""
+    """The options that the arguments give. Raises ValueError naming the key, its value and the allowed ones."""
     given: dict[str, Any] = {}
     for argument in arguments:
         key, sign, value = argument.partition("=")
@@ -107,7 +112,9 @@ def read_pairs(options: Options) -> tuple[list[dict[str, Any]], list[tuple[str, 
     rows, pairs, path = [], [], options.input
     for number, row in read_rows(path):
         response = text_at(path, number, row, options.response_field)
-        written = text_at(path, number, row, options.answer_field)
+        written = text_of(
+            path, number, written_answer(value_at(path, number, row, options.answer_field)), options.answer_field
+        )
         gold = gold_answer(KINDS[options.task], written)
         if gold is None:
             raise ValueError(f"{path}:{number}: {options.answer_field}: no answer in {written[-60:]!r}")
@@ -121,7 +128,7 @@ def read_pairs(options: Options) -> tuple[list[dict[str, Any]], list[tuple[str, 
 def graded(
     options: Options, rows: list[dict[str, Any]], pairs: list[tuple[str, str]], rewards: list[bool | None]
 ) -> list[dict[str, Any]]:
-    """The rows with what was found."""
+    """The rows with their rewards and the answers that were read."""
     return [
         {
             **row,
@@ -135,12 +142,12 @@ def graded(
 
 def summary(rewards: Sequence[bool | None]) -> str:
     """Accuracy with its interval, and how many responses hit the bound."""
-    right, all_ = sum(map(bool, rewards)), len(rewards)
-    low, high = wilson_interval(right, all_)
+    correct, all_ = sum(map(bool, rewards)), len(rewards)
+    low, high = wilson_interval(correct, all_)
     interval = f"95 % Wilson interval {100 * low:.2f} to {100 * high:.2f} %"
-    line = f"accuracy {100 * right / all_:.2f} % ({right} of {all_}), {interval}"
+    line = f"accuracy {100 * correct / all_:.2f} % ({correct} of {all_}), {interval}"
     over = rewards.count(None)
-    return f"{line}; {over} hit the bound on grading and count as wrong" if over else line
+    return f"{line}; {over} hit the bound on grading and count as incorrect" if over else line
 
 
 if __name__ == "__main__":

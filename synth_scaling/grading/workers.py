@@ -11,12 +11,13 @@ says nothing about the call: it is made again, alone, and a second death is an e
 from __future__ import annotations
 
 import atexit
+import concurrent.futures
 import multiprocessing
 import os
 import resource
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import TimeoutError
+from concurrent.futures import CancelledError, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ MEMORY = 4 << 30  # bytes of address space a worker may have
 CHUNK = 16  # calls that travel together at most; the calls of a chunk that fails are made again one by one
 # A process receives these from its own instructions, as from a stack that overflows: the call is the reason.
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+STALL = 45  # seconds that no worker takes the next call before the pool is replaced; a start takes up to 20
 _pools: dict[int, ProcessPool] = {}  # by the process that created them: a forked child must not use its parent's
 
 
@@ -76,8 +78,8 @@ def _alone(
             return None
         by = signal.Signals(result.by).name if result.by else "no signal that is known"
         raise WorkerKilled(
-            f"two grading workers in a row were killed by {by} while they graded one response: is memory short, or does "
-            "another program end them?"
+            f"two grading workers in a row were killed by {by} while they graded one response: "
+            "is memory short, or does another program end them?"
         )
     return None if result is None else result[0]
 
@@ -110,20 +112,34 @@ def _close(pool: ProcessPool) -> None:
 
 def _result(future: Any) -> list[bool] | _Death | None:
     """The results of a chunk; None if it exceeded its bound of time or memory; how its worker died if it did."""
+    waited = 0
+    while not future.done() and waited < STALL:
+        concurrent.futures.wait([future], timeout=1.0)
+        waited = 0 if future.running() else waited + 1
+    if not future.done():  # a worker died while it held the lock of the pool's pipe: no other can take a call
+        _discard()
     try:
-        return future.result()
-    except (TimeoutError, MemoryError, RecursionError):
-        return None
+        return future.result(timeout=STALL)
     except ProcessExpired as error:
         return _Death(-error.exitcode if (error.exitcode or 0) < 0 else 0)
-    except BrokenProcessPool:  # every worker died at once
+    except (BrokenProcessPool, CancelledError):  # every worker died at once, or the pool was discarded
         return _Death(0)
+    except (TimeoutError, MemoryError, RecursionError):
+        return None if future.done() else _Death(0)
+
+
+def _discard() -> None:
+    """Stop this process's pool, which cancels its calls; the next call starts another."""
+    pool = _pools.pop(os.getpid(), None)
+    if pool is not None:
+        pool.stop()
 
 
 def _prepare() -> None:
     """In a worker, before its first call."""
     import synth_scaling.grading.algebra  # noqa: F401 (imported already, unless another module started the fork server)
 
+    os.setsid()  # a signal to the process group is for the process that grades; its workers end with it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler in Python would wait for a long multiplication to end
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 

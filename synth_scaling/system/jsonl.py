@@ -19,6 +19,9 @@ from uuid import UUID
 from synth_scaling.core.suggestions import did_you_mean
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+LONGEST_LINE = 64 << 20  # bytes; a longer line is refused before it fills the memory
+MOST_PACKED = 300  # times the size of a gzipped file that its text may have; real responses reach 5 to 20
+_ALWAYS = 64 << 20  # bytes of text that a gzipped file may hold, however small it is
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -34,21 +37,46 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         return
     try:
         with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
+            number, read, most = 0, 0, _most_text(path)
+            while line := file.readline(LONGEST_LINE + 1):
+                number, read = number + 1, read + len(line)
+                if len(line) > LONGEST_LINE:
+                    raise ValueError(f"{path}:{number}: a line of more than {LONGEST_LINE >> 20} MiB")
+                if read > most:
+                    raise ValueError(
+                        f"{path}:{number}: more than {most >> 20} MiB of text, {MOST_PACKED} times the size of"
+                        " the file: no archive of responses packs so tightly"
+                    )
                 if line.strip():
                     yield number, _read_line(path, number, line)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"{path}: cannot be read ({error})") from None
 
 
+def _most_text(path: Path) -> int:
+    """The most bytes of text that are read from a file, so that a gzip bomb ends in one line."""
+    size = path.stat().st_size
+    return max(_ALWAYS, MOST_PACKED * size) if path.suffix == ".gz" else max(_ALWAYS, 2 * size)
+
+
 def text_at(path: Path, number: int, row: dict[str, Any], field: str) -> str:
     """The text of `field`, which reaches into rows in a row by dots. Raises ValueError naming file, line and field."""
+    return text_of(path, number, value_at(path, number, row, field), field)
+
+
+def value_at(path: Path, number: int, row: dict[str, Any], field: str) -> Any:
+    """The value of `field`, which reaches into rows in a row by dots. Raises ValueError naming file, line and field."""
     value: Any = row
     for key in [field] if field in row else field.split("."):
         if not isinstance(value, dict) or key not in value:
             there = ", ".join(map(str, value)) if isinstance(value, dict) else type(value).__name__
             raise ValueError(f"{path}:{number}: {field}: no such field; there is {there or 'nothing'}"[:400])
         value = value[key]
+    return value
+
+
+def text_of(path: Path, number: int, value: Any, field: str) -> str:
+    """`value` if it is text. Raises ValueError naming file, line and field if not."""
     if not isinstance(value, str):
         raise ValueError(f"{path}:{number}: {field}: expected text, found {type(value).__name__}")
     return value

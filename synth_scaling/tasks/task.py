@@ -14,6 +14,7 @@ import numpy as np
 
 from synth_scaling.core.records import Problem
 from synth_scaling.grading.rewards import Grades
+from synth_scaling.system import signals
 
 Split = Literal["train", "validation", "test"]
 
@@ -88,10 +89,17 @@ class GradesMany(Protocol):
 
 
 def grade_all(task: Task, pairs: Sequence[tuple[Problem, str]]) -> Grades:
-    """The rewards of (problem, response) pairs: one by one here, unless the task has a way of its own."""
+    """The rewards of (problem, response) pairs: one by one here, unless the task grades many at once.
+
+    Raises Interrupted if the process has received a termination signal: the grading workers received it, too, and
+    nothing that depends on them is to be stored.
+    """
     if isinstance(task, GradesMany):
-        return task.grade_all(pairs)
-    return Grades([task.grade(problem, response) for problem, response in pairs])
+        grades = task.grade_all(pairs)
+    else:
+        grades = Grades([task.grade(problem, response) for problem, response in pairs])
+    signals.check()
+    return grades
 
 
 def embedded(task: Task) -> EmbeddedTask:

@@ -13,7 +13,7 @@ import pytest
 
 from synth_scaling.core.metrics import wilson_interval
 from synth_scaling.grade import main
-from synth_scaling.grading.gold import gold_answer
+from synth_scaling.grading.gold import gold_answer, written_answer
 from synth_scaling.system.jsonl import read_rows, write_rows
 
 ROWS: list[dict[str, Any]] = [
@@ -63,12 +63,14 @@ def test_math_and_its_bound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["task=math", f"input={write(tmp_path / 'r.jsonl', rows)}", "bound=2"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("accuracy 50.00 % (1 of 2)")
-    assert said.endswith("; 1 hit the bound on grading and count as wrong\n")
+    assert said.endswith("; 1 hit the bound on grading and count as incorrect\n")
 
 
 @pytest.mark.parametrize(
     ("written", "kind", "gold"),
     [
+        ("18 million", "number", None),
+        ("The answer is **18**.", "number", "18"),
         ("#### 1,000", "number", "1000"),
         ("A: $12.50", "number", "12.5"),
         ("3/6", "number", "0.5"),
@@ -82,6 +84,37 @@ def test_math_and_its_bound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 )
 def test_gold_answers(written: str, kind: Any, gold: str | None) -> None:
     assert gold_answer(kind, written) == gold
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(18, "18"), (-3, "-3"), (2.5, "2.5"), (18.0, "18"), ("18", "18"), (True, True), (None, None), ([18], [18])],
+)
+def test_an_answer_that_is_a_number_is_read_like_its_text(value: object, text: object) -> None:
+    assert written_answer(value) == text and type(written_answer(value)) is type(text)
+
+
+@pytest.mark.parametrize("task", ["gsm8k", "math"])
+def test_integer_gold_answers(task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same rule as for data=jsonl; also for a number inside an object and for a column of Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"answer": 18, "response": r"\boxed{18}", "more": {"answer": 2.5}}, {"answer": 7.0, "response": "#### 8"}]
+    file = write(tmp_path / "r.jsonl", rows)
+    assert main([f"task={task}", f"input={file}"]) == 0
+    assert capsys.readouterr().out.startswith("accuracy 50.00 % (1 of 2)")
+    file = write(tmp_path / "deep.jsonl", [{**rows[0], "response": "#### 2.5"}])
+    assert main([f"task={task}", f"input={file}", "answer_field=more.answer"]) == 0
+    assert capsys.readouterr().out.startswith("accuracy 100.00 % (1 of 1)")
+    pq.write_table(pa.table({"answer": [1, 2], "response": ["#### 1", "#### 3"]}), tmp_path / "r.parquet")
+    assert main([f"task={task}", f"input={tmp_path / 'r.parquet'}"]) == 0
+    assert capsys.readouterr().out.startswith("accuracy 50.00 % (1 of 2)")
+    for answer in (True, None, [18]):
+        assert (
+            main([f"task={task}", f"input={write(tmp_path / 'no.jsonl', [{'answer': answer, 'response': ''}])}"]) == 2
+        )
+        assert "no.jsonl:1: answer: expected text" in capsys.readouterr().err
 
 
 GOOD = json.dumps(ROWS[0])
@@ -142,6 +175,19 @@ def test_broken_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
     file = write(tmp_path / "r.jsonl", ROWS)
     assert main(["task=gsm8k", f"input={file}", f"output={tmp_path}/no/folder.jsonl"]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", [b"\n" * (80 << 20), b" " * (80 << 20), b'{"answer": "1", "response": ""}\n' * (3 << 20)]
+)
+def test_a_gzip_bomb_is_refused_in_one_line(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Blank lines, one long line, and rows: none is unpacked beyond the bounds."""
+    file = tmp_path / "bomb.jsonl.gz"
+    file.write_bytes(gzip.compress(text, compresslevel=9))
+    assert main(["task=gsm8k", f"input={file}"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.startswith(f"refused: {file}:") and said.err.count("\n") == 1
+    assert "MiB" in said.err
 
 
 def test_the_command_ends_with_its_exit_code(tmp_path: Path) -> None:

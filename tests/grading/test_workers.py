@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
 from synth_scaling.grading import workers
-from synth_scaling.grading.rewards import SHORT, grade
-from tests.support.killers import even, hard
+from synth_scaling.grading.rewards import SHORT, grade, in_worker
+from synth_scaling.grading.workers import WorkerKilled
+from tests.support.killers import always_killed, even, hard, killed_once
 
 KILLED = (13, 29, 31)
 
@@ -37,6 +39,48 @@ def test_other_workers_take_over_when_all_are_dead() -> None:
     assert list(workers.run(even, [(2,), (3,)], 30.0)) == [True, False]
 
 
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_killed_from_outside_is_asked_again(number: signal.Signals, tmp_path: Path) -> None:
+    calls = [(i, str(tmp_path), int(number)) for i in range(12)]
+    assert list(workers.run(killed_once, calls, 30.0)) == [i % 2 == 0 for i in range(12)]
+
+
+def test_a_single_call_whose_worker_is_killed_is_asked_again(tmp_path: Path) -> None:
+    assert list(workers.run(killed_once, [(10, str(tmp_path), int(signal.SIGKILL))], 30.0)) == [True]
+
+
+@pytest.mark.parametrize("n", [1, 6])
+def test_a_worker_killed_twice_is_an_error_and_no_grade(n: int) -> None:
+    with pytest.raises(WorkerKilled, match="killed by SIGKILL"):
+        list(workers.run(always_killed, [(i, int(signal.SIGKILL)) for i in range(n)], 30.0))
+    assert list(workers.run(even, [(2,), (3,)], 30.0)) == [True, False]  # the next call is none the worse
+
+
+def test_a_signal_to_all_workers_costs_no_grade() -> None:
+    """As when the process group is signalled: correct answers stay correct, in this call and in the next."""
+    pairs = [(f"x+{i}", rf"\boxed{{{i}+x+0x}}") for i in range(40)]
+    assert all(grade("latex", pairs).rewards)
+    later = workers.run(in_worker, [("latex", *pair, False, False) for pair in pairs], 30.0)
+    first = next(later)
+    for child in multiprocessing.active_children():
+        if child.name.startswith("pebble"):
+            os.kill(child.pid or 0, signal.SIGTERM)
+    assert first and all(later) and all(grade("latex", pairs).rewards)
+
+
+def test_after_a_termination_signal_no_grades_are_returned(monkeypatch: pytest.MonkeyPatch) -> None:
+    from synth_scaling.system import signals
+    from synth_scaling.tasks import grade_all
+    from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
+
+    task = WordSums(WordSumsOptions(n_test=2, n_validation=2))
+    pairs = [(problem, f"#### {problem.answer}") for problem in task.problems("test", 2, 0)]
+    assert grade_all(task, pairs).rewards == [True, True]
+    monkeypatch.setattr(signals, "requested", lambda: "SIGTERM")
+    with pytest.raises(signals.Interrupted, match="SIGTERM"):
+        grade_all(task, pairs)
+
+
 @pytest.mark.parametrize("long", [False, True])
 def test_numbers_short_and_long(long: bool) -> None:
     filler = "word " * SHORT if long else ""
@@ -45,7 +89,7 @@ def test_numbers_short_and_long(long: bool) -> None:
     assert grades.rewards == [True, False, False, True] and grades.over_bound == 0
 
 
-def test_a_power_tower_hits_the_bound_and_counts_as_wrong() -> None:
+def test_a_power_tower_hits_the_bound_and_counts_as_incorrect() -> None:
     pairs = [(str(i), rf"\boxed{{{i}+0x}}") for i in range(20)]
     pairs[7] = ("5", r"\boxed{9^{9^{9^{9}}}}")
     grades = grade("latex", pairs, bound=4.0)

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 
 def even(x: int) -> bool:
+    return x % 2 == 0
+
+
+def killed_once(x: int, marks: str, number: int) -> bool:
+    """Whether `x` is even; the first process that is asked about a number divisible by 5 dies of the signal."""
+    mark = Path(marks) / str(x)
+    if x % 5 == 0 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), number)
+    return x % 2 == 0
+
+
+def always_killed(x: int, number: int) -> bool:
+    os.kill(os.getpid(), number)
     return x % 2 == 0
 
 
