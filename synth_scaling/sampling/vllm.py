@@ -66,6 +66,7 @@ class VLLMEngine:
             self._start(checkpoint, context)
         else:
             self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(checkpoint)})
+            self._llm.apply_model(_repack_tied_head)
         self._architecture, self._context, self._tensors = architecture, context, tensors
         self._checkpoint, self._ends = checkpoint, ends
 
@@ -169,6 +170,15 @@ def request_seed(seed: int, prompt: Sequence[int]) -> int:
     """The seed of a prompt's completion 0; that of completion i is larger by i. CPU generators use its low 32 bits."""
     digest = hashlib.blake2b(struct.pack(f"<{len(prompt) + 1}q", seed, *prompt), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 2  # room for i below 2^63
+
+
+def _repack_tied_head(model: Any) -> None:
+    """Pack the output layer again on CPU: vLLM's reload leaves the packed copy of one that is tied to the embedding."""
+    from vllm.platforms import current_platform
+
+    head = getattr(model, "lm_head", None)
+    if current_platform.is_cpu() and head is not None and hasattr(head, "quant_method"):
+        head.quant_method.process_weights_after_loading(head)
 
 
 @contextlib.contextmanager

@@ -79,7 +79,17 @@ def sampled_log_probs(engine: Any, prompts: list[tuple[int, ...]]) -> list[tuple
     return found
 
 
-@pytest.mark.parametrize("which", ["smollm2", "adapted"])
+@pytest.fixture(scope="module")
+def rounded(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All weights rounded to bfloat16, as training saves them: the embedding and the tied output layer change, too."""
+    folder = tmp_path_factory.mktemp("rounded") / "model"
+    shutil.copytree(smollm2, folder)
+    tensors = {name: tensor.to(torch.bfloat16) for name, tensor in load_file(folder / "model.safetensors").items()}
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize("which", ["smollm2", "adapted", "rounded"])
 def test_log_probabilities_of_vllm_and_the_trainer_agree_to_a_thousandth_a_token(
     which: str, loaded: Engine, codec: Codec, problems: list[Problem], request: pytest.FixtureRequest
 ) -> None:
