@@ -9,7 +9,7 @@ after an interruption the same command resumes.
 
 Options:
   --config-name NAME   a sweep that comes with the package, or a file NAME.yaml in --config-dir (which wins)
-  --config-dir DIR     folder with sweep files of your own
+  --config-dir DIR     folder with your sweep files
   -m, --multirun       a sweep: keys may have several values, a=1,2 or seed='range(3)'
   --dry-run            print what there is to compute and an estimate of the time, and stop
   --verbose            with --dry-run: list the runs with their state

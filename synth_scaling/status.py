@@ -2,7 +2,7 @@
 
     synth-scaling status SWEEP [--once]
 
-SWEEP is the output folder of a sweep, or its name under outputs/. On a terminal the table is drawn again every two
+SWEEP is the output folder of a sweep, or its name under outputs/. On a terminal the table is refreshed every two
 seconds until all runs are over; elsewhere, or with --once, it is printed once. Exit code 0; 1 if runs have failed; 2 if
 there is no plan of a sweep.
 
@@ -30,10 +30,10 @@ SHOWN = 12  # running and failed runs at most
 
 
 def drawn(output: Path, plan: Plan, runs: Sequence[RunStatus], now: float) -> Group:
-    """The tables of the terminal."""
+    """The tables that are printed: counts, running runs, failed runs."""
     counts = Counter(run.state for run in runs)
     head = Table(title=f"{output}: {words(output, plan)}", title_justify="left")
-    for column in (*STATES, "made in", "FLOPs"):
+    for column in (*STATES, "computed in", "FLOPs"):
         head.add_column(column, justify="right")
     spent = sum(run.seconds for run in runs)
     head.add_row(

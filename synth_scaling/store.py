@@ -119,7 +119,7 @@ def collect_garbage(store: Path, sweeps: Sequence[Path], dry_run: bool) -> int:
 
 
 def used(sweep: Path) -> set[str]:
-    """Hashes of the stages that the runs of a sweep have looked for, those that are not done included."""
+    """Hashes of the stages that the runs of a sweep have requested, unfinished ones included."""
     hashes: set[str] = set()
     for run in RunFolder.all_of(sweep):
         if run.stages.exists():

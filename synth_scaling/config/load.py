@@ -1,8 +1,8 @@
 """Loading: from Hydra's composed configuration to checked dataclasses, and back from stored plain data.
 
 The choices (`task=maze method=step_dpo`) are files in conf/; the allowed keys are the fields of the dataclasses in
-:mod:`synth_scaling.config.schema` and beside each component. A wrong value is refused before anything is computed, in
-one line with the key, the value and what is allowed (:mod:`synth_scaling.config.checks`).
+:mod:`synth_scaling.config.schema` and beside each component. An invalid value is refused before any computation, in one
+line with the key, the value and what is allowed (:mod:`synth_scaling.config.checks`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def typed(config: DictConfig) -> Config:
     """The composed configuration as dataclasses, checked. Raises ConfigError."""
     plain = as_options(config)
     for options in (plain.trainer, plain.engine):
-        if options.dtype == "auto":  # settled here, so that a run is named by what it was computed in
+        if options.dtype == "auto":  # resolved here, so that the type that is used enters the run's hash
             options.dtype = device_dtype()
     check_task(plain)
     return plain
@@ -51,7 +51,7 @@ def typed_without_files(config: DictConfig, absent: list[str]) -> Config:
 
 
 def as_options(config: DictConfig) -> Config:
-    """The same where neither model nor data need to be here: checked is what the configuration alone tells."""
+    """The composed configuration as dataclasses, checked without opening model, task or data. Raises ConfigError."""
     if OmegaConf.get_type(config) is not Config:
         raise ConfigError("defaults: allowed is a list that begins with config")
     plain = OmegaConf.to_object(config)

@@ -21,12 +21,12 @@ from synth_scaling.training.options import TrainerOptions
 class RolloutPolicyOptions:
     """Training of pi_sft, which samples responses and completes prefixes. Many epochs memorise its problems."""
 
-    epochs: float = 5  # [passes over D_syn] of its training; with many it memorises its problems, and negatives run out
+    epochs: float = 5  # [passes over D_syn]; with many, pi_sft memorises its problems, and few negatives remain
     learning_rate: float = 1e-3  # peak of the schedule
 
 
 def check_rollout_policy(policy: RolloutPolicyOptions) -> None:
-    """Refuse options that cannot be. Raises ConfigError."""
+    """Refuse invalid options. Raises ConfigError."""
     above_zero("rollout_policy.epochs", policy.epochs)
     above_zero("rollout_policy.learning_rate", policy.learning_rate)
 
@@ -50,7 +50,7 @@ class EvaluationOptions:
 
 
 def check_evaluation(evaluation: EvaluationOptions) -> None:
-    """Refuse options that cannot be. Raises ConfigError."""
+    """Refuse invalid options. Raises ConfigError."""
     one_of("evaluation.split", evaluation.split, ("validation", "test"))
     if evaluation.problems is not None:
         at_least("evaluation.problems", evaluation.problems, 1)
@@ -82,7 +82,7 @@ LONGEST_PROJECT = 128  # [characters]
 
 
 def check_tracking(tracking: TrackingOptions) -> None:
-    """Refuse options that cannot be. Raises ConfigError."""
+    """Refuse invalid options. Raises ConfigError."""
     one_of("tracking.name", tracking.name, ("wandb", "none"))
     filled("tracking.project", tracking.project)
     refused = sorted(REFUSED_BY_WANDB & set(tracking.project))

@@ -1,4 +1,4 @@
-"""What only the task, the model's files and the teacher's can tell: that a run has what it asks for."""
+"""Checks that open the task and the files of the model and the teacher: a run must have all that it asks for."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class MissingFiles(ConfigError):
-    """Files of the model, the task or the teacher are not here; they have to be before a run starts."""
+    """Files of the model, the task or the teacher are missing; they must be present before a run starts."""
 
 
 def check_task(config: Config) -> None:
     """Refuse options that the task refuses, more problems than it has, a model it does not fit.
 
-    Raises ConfigError, MissingFiles for files that are not here.
+    Raises ConfigError, MissingFiles for files that are missing.
     """
     if config.model.name == "tiny" and config.task.name not in embedded_tasks():
         raise ConfigError(
@@ -50,7 +50,7 @@ def check_task(config: Config) -> None:
     check_amount("evaluation.problems", task, config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
 
 
-_SOURCES = ("task.path=", "task.hub=", "task.revision=")  # how the message on a missing source of problems begins
+_SOURCES = ("task.path=", "task.hub=", "task.revision=")  # the start of a message on a missing source of problems
 
 # The largest number of problems that were drawn for a split and a seed: smaller numbers are the first of them.
 _drawn: WeakKeyDictionary[Teacher, dict[tuple[Split, int], int]] = WeakKeyDictionary()

@@ -25,8 +25,8 @@ class Problem:
 
     id: str  # unique within the task, e.g. "train/17"
     prompt: str
-    answer: str  # what the task's grader compares with
-    difficulty: int  # the task's own scale; for `maze` the shortest distance
+    answer: str  # the reference answer of the task's grader
+    difficulty: int  # on the task's scale; for `maze` the shortest distance
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Seeds of random draws, derived from the names of what they are for."""
+"""Seeds of random draws, derived from the names of their purposes."""
 
 from __future__ import annotations
 

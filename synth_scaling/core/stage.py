@@ -41,7 +41,7 @@ def stage_family(name: str) -> str:
 
 
 def role_of(name: str) -> StageRole:
-    """Raises KeyError for a name that no stage has."""
+    """The role of the stage of this name. Raises KeyError for a name that no stage has."""
     return ROLES[stage_family(name)]
 
 

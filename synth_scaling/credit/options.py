@@ -1,4 +1,4 @@
-"""conf/credit/*.yaml: how step values are found, and which of it a method can do with."""
+"""Options of the searches for step values, conf/credit/*.yaml, and the searches that each method supports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from synth_scaling.credit.exhaustive import Exhaustive
 
 @dataclass
 class CreditOptions:
-    """conf/credit/exhaustive.yaml: Monte-Carlo values of the steps one after the other."""
+    """conf/credit/exhaustive.yaml: Monte Carlo values of all steps, one after the other."""
 
     rollouts: int = 16  # [completions per prefix] K, for incorrect responses; with few, chance places first errors
     positive_rollouts: int = 4  # [completions per prefix] K, for correct responses, which have no first error
@@ -27,31 +27,32 @@ class CreditOptions:
 
 @dataclass
 class BisectOptions(CreditOptions):
-    """conf/credit/bisect.yaml: binary search for the first pit; `rollouts` completions a prefix that is looked at."""
+    """conf/credit/bisect.yaml: binary search for the first error, `rollouts` completions per visited prefix."""
 
-    reuse: bool = True  # completions count for every prefix that they pass through, and so do the initial rollouts
+    reuse: bool = True  # completions count for every prefix that they pass through, as do the initial rollouts
     name: str = "bisect"
 
 
 @dataclass
 class AdaptiveOptions(CreditOptions):
-    """conf/credit/adaptive.yaml: completions until it is decided what a prefix is, `rollouts` of them at most."""
+    """conf/credit/adaptive.yaml: completions until a test decides whether a prefix is dead, at most `rollouts`."""
 
     rollouts: int = 32  # [completions per prefix] at most
-    epsilon: float = 0.1  # a prefix is called dead if its value is below this ...
+    epsilon: float = 0.1  # a prefix is dead if its value is below this ...
     confidence: float = 0.95  # ... at this confidence
-    batch: int = 1  # [completions per prefix] of the first round; each further round doubles what there is
+    batch: int = 1  # [completions per prefix] of the first round; each further round doubles their number
     order: str = "halving"  # "halving": bisection, with more completions each time; "forward": step by step
-    reuse: bool = True  # completions count for every prefix that they pass through, and so do the initial rollouts
+    reuse: bool = True  # completions count for every prefix that they pass through, as do the initial rollouts
     right: int = 4  # [correct completions] wanted of the prefix before the first error, for pairs
     name: str = "adaptive"
 
 
 @dataclass
 class ForwardOptions(CreditOptions):
-    """conf/credit/forward.yaml: what `exhaustive` finds, and of each prefix no more completions than decide that.
+    """conf/credit/forward.yaml: the exhaustive search, with no more completions per prefix than decide the first error.
 
-    With `engine.seeds=request` the same pits; and, if `right` is `rollouts`, the same right completions before them.
+    With `engine.seeds=request` it finds the same first errors as `exhaustive`, and with `right` equal to `rollouts` the
+    same correct completions of the prefixes before them.
     """
 
     right: int = 4  # [correct completions] wanted of the prefix before the first error, for pairs
@@ -70,11 +71,11 @@ CREDIT: dict[str, type[CreditOptions]] = {
 
 
 def search_of(options: CreditOptions) -> Search:
-    """How the pits of incorrect responses are looked for."""
+    """The search for the first errors of incorrect responses."""
     if isinstance(options, AdaptiveOptions):
         o = options
         return Adaptive(o.rollouts, o.epsilon, o.confidence, o.batch, o.order, o.reuse, o.right)  # type: ignore[arg-type]
-    if isinstance(options, ForwardOptions):  # a prefix is dead after as many wrong completions as in Exhaustive
+    if isinstance(options, ForwardOptions):  # a prefix is dead after as many incorrect completions as in Exhaustive
         return Adaptive(options.rollouts, 0.0, 0.95, options.batch, "forward", reuse=False, right=options.right)
     if isinstance(options, BisectOptions):
         return Bisection(options.rollouts, options.reuse)
@@ -82,7 +83,7 @@ def search_of(options: CreditOptions) -> Search:
 
 
 def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> None:
-    """Refuse what cannot be, `uses` being what `method` uses. Raises ConfigError."""
+    """Refuse invalid options, and searches without the values that `method` uses (`uses`). Raises ConfigError."""
     above_zero("credit.temperature", options.temperature)
     at_least("credit.rollouts", options.rollouts, 1)
     at_least("credit.positive_rollouts", options.positive_rollouts, 1)
@@ -97,7 +98,7 @@ def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> N
         at_least("credit.batch", options.batch, 1)
     if options.name == "exhaustive":
         return
-    if "positive_values" in uses:  # who weighs the steps of right responses, which have no pit, weighs every step
+    if "positive_values" in uses:  # correct responses have no first error: their weights need the value of every step
         raise ConfigError(
             f"credit={options.name}: allowed is exhaustive, method={method} needs the value of every step"
         )

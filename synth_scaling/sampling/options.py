@@ -22,7 +22,7 @@ class EngineOptions:
     eager: bool = True  # no CUDA graphs
     # [tokens] of prompt and response; null: as many as the task allows
     max_model_len: int | None = field(default=None, metadata=ADDED)
-    # [tokens] of a block of the KV cache; null: vLLM's own
+    # [tokens] of a block of the KV cache; null: vLLM's default
     block_size: int | None = field(default=None, metadata=ADDED)
     # "call": one seed per call; "request": one per completion, whatever else is sampled
     seeds: str = field(default="call", metadata=ADDED)
@@ -33,7 +33,7 @@ class EngineOptions:
 
 
 def check_engine(engine: EngineOptions) -> None:
-    """Refuse options that cannot be, alone or together. Raises ConfigError."""
+    """Refuse options that are invalid, alone or together. Raises ConfigError."""
     one_of("engine.name", engine.name, ("vllm",))
     at_least("engine.replicas", engine.replicas, 1)
     if engine.shard is not None:

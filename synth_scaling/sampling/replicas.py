@@ -31,7 +31,7 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 class Replicas:
-    """Several engines behind the interface of one."""
+    """Several engines with the interface of one."""
 
     def __init__(self, options: EngineOptions) -> None:
         self.options, self.numbered = options, options.seeds == "request"
@@ -80,7 +80,7 @@ class Replicas:
                     for thread in as_completed(working):
                         thread.result()
                 except BaseException:
-                    self._kill()  # the call has failed: nobody needs the other shards
+                    self._kill()  # the call has failed: the other shards are not needed
                     raise
         except BrokenProcessPool:
             signals.check()

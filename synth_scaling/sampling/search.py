@@ -15,7 +15,7 @@ from synth_scaling.sampling.sampler import Sampler
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Estimated values of prefixes, and what the estimation took."""
+    """Estimated values of prefixes, and the cost of the estimation."""
 
     values: Mapping[Prefix, PrefixValue]
     completions: Counter[Prefix]  # sampled per prefix

@@ -1,6 +1,6 @@
 """The configurations of every run of a sweep, without launching it.
 
-Only the configuration is checked: unlike for a launch, neither the model nor the data need to be on this machine.
+Only the configuration is checked: unlike for a launch, the model and the data need not be on this machine.
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ def loader_of(folder: Path | None = None) -> ConfigLoaderImpl:
 
 
 def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None) -> list[Config]:
-    """The runs of `--config-name name`, in the order of its grids; one where it is no sweep.
+    """The runs of `--config-name name`, in the order of its grids; one run if it is no sweep.
 
-    `folder` is searched for sweeps before the package's. Raises ConfigError or one of Hydra's for what cannot be.
+    `folder` is searched for sweeps before the package's. Raises ConfigError, or an exception of Hydra, for an
+    invalid configuration.
     """
     loader = loader_of(folder)
     parser = OverridesParser.create(config_loader=loader)

@@ -1,4 +1,4 @@
-"""Hydra's part of `synth-scaling run`: the words of the command to one run, or to a worker of a sweep."""
+"""Hydra's part of `synth-scaling run`: from the command's arguments to one run, or to a worker of a sweep."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def launch(words: Sequence[str]) -> None:
         refuse(error)
     except ValueError as error:
         if HydraConfig.initialized():
-            raise  # of a run, and not of Hydra as it composes
+            raise  # from a run, not from Hydra as it composes
         refuse(ConfigError(f"{' '.join(sys.argv[1:])}: {error}"))
     except signals.Interrupted as error:
         print(f"{error}: finished stages are in the store, the same command resumes", file=sys.stderr)
@@ -87,7 +87,10 @@ def launch(words: Sequence[str]) -> None:
 
 
 def job(config: DictConfig) -> float | None:
-    """One run, whose test error it returns, or a worker of a sweep. Hydra calls it, here or in a launcher's process."""
+    """Compute one run and return its test error, or serve a sweep as a worker.
+
+    Hydra calls it, in this process or in one of a launcher.
+    """
     signals.install()
     set_up_process(OmegaConf.select(config, "threads", default=1))
     set_up_logging()
@@ -103,7 +106,7 @@ def job(config: DictConfig) -> float | None:
         run_config = typed(config)
         check_folders(run_config)
     except (ConfigError, OmegaConfBaseException) as error:
-        refuse(error)  # here, because Hydra would add lines of its own
+        refuse(error)  # here, because Hydra would add lines
     # torch and transformers: not before the configuration is accepted
     from synth_scaling.experiment.run import run_once
 
@@ -111,9 +114,9 @@ def job(config: DictConfig) -> float | None:
         with lease(run_folder(run_config).lock, wait=True) as held:
             row = run_once(run_config, held=held)
     except Exception as error:
-        if launched.mode is RunMode.MULTIRUN:  # another sweeper than ours
+        if launched.mode is RunMode.MULTIRUN:  # a sweeper of another package
             raise
-        if isinstance(error, ConfigError):  # which only the model's own files could show
+        if isinstance(error, ConfigError):  # which shows only in the model's files
             refuse(error)
         why = reason(error)
         print(f"run failed: {why.kind}: {why.line} ({run_folder(run_config).error})", file=sys.stderr)
@@ -133,7 +136,7 @@ def _dry_run(config: DictConfig, verbose: bool) -> None:
 
 
 def _parsed() -> argparse.Namespace:
-    """The words as Hydra parses them. Words that it refuses end the process with one line and exit code 2."""
+    """The arguments as Hydra parses them. Those that it refuses end the process with one line and exit code 2."""
     parser = get_args_parser()
     names = sorted({*FLAGS, *(name for name in parser._option_string_actions if name.startswith("--"))})
 

@@ -1,7 +1,7 @@
 """From the grids of a sweep to its runs, composed and checked.
 
 Runs that choose the same groups (`method=dpo`) differ in values only. So Hydra composes each distinct choice of groups
-once, and values are put onto copies of it by Hydra's own rules: 1,000 runs in seconds.
+once, and values are set on copies of it by Hydra's rules: 1,000 runs take seconds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from synth_scaling.core.validation import ConfigError
 
 
 def grids_of(params: Any, also: Any) -> list[dict[str, str]]:
-    """The grid `hydra.sweeper.params` and those beside it, `hydra.sweeper.also`. Raises ConfigError."""
+    """The grid `hydra.sweeper.params` and the further grids `hydra.sweeper.also`. Raises ConfigError."""
     if not isinstance(also, list | None):
         raise ConfigError(f"hydra.sweeper.also={also}: allowed is a list of grids, [{{key: values}}]")
     beside = {f"hydra.sweeper.also[{i}]": grid for i, grid in enumerate(also or [])}
@@ -49,9 +49,8 @@ def expand(
 ) -> list[tuple[list[str], Config]]:
     """Every run of `grids`, each with `arguments` of the command: its overrides, and its checked configuration.
 
-    A grid is a product of sweeps, `key: values` in Hydra's syntax; `config` is the sweep's own configuration; `read`
-    makes a composed one a checked one. Raises ConfigError, HydraException or OmegaConfBaseException if any run cannot
-    be.
+    A grid is a product of sweeps, `key: values` in Hydra's syntax; `config` is the sweep's configuration; `read`
+    checks a composed one. Raises ConfigError, HydraException or OmegaConfBaseException if any run is invalid.
     """
     parser = OverridesParser.create(config_loader=loader)
     jobs: list[list[str]] = []
@@ -66,7 +65,7 @@ def expand(
 
 
 def product(overrides: list[Override]) -> list[list[str]]:
-    """Each combination of what the overrides sweep over. Raises ConfigError for a sweep without values."""
+    """Each combination of the values that the overrides sweep over. Raises ConfigError for a sweep without values."""
     for override in overrides:
         if override.is_sweep_override():
             if not override.is_discrete_sweep():
@@ -93,7 +92,7 @@ class Composed:
         self._parse, self._choose = functools.cache(self._parse_once), functools.cache(self._choose_once)
 
     def run(self, job: Sequence[str]) -> DictConfig:
-        """What Hydra's `load_sweep_config` gives for `job`, without its node `hydra`."""
+        """The configuration that Hydra's `load_sweep_config` returns for `job`, without the node `hydra`."""
         parsed = [self._parse(word) for word in job]
         groups = tuple(word for word, (_, group) in zip(job, parsed, strict=True) if group)
         run: DictConfig = pickle.loads(self._choose(groups))
@@ -104,7 +103,7 @@ class Composed:
         return run
 
     def _parse_once(self, word: str) -> tuple[Override, bool]:
-        """`word`, and whether it chooses a group, as Hydra tells that; what is Hydra's own is left to Hydra, too."""
+        """The parsed `word`, and whether Hydra has to compose it: choices of groups, and keys of Hydra itself."""
         (override,) = self._parser.parse_overrides([word])
         key = override.key_or_group
         group = self._files.group_exists(key) and not isinstance(override.value(), dict)

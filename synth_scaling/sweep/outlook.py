@@ -17,7 +17,7 @@ from synth_scaling.sweep.stored import StoredStages
 class Outlook:
     """The state of the runs of a launch, by name, and the forecast of those that are missing.
 
-    With `exact`, stages that other sweeps left in the store count as stored.
+    With `exact`, stages that other sweeps computed count as stored.
     """
 
     def __init__(self, output: Path, configs: Mapping[str, Config], workers: int, exact: bool) -> None:

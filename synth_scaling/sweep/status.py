@@ -49,21 +49,21 @@ class CurveLine:
 
 
 def survey(output: Path) -> tuple[Plan, list[RunStatus]]:
-    """The plan of the last launch and how each of its runs stands. Raises ValueError if there is no plan."""
+    """The plan of the last launch and the state of each of its runs. Raises ValueError if there is no plan."""
     plan = Plan.read(output)
     return plan, [_status(RunFolder.of(output, run.name), run.name, run.title) for run in plan.runs]
 
 
 def _status(folder: RunFolder, name: str, title: str) -> RunStatus:
     try:
-        there = set(os.listdir(folder.path))
+        names = set(os.listdir(folder.path))
     except FileNotFoundError:
         return RunStatus(name, title, "waiting")
-    lines = read_advisory_lines(folder.stages, StageLine) if folder.stages.name in there else []
+    lines = read_advisory_lines(folder.stages, StageLine) if folder.stages.name in names else []
     seconds, flops = sum(line.seconds for line in lines), sum(line.flops for line in lines)
-    if folder.done.name in there and folder.is_done:
+    if folder.done.name in names and folder.is_done:
         return RunStatus(name, title, "done", seconds=seconds, flops=flops)
-    if folder.attempts.name in there and is_held(folder.lock):
+    if folder.attempts.name in names and is_held(folder.lock):
         now = lines[-1] if lines else StageLine("start")
         curve = read_advisory_lines(folder.metrics, CurveLine)
         step = next((int(point.step) for point in reversed(curve) if point.stage == now.stage), 0)

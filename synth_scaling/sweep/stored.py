@@ -21,7 +21,7 @@ from synth_scaling.training.options import pretraining_options
 
 
 class StoredStages:
-    """Looks stages up in the store at `root` and among those that come with the package.
+    """Finds stages in the store at `root` and among those that come with the package.
 
     With `exact` the pipeline is followed to the first stage that is missing, so stages that other sweeps computed
     count, too; that imports torch if the store has a policy. Without it only the records of earlier launches are read.
@@ -79,7 +79,7 @@ class StoredStages:
 
 
 def _objects(texts: Iterable[str]) -> Iterator[Mapping[str, Any]]:
-    """The JSON objects among `texts`; a line that a killed process left unfinished is none."""
+    """The JSON objects among `texts`; lines that a killed process left unfinished are skipped."""
     for text in texts:
         with contextlib.suppress(ValueError):
             value = json.loads(text)

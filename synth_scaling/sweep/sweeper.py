@@ -1,8 +1,8 @@
-"""The Hydra sweeper of this project: a grid, and further grids beside it; every run is checked before the first begins.
+"""The Hydra sweeper of this project: a grid, and further grids beside it; every run is checked before the first starts.
 
-`hydra.sweeper.params` is the grid as Hydra's own sweeper has it; `hydra.sweeper.also` is a list of further ones, for
-what a product cannot say (more sizes for the baseline, say). The launcher, any of Hydra's, starts workers that share
-the runs (:mod:`synth_scaling.sweep.worker`); what became of these is read in their folders.
+`hydra.sweeper.params` is the grid, as in Hydra's basic sweeper; `hydra.sweeper.also` is a list of further ones, for
+sets of runs that are not one product (more sizes for the baseline, say). The launcher, any of Hydra's, starts workers
+that share the runs (:mod:`synth_scaling.sweep.worker`); the state of a run is read from its folder.
 """
 
 from __future__ import annotations
@@ -103,11 +103,11 @@ class GridSweeper(Sweeper):
                 return
             tidy(store)
             for marker in run_locks(output):
-                is_held(marker)  # a dead worker's is removed
+                is_held(marker)  # removes the lease of a dead worker
         report(output, plan)
 
     def _launch(self, overrides: list[str], workers: int, output: Path, plan: Plan) -> None:
-        """Start workers until the plan is over. One that dies leaves its runs to those that are started after it."""
+        """Start workers until the plan is over, up to ROUNDS times: later workers take over the runs of dead ones."""
         assert self.launcher is not None, "set up by Hydra"
         for _ in range(ROUNDS):
             try:
@@ -120,13 +120,13 @@ class GridSweeper(Sweeper):
             except ConfigError:
                 raise  # the launcher refused
             except Exception as error:
-                signals.check()  # who is told to stop before it listens, dies
+                signals.check()  # a worker that receives the signal before its handler is installed dies of it
                 log.warning("a worker ended with %s: %s", type(error).__name__, error)
             if all(is_over(RunFolder.of(output, run.name), plan) for run in plan.runs):
                 return
 
     def _workers(self) -> int:
-        """joblib's launcher calls them jobs, ours workers; Hydra's own runs one in this process."""
+        """Number of workers: `n_jobs` of joblib, `workers` of ours; Hydra's basic launcher runs one in this process."""
         assert self.config is not None, "set up by Hydra"
         launcher = self.config.hydra.launcher
         for key in ("workers", "n_jobs"):
@@ -207,8 +207,8 @@ def _unfinished(output: Path) -> str:
 
 
 def register_sweeper() -> None:
-    """Make `hydra/sweeper=grid` known to Hydra."""
-    # Hydra takes plugins from its own namespace only, also those that are registered by hand: this module is put there.
+    """Register `hydra/sweeper=grid` with Hydra."""
+    # Hydra accepts plugins of its namespace only, even those registered by hand: this module is entered there.
     sys.modules["hydra_plugins.synth_scaling"] = sys.modules[__name__]
     GridSweeper.__module__ = "hydra_plugins.synth_scaling"
     Plugins.instance().register(GridSweeper)

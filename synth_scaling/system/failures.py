@@ -1,7 +1,7 @@
-"""Why something failed, as one word and one line, read off an exception and those that it came from.
+"""The reason of a failure, as one word and one line, derived from an exception and its causes.
 
-Nothing heavy is imported: exceptions of torch, vLLM and Hydra are known by the names of their classes, and what has no
-class of its own (safetensors and torch's allocator say it in words) by its message.
+Nothing heavy is imported: exceptions of torch, vLLM and Hydra are recognised by the names of their classes, and errors
+without a specific class (of safetensors and torch's allocator) by their message.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FAILURE = "failure.json"  # file of a failed run's folder
 
 @dataclass(frozen=True)
 class Reason:
-    """`kind` is one of `KINDS`; `line` says what happened, without a line break."""
+    """`kind` is one of `KINDS`; `line` describes the failure without a line break."""
 
     kind: str
     line: str
 
 
 class ChildFailed(RuntimeError):
-    """A process that worked for this one failed, and said why before it ended or is known to have been killed."""
+    """A child process failed: it recorded the reason before it ended, or is known to have been killed."""
 
     def __init__(self, reason: Reason, details: str) -> None:
         super().__init__(reason, details)
@@ -40,7 +40,7 @@ class ChildFailed(RuntimeError):
 
 
 def reason(error: BaseException) -> Reason:
-    """What `error` comes down to. The first kind of `KINDS` that it, or an exception that it came from, is of."""
+    """The reason of `error`: the first kind of `KINDS` that it, or one of its causes, belongs to."""
     chain = list(_chain(error))
     for cause in chain:
         if isinstance(cause, ChildFailed):
@@ -53,7 +53,7 @@ def reason(error: BaseException) -> Reason:
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception, then what it was raised from or while handling, unless that was suppressed."""
+    """An exception, then the chain of its causes and contexts, except suppressed contexts."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
@@ -69,7 +69,7 @@ def _line(error: BaseException) -> str:
 
 
 def _named(*names: str) -> Callable[[BaseException], bool]:
-    """Of a class of one of these names, or derived from one."""
+    """Whether an exception's class, or one that it derives from, has one of these names."""
     return lambda error: any(kind.__name__ in names for kind in type(error).__mro__)
 
 
@@ -85,14 +85,14 @@ def _any(*tests: Callable[[BaseException], bool]) -> Callable[[BaseException], b
     return lambda error: any(test(error) for test in tests)
 
 
-# What came first tells more than what followed from it: a process that is told to stop loses its children, a full disk
-# leaves files missing. So the order matters.
+# The order matters, since one failure causes others: a process that receives a termination signal loses its children,
+# and a full disk leaves files missing.
 KINDS: dict[str, Callable[[BaseException], bool]] = {
     "interrupted": _named("Interrupted", "KeyboardInterrupt"),
     "disk_full": _any(
         _numbered(errno.ENOSPC, errno.EDQUOT),
         _saying("No space left on device", "Disk quota exceeded", "StorageFull"),
-        _saying("PytorchStreamWriter failed writing", "inline_container.cc"),  # torch.save tells no more
+        _saying("PytorchStreamWriter failed writing", "inline_container.cc"),  # all that torch.save reports
     ),
     "out_of_memory": _any(
         _named("MemoryError", "OutOfMemoryError"),
@@ -111,7 +111,7 @@ KINDS: dict[str, Callable[[BaseException], bool]] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run has no result: a word, a line, and in which launch."""
+    """The reason why a run has no result, and the launch in which it failed."""
 
     kind: str
     line: str

@@ -25,7 +25,7 @@ _ALWAYS = 64 << 20  # bytes of text that a gzipped file may hold, however small 
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line number from 1, row) of each row; blank lines are passed over.
+    """(line number from 1, row) of each row; blank lines are skipped.
 
     Raises ValueError with one line that names the file, and the line where there is one.
     """
@@ -83,7 +83,7 @@ def text_of(path: Path, number: int, value: Any, field: str) -> str:
 
 
 def content_digest(path: Path) -> str:
-    """16 hex digits of what is in the file, whatever its name and however it is packed."""
+    """16 hex digits of the SHA-256 of the uncompressed content, independent of the name of the file."""
     return _digest(path, path.stat().st_mtime_ns, path.stat().st_size)
 
 
@@ -121,7 +121,7 @@ def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse a file that cannot be written before what is to be written has been computed. Raises ValueError."""
+    """Refuse a file that cannot be written, before its content is computed. Raises ValueError."""
     there = path.exists()
     try:
         open(path, "ab").close()
@@ -156,7 +156,7 @@ def _as_json(value: Any) -> str | float:
 
 
 def check_output(path: Path, rows: Iterable[tuple[int, dict[str, Any]]], source: Path) -> None:
-    """Refuse an output that could not be written, before any work: the file, or a row of `source`.
+    """Refuse an output that cannot be written, before any work: the file, or a row of `source`.
 
     Raises ValueError naming the file, and the row where there is one.
     """

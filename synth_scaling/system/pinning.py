@@ -1,6 +1,6 @@
-"""Which cores or GPUs of one machine each of its workers has to itself: `hydra.sweeper.pin=cores` or `gpus`.
+"""Exclusive cores or GPUs for each worker on one machine: `hydra.sweeper.pin=cores` or `gpus`.
 
-For `hydra/launcher=joblib`, whose workers share a machine and its devices; Slurm and Ray allot them on their own.
+For `hydra/launcher=joblib`, whose workers share a machine and its devices; Slurm and Ray allot devices themselves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def share(devices: tuple[str, ...], each: int, worker: int) -> tuple[str, ...]:
 
 
 def check_pins(pin: str, each: int, workers: int, launcher: str) -> None:
-    """Refuse more than there is, and launchers that allot devices themselves. Raises ConfigError."""
+    """Refuse more devices than there are, and launchers that allot devices themselves. Raises ConfigError."""
     one_of("hydra.sweeper.pin", pin, KINDS)
     at_least("hydra.sweeper.devices_per_worker", each, 1)
     if pin == "none":
@@ -41,7 +41,7 @@ def check_pins(pin: str, each: int, workers: int, launcher: str) -> None:
 
 
 def pin_worker(pin: str, each: int, worker: int) -> None:
-    """Keep this process, and those that it starts, to its share; before torch looks at the devices."""
+    """Restrict this process and its children to its share of devices. Call it before torch reads the devices."""
     if pin == "none":
         return
     mine = share(devices(pin), each, worker)
@@ -51,7 +51,7 @@ def pin_worker(pin: str, each: int, worker: int) -> None:
         os.environ[VISIBLE] = ",".join(mine)
 
 
-@functools.cache  # as they were before anything was pinned
+@functools.cache  # as they were before this process was pinned
 def devices(kind: str) -> tuple[str, ...]:
     """The cores that this process may use, or the GPUs: those that CUDA_VISIBLE_DEVICES names, or all."""
     if kind == "cores":

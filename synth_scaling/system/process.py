@@ -13,7 +13,7 @@ log = logging.getLogger("synth_scaling")
 
 
 def set_up_process(threads: int = 1) -> None:
-    """What the packages read when they are imported, and that joblib keeps this process."""
+    """Set the environment variables that packages read at import, and stop joblib from ending this process."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -21,11 +21,11 @@ def set_up_process(threads: int = 1) -> None:
 
 
 def _keep_worker() -> None:
-    """joblib ends a worker that has grown by 300 MB; ours grow once, by the engine that later runs reuse."""
+    """Raise the limit of 300 MB by which a joblib worker may grow: the engine, which later runs reuse, exceeds it."""
     process_executor = sys.modules.get("joblib.externals.loky.process_executor")
     if process_executor is not None:
         process_executor._MAX_MEMORY_LEAK_SIZE = float("inf")  # type: ignore[attr-defined]
-        # A process that is started from here would be told of joblib's own way to start processes, and not know it.
+        # A child process would receive joblib's start method, which it does not know.
         multiprocessing.set_start_method("spawn", force=True)
     if multiprocessing.current_process().name.startswith("Loky"):
         signals.end_with_parent()

@@ -1,9 +1,9 @@
 """Termination signals: SIGTERM, or SIGUSR1 and SIGUSR2 as Slurm's --signal sends them, about 30 s before the end.
 
-The first signal is noted. Loops ask between their steps (`check`, or `requested` where something is to be saved first)
-and end by :class:`Interrupted`; whoever has not asked after `PATIENCE` seconds is ended by the same exception where it
-stands. A second signal ends the process at once. An Interrupted that nobody catches ends it with exit code
-`EXIT_CODE` (os.EX_TEMPFAIL, 75): what was asked for is not wrong, and is to be queued again.
+The first signal is recorded. Loops poll between their steps (`check`, or `requested` where a checkpoint comes first)
+and end by :class:`Interrupted`; code that has not polled within `PATIENCE` seconds is interrupted by the same
+exception. A second signal ends the process at once. An uncaught Interrupted ends it with exit code `EXIT_CODE`
+(os.EX_TEMPFAIL, 75): the input is valid, and the job should be queued again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import psutil
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 EXIT_CODE = os.EX_TEMPFAIL  # 75: the caller is invited to try again
-PATIENCE = 20.0  # seconds from the signal until who does not ask is interrupted
+PATIENCE = 20.0  # seconds from the signal until code that does not poll is interrupted
 
 _received: str | None = None  # the first signal's name
 _insist = True
-_parent: int | None = None  # the process that this one is to end with
+_parent: int | None = None  # the process with whose end this one ends
 
 
 class Interrupted(SystemExit):
@@ -42,10 +42,10 @@ class Interrupted(SystemExit):
 
 
 def install(insist: bool = True) -> None:
-    """Listen from now on, in the process that starts runs; nothing is done outside its main thread.
+    """Install the signal handlers in a process that starts runs; does nothing outside its main thread.
 
-    Without `insist` a second signal means no more than the first: for children, which hear both the scheduler and the
-    parent that passes its signal on.
+    Without `insist` a second signal has no effect: for children, which receive a signal from the scheduler and the
+    same again from the parent that forwards it.
     """
     global _insist
     if threading.current_thread() is not threading.main_thread():
@@ -56,13 +56,13 @@ def install(insist: bool = True) -> None:
 
 
 def end_with_parent() -> None:
-    """The end of the process that started this one counts as a signal."""
+    """From now on the end of the parent process counts as a termination signal."""
     global _parent
     _parent = os.getppid()
 
 
 def is_orphan() -> bool:
-    """Whether the process is gone that this one is to end with."""
+    """Whether the parent process, with which this one ends, has ended."""
     return _parent is not None and os.getppid() != _parent
 
 
@@ -70,7 +70,7 @@ def is_orphan() -> bool:
 def passed_on() -> Iterator[None]:
     """Forward termination signals to joblib's workers, which are children of this process, while it waits for them.
 
-    Without any it ends at once: other launchers' workers live elsewhere, and go on.
+    Without such workers this process ends at once: those of other launchers run elsewhere and continue.
     """
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -100,7 +100,7 @@ def passed_on() -> Iterator[None]:
 
 
 def requested() -> str | None:
-    """The signal that told this process to stop, or None. Who hears of one has all the time that there is."""
+    """The termination signal that this process has received, or None. A caller that gets one is not interrupted."""
     global _received
     if _received is None and is_orphan():
         _received = "the end of its launch"

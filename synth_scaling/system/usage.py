@@ -1,7 +1,7 @@
-"""What making a stage takes of the machine: seconds of its devices, and the most memory that it held.
+"""Resources that computing a stage uses: device seconds and peak memory.
 
-The kernel knows this process's own peak, and forgets it when told to (Linux, proc(5): clear_refs). Of the children,
-such as torchrun's processes and replicas of an engine, what they hold together is looked up once a second.
+The kernel records the peak of this process and resets it on request (Linux, proc(5): clear_refs). The total memory of
+the children, such as torchrun's processes and replicas of an engine, is sampled once a second.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Made = tuple[Cost, Mapping[str, Any]]
 
 
 def measured(make: Callable[[Path], Made], devices: int) -> Callable[[Path], Made]:
-    """`make` of a stage that keeps so many devices busy (on CPU: processes), with what it took in its cost.
+    """`make` of a stage that occupies `devices` devices (on CPU: processes), with the measured usage in its cost.
 
-    CUDA memory is that of this process, or what the making itself says of another's: engines in processes of their own
-    (`engine.replicas`) are not seen.
+    CUDA memory is that of this process, or what `make` reports of another process: engines in separate processes
+    (`engine.replicas`) are not measured.
     """
 
     def compute(folder: Path) -> Made:
@@ -44,13 +44,13 @@ def measured(make: Callable[[Path], Made], devices: int) -> Callable[[Path], Mad
 
 
 def peak_device_memory() -> int:
-    """Bytes that torch held at most on one CUDA device of this process; 0 if it has used none."""
+    """Peak bytes that torch allocated on one CUDA device of this process; 0 if it has used none."""
     cuda = _cuda()
     return 0 if cuda is None else max(cuda.max_memory_allocated(i) for i in range(cuda.device_count()))
 
 
 class _ChildrenWatch:
-    """The most that the living children of this process, and theirs, were seen to hold together, in bytes."""
+    """Samples the total memory of all descendants of this process; `peak` is the maximum, in bytes."""
 
     def __init__(self) -> None:
         self.peak = 0
@@ -68,7 +68,7 @@ class _ChildrenWatch:
     def _watch(self) -> None:
         over = False
         while not over:
-            over = self._done.wait(1.0)  # so a short stage is looked at once, when it ends
+            over = self._done.wait(1.0)  # so a short stage is sampled once, when it ends
             self.peak = max(self.peak, sum(map(_resident, psutil.Process().children(recursive=True))))
 
 
@@ -80,7 +80,7 @@ def _resident(process: psutil.Process) -> int:
 
 
 def _forget_peaks() -> None:
-    with contextlib.suppress(OSError):  # where it cannot be written, the peak is that since this process began
+    with contextlib.suppress(OSError):  # if it cannot be written, the peak is that since the process started
         Path("/proc/self/clear_refs").write_text("5")
     if (cuda := _cuda()) is not None:
         for i in range(cuda.device_count()):
@@ -95,6 +95,6 @@ def _process_peak() -> int:
 
 
 def _cuda() -> Any:
-    """torch.cuda if this process has used it; asking a device otherwise would take memory of it."""
+    """torch.cuda if this process has used it; otherwise a query would allocate memory on the device."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and torch.cuda.is_initialized() else None

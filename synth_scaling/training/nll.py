@@ -75,10 +75,10 @@ class NLLTrainer(ShardedTrainer):
         With several processes that is the number in all of them, and the Trainer averages: hence the factor.
         """
         positions = {"position_ids": inputs["position_ids"]} if "position_ids" in inputs else {}
-        kept = predicting_positions(inputs["labels"]) if self.trained_logits else None
-        fewer = {} if kept is None else {"logits_to_keep": kept}
+        predicting = predicting_positions(inputs["labels"]) if self.trained_logits else None
+        fewer = {} if predicting is None else {"logits_to_keep": predicting}
         outputs = model(input_ids=inputs["input_ids"], use_cache=False, **positions, **fewer)
-        loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch, kept)
+        loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch, predicting)
         if num_items_in_batch is not None and self.accelerator.num_processes > 1:
             loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
@@ -89,19 +89,19 @@ def weighted_nll(
     labels: torch.Tensor,
     weights: torch.Tensor,
     items: torch.Tensor | int | None = None,
-    kept: torch.Tensor | None = None,
+    predicting: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Scalar loss of logits (B, T, V), labels (B, T), weights (B, T); `items` trained tokens, counted if None.
 
-    With `kept` (K,), positions in ascending order, the logits are (B, K, V), of these positions alone.
+    With `predicting` (K,), positions in ascending order, the logits are (B, K, V), of these positions alone.
     """
     if items is None:
         items = (labels[:, 1:] != IGNORED).sum()
-    if kept is not None:
+    if predicting is not None:
         nll = F.cross_entropy(
-            logits.flatten(0, 1).float(), labels[:, kept + 1].flatten(), ignore_index=IGNORED, reduction="none"
+            logits.flatten(0, 1).float(), labels[:, predicting + 1].flatten(), ignore_index=IGNORED, reduction="none"
         )
-        return (nll * weights[:, kept + 1].flatten()).sum() / items
+        return (nll * weights[:, predicting + 1].flatten()).sum() / items
     return (token_nll(logits, labels) * weights[:, 1:].flatten()).sum() / items
 
 

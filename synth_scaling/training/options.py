@@ -1,4 +1,4 @@
-"""What all training stages share. Apart from the trainers, so that reading a configuration imports no torch."""
+"""Options that all training stages share, apart from the trainers: reading a configuration imports no torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LoRAOptions:
 
 @dataclass
 class TrainerOptions:
-    """conf/trainer/*.yaml: what all training stages share. Epochs and learning rates belong to the methods."""
+    """conf/trainer/*.yaml: options that all training stages share. Epochs and learning rates belong to the methods."""
 
     batch_size: int = 32  # [sequences per step] for pairs, pairs per step
     weight_decay: float = 0.1  # of AdamW
@@ -66,7 +66,7 @@ def pretraining_options(trainer: TrainerOptions) -> TrainerOptions:
 
 
 def check_trainer(trainer: TrainerOptions) -> None:
-    """Refuse options that cannot be, alone or together. Raises ConfigError."""
+    """Refuse options that are invalid, alone or together. Raises ConfigError."""
     size, parts, processes = trainer.batch_size, trainer.gradient_accumulation, trainer.num_processes
     for key in ("batch_size", "gradient_accumulation", "logging_steps", "num_processes"):
         at_least(f"trainer.{key}", getattr(trainer, key), 1)

@@ -127,14 +127,14 @@ class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
 
     def compute_ref_log_probs(self, model: Any, inputs: Any) -> Any:
         """TRL's, a batch of the pass over the pairs before training; on a terminal TRL shows a bar."""
-        found = super().compute_ref_log_probs(model, inputs)
+        log_probs = super().compute_ref_log_probs(model, inputs)
         if not sys.stderr.isatty() and self.accelerator.is_main_process:
-            self.referred += len(found[0]) * self.accelerator.num_processes
+            self.referred += len(log_probs[0]) * self.accelerator.num_processes
             if time.monotonic() - self.spoke > 20:
                 self.spoke = time.monotonic()
                 pairs: Any = self.train_dataset
                 log.info("  reference log-probabilities: %d of %d pairs", self.referred, len(pairs))
-        return found
+        return log_probs
 
 
 class SharedPromptDPOTrainer(TokenDPOTrainer):

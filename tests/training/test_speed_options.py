@@ -64,7 +64,7 @@ def test_the_loss_and_its_gradient_need_only_the_logits_that_predict_a_trained_t
     logits = torch.randn(*labels.shape, 9, generator=torch.Generator().manual_seed(seed % 2**31), requires_grad=True)
     whole = weighted_nll(logits, labels, weights)
     (expected,) = torch.autograd.grad(whole, logits)
-    few = weighted_nll(logits[:, kept], labels, weights, kept=kept)
+    few = weighted_nll(logits[:, kept], labels, weights, predicting=kept)
     (gradient,) = torch.autograd.grad(few, logits)
     torch.testing.assert_close(few, whole)
     torch.testing.assert_close(gradient, expected)

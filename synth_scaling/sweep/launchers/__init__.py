@@ -1,6 +1,6 @@
 """Hydra launchers that start a sweep's workers elsewhere: `hydra/launcher=slurm` and `hydra/launcher=ray`.
 
-A launcher starts them, waits, and reports workers that died. Which runs failed is written in the runs' own folders.
+A launcher starts the workers, waits, and reports workers that died. Failed runs are recorded in the runs' folders.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from synth_scaling.sweep.launchers import ray, slurm
 
 
 def register_launchers() -> None:
-    """Make both known to Hydra. What they stand on is imported when they launch."""
+    """Register both launchers with Hydra. submitit and Ray are imported only when they launch."""
     register("slurm", slurm, slurm.SlurmLauncher, slurm.SlurmLauncherConf)
     register("ray", ray, ray.RayLauncher, ray.RayLauncherConf)
 
 
 def register(name: str, module: ModuleType, plugin: type, options: type) -> None:
-    # Hydra takes plugins from its own namespace only, also those that are registered by hand: each module is put there.
+    """Register `plugin`, a launcher in `module`, as `hydra/launcher=name` with its options dataclass."""
+    # Hydra accepts plugins of its namespace only, even those registered by hand: each module is entered there.
     plugin.__module__ = f"hydra_plugins.synth_scaling_{name}"
     sys.modules[plugin.__module__] = module
     Plugins.instance().register(plugin)

@@ -35,7 +35,7 @@ class RayLauncher(WorkersLauncher):
         self.options.check()
         at_least("hydra.launcher.num_cpus", self.options.num_cpus, 0)
         at_least("hydra.launcher.num_gpus", self.options.num_gpus, 0)
-        if self.options.address is None:  # Ray would wait for ever for what this machine has not
+        if self.options.address is None:  # Ray would wait without a limit for resources that this machine lacks
             there = {"num_cpus": os.cpu_count() or 1, "num_gpus": len(devices("gpus")) if self.options.num_gpus else 0}
             for key, most in there.items():
                 words = f"up to {most}, which this machine has"
@@ -55,11 +55,11 @@ class RayLauncher(WorkersLauncher):
             wanted = "the address of a running Ray; RAY_AUTH_MODE=token if it was started with a token"
             raise ConfigError(f"hydra.launcher.address={o.address}: allowed is {wanted}") from None
         try:
-            # A worker that dies is not started again by Ray: the sweeper sees what is left.
+            # Ray does not restart a worker that dies: the sweeper starts workers for the remaining runs.
             task = ray.remote(num_cpus=o.num_cpus, num_gpus=o.num_gpus, max_retries=0)(in_folder)
-            everything = self.calls(job_overrides, initial_job_idx)
-            given = (os.getcwd(), os.environ.get("OMP_NUM_THREADS"))
-            refs = [task.options(name=f"worker {n}").remote(*given, *call) for n, call in enumerate(everything)]
+            calls = self.calls(job_overrides, initial_job_idx)
+            process = (os.getcwd(), os.environ.get("OMP_NUM_THREADS"))
+            refs = [task.options(name=f"worker {n}").remote(*process, *call) for n, call in enumerate(calls)]
             print(f"ray: {len(refs)} workers at {ray.get_runtime_context().gcs_address}", flush=True)
             return [result(worker, ref) for worker, ref in enumerate(refs)]
         finally:
@@ -67,7 +67,7 @@ class RayLauncher(WorkersLauncher):
 
 
 def in_folder(folder: str, threads: str | None, run: Callable[..., JobReturn], *arguments: Any) -> JobReturn:
-    """Make a call as the launching process would: in its working folder, and with its number of threads.
+    """Run a call as in the launching process: in its working folder, and with its number of threads.
 
     Ray sets OMP_NUM_THREADS to the worker's CPUs, and the number of threads decides the last bits of a sum.
     """
@@ -79,7 +79,7 @@ def in_folder(folder: str, threads: str | None, run: Callable[..., JobReturn], *
 
 
 def result(worker: int, ref: Any) -> JobReturn:
-    """What a worker returned, once it did, or that it died."""
+    """Wait for a worker; its return value, or a failed one if it died."""
     import ray
 
     try:

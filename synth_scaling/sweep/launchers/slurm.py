@@ -1,9 +1,9 @@
 """`hydra/launcher=slurm`: a sweep's workers as one job array, submitted with submitit.
 
-A worker is told to stop by SIGTERM: `signal_delay` seconds before its time is up, or when it is pre-empted. It writes
-its checkpoints and exits with 75, and the batch script puts the job back into the queue; a pre-empted job is put back
-by Slurm itself. submitit's own way (a signal handler that pickles the call again) is not used: what is done is known
-from the store, and the call does not change.
+A worker receives SIGTERM `signal_delay` seconds before its time limit, or when it is pre-empted. It writes its
+checkpoints and exits with 75, and the batch script requeues the job; Slurm itself requeues a pre-empted job. submitit's
+mechanism (a signal handler that pickles the call again) is not used: the store holds the finished stages, and the call
+does not change.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ TARGET = "hydra_plugins.synth_scaling_slurm.SlurmLauncher"
 
 @dataclass
 class SlurmLauncherConf(Workers):
-    """What is None is left to Slurm."""
+    """Options of `hydra/launcher=slurm`; options that are None take Slurm's default."""
 
     _target_: str = TARGET
-    array_parallelism: int | None = None  # [workers] that run at a time at most; null: all
+    array_parallelism: int | None = None  # [workers] that run at a time, at most; null: all
     wait: bool = True  # false, or --no-wait: return as soon as the workers are submitted
     time: int = 240  # [minutes] of a worker; one that is not done by then is requeued
     partition: str | None = None  # of sbatch
@@ -76,13 +76,13 @@ class SlurmLauncher(WorkersLauncher):
         array = names[0].partition("_")[0]
         print(f"slurm: job {array}, {len(jobs)} workers; logs in {output}/slurm", flush=True)
         if not self.options.wait:
-            print(f"slurm: not waiting; python -m synth_scaling.status {output} shows how far it is,")
+            print(f"slurm: not waiting; python -m synth_scaling.status {output} shows the progress,")
             print(f"slurm: squeue --job {array} the workers, scancel {array} stops them", flush=True)
             return [JobReturn(status=JobStatus.UNKNOWN) for _ in jobs]
         try:
             self._watch(names, output)
         except KeyboardInterrupt:
-            print(f"slurm: not waiting any longer; the workers go on, scancel {array} stops them", file=sys.stderr)
+            print(f"slurm: not waiting any longer; the workers continue, scancel {array} stops them", file=sys.stderr)
             raise
         return [self._return(job) for job in jobs]
 
@@ -95,9 +95,9 @@ class SlurmLauncher(WorkersLauncher):
             executor = submitit.SlurmExecutor(folder)
         except RuntimeError:
             raise ConfigError("hydra/launcher=slurm: needs srun and sbatch on this machine") from None
-        given = {key: getattr(o, key) for key in ("partition", "qos", "account", "constraint", "gres")}
+        selected = {key: getattr(o, key) for key in ("partition", "qos", "account", "constraint", "gres")}
         executor.update_parameters(
-            **{key: value for key, value in given.items() if value is not None},
+            **{key: value for key, value in selected.items() if value is not None},
             **({} if o.mem_gb is None else {"mem": f"{round(o.mem_gb * 1024)}M"}),
             job_name=self.config.sweep,
             time=o.time,
@@ -116,18 +116,18 @@ class SlurmLauncher(WorkersLauncher):
         return jobs
 
     def _watch(self, names: list[str], output: Path) -> None:
-        """Return when no job is in the queue any more; say how far they are whenever that changes."""
-        said = ""
+        """Wait until no job is in the queue, and print the progress whenever it changes."""
+        printed = ""
         for states in squeue.until_gone(names, self.options.poll):
             counts = ", ".join(f"{states.count(state)} {state.lower()}" for state in sorted(set(states)))
             done, _, left = words(output, Plan.read(output)).partition(",")
             news = f"{counts or 'none left'}; {done}"
-            if news != said:
+            if news != printed:
                 print(f"{time.strftime('%H:%M:%S')} slurm: workers {news}{left and ','}{left}", flush=True)
-                said = news
+                printed = news
 
     def _return(self, job: Any) -> JobReturn:
-        """What a worker returned, or that it died: Slurm's COMPLETED is not taken for either."""
+        """The return value of a worker, or a failed one if it died: Slurm's COMPLETED says neither."""
         from submitit.core.utils import pickle_load
 
         if not squeue.appears(job.paths.result_pickle):
@@ -139,9 +139,9 @@ class SlurmLauncher(WorkersLauncher):
 
 
 def put_back(most: int) -> list[str]:
-    """The end of the batch script: a worker that exits with 75 wants to go on later; other codes are the job's.
+    """The end of the batch script: it requeues a worker that exits with 75; other codes end the job.
 
-    The last task of an array has the array's own id as SLURM_JOB_ID: requeuing that would stop all of its workers.
+    The last task of an array has the array's id as SLURM_JOB_ID: requeuing that would stop all of its workers.
     """
     again = f'[ $code = {os.EX_TEMPFAIL} ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {most} ]'
     job = "${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}"

@@ -1,4 +1,4 @@
-"""Slurm's queue as its commands tell it, with or without accounting."""
+"""The state of jobs in Slurm's queue, from its commands, with or without accounting."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 log = logging.getLogger("synth_scaling")
-LOOKS = 2  # a job is gone when it is missing twice in a row: one that is put back is nowhere for a moment
+LOOKS = 2  # a job is gone when it is missing twice in a row: a job being requeued is briefly missing
 
 
 def until_gone(jobs: list[str], poll: float) -> Iterator[list[str]]:
-    """The states of those `jobs` ("12_0") that wait, run or end, every `poll` seconds; [] once, when none is left."""
+    """The states of the `jobs` ("12_0") that are in the queue, every `poll` seconds; [] once, when none is left."""
     missing = 0
     while missing < LOOKS:
         states = queued(jobs)
@@ -30,21 +30,21 @@ def queued(jobs: list[str]) -> list[str] | None:
         ["squeue", "--me", "--array", "--noheader", "--format=%i|%T"], capture_output=True, text=True, check=False
     )
     if done.returncode:
-        log.warning("squeue: %s; asked again", done.stderr.strip())
+        log.warning("squeue: %s; trying again", done.stderr.strip())
         return None
     states = dict(line.split("|") for line in done.stdout.split())
     return [states[job] for job in jobs if job in states]
 
 
 def last_state(job: str) -> str:
-    """The state that Slurm remembers of a job, FAILED say; "state unknown" once it has forgotten."""
+    """The last state of a job that Slurm remembers, such as FAILED; "state unknown" if none."""
     done = subprocess.run(["scontrol", "show", "job", "--oneliner", job], capture_output=True, text=True, check=False)
     words = dict(word.partition("=")[::2] for word in done.stdout.split())
     return words.get("JobState", "state unknown")
 
 
 def appears(file: Path, seconds: float = 15) -> bool:
-    """Whether the file is there, or comes to be seen within `seconds`: shared folders show others' files late."""
+    """Whether the file appears within `seconds`: shared folders show files of other machines late."""
     end = time.monotonic() + seconds
     while not file.exists():
         if time.monotonic() > end:

@@ -1,4 +1,4 @@
-"""What the launchers have in common: the call that is a worker, and what is reported of one."""
+"""The base class of the launchers: the pickled calls that run workers, and the report of a worker that died."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from synth_scaling.core.validation import ConfigError, at_least
 
 
 class WorkerDied(RuntimeError):
-    """A worker ended without a word; the message says where its log is."""
+    """A worker ended without returning; the message names its log."""
 
 
 @dataclass
 class Workers:
-    """How many. joblib's words for it are taken, too, so that a sweep that names its launcher runs on any."""
+    """Number of workers. joblib's options are accepted as well: a sweep written for joblib runs on any launcher."""
 
     workers: int | None = None  # [processes] that share the runs
     n_jobs: int | None = None  # joblib's name for `workers`
@@ -35,10 +35,10 @@ class Workers:
 
 
 class WorkersLauncher(Launcher):
-    """A launcher whose jobs are the workers of a sweep, each a call that is pickled and made in another process."""
+    """A launcher whose jobs are the workers of a sweep, each a call that is pickled and run in another process."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra. Raises ConfigError for options that cannot be."""
+        """Called by Hydra. Raises ConfigError for invalid options."""
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
         self.check()
 
@@ -46,16 +46,16 @@ class WorkersLauncher(Launcher):
         raise NotImplementedError
 
     def calls(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[tuple[Any, ...]]:
-        """Of each worker a function and its arguments."""
+        """A function and its arguments for each worker."""
         from hydra_plugins.hydra_joblib_launcher._core import execute_job  # imports joblib
 
         run: Callable[..., JobReturn] = execute_job  # sets up Hydra in a bare process, and runs the job there
-        given = (self.hydra_context, self.config, self.task_function, Singleton.get_state())
-        return [(run, first + worker, list(overrides), *given) for worker, overrides in enumerate(job_overrides)]
+        context = (self.hydra_context, self.config, self.task_function, Singleton.get_state())
+        return [(run, first + worker, list(overrides), *context) for worker, overrides in enumerate(job_overrides)]
 
 
 def died(message: str) -> JobReturn:
-    """The return of a worker that did not live to return one."""
+    """The return value that stands for a worker that died."""
     return JobReturn(status=JobStatus.FAILED, _return_value=WorkerDied(message))
 
 
