@@ -58,7 +58,7 @@ subprocess.run([sys.executable, "-c", child], check=True)
 @pytest.mark.parametrize(
     ("pin", "each", "workers", "launcher", "words"),
     [
-        ("cpus", 1, 1, "joblib", "hydra.sweeper.pin=cpus: allowed are none, cores, gpus"),
+        ("cpus", 1, 1, "joblib", "hydra.sweeper.pin=cpus: allowed are none, cores, gpus; did you mean gpus?"),
         ("gpus", 0, 1, "joblib", "hydra.sweeper.devices_per_worker=0: allowed are values of at least 1"),
         ("gpus", 2, 3, "joblib", "hydra.sweeper.devices_per_worker=2: 3 workers need 6 gpus; there are 4"),
         ("gpus", 1, 1, "slurm", "hydra.sweeper.pin=gpus: allowed is none; hydra/launcher=slurm allots devices itself"),
