@@ -42,9 +42,9 @@ def main() -> None:
     options = parser.parse_args()
     loader = loader_of()
     sweep = loader.load_configuration(options.config_name, overrides=[], run_mode=RunMode.MULTIRUN)
-    told = OmegaConf.to_container(sweep.hydra.sweeper, resolve=True)
-    assert isinstance(told, dict)
-    grids = grids_of(told.get("params"), told.get("also"))
+    sweeper = OmegaConf.to_container(sweep.hydra.sweeper, resolve=True)
+    assert isinstance(sweeper, dict)
+    grids = grids_of(sweeper.get("params"), sweeper.get("also"))
     runs, here = _timed(lambda: [(job, run_hash(config)) for job, config in expand(grids, [], loader, sweep)])
     some = runs[: options.jobs]
     alone, theirs = _timed(lambda: [(job, run_hash(typed(_by_hydra(loader, sweep, job)))) for job, _ in some])

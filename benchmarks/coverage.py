@@ -201,7 +201,7 @@ def _share(hits: list[bool]) -> str:
 
 
 def likeness(cells: Mapping[SizeKey, Cell]) -> Iterator[str]:
-    """What the simulation takes from real rows: how alike answers and seeds are, and how far seeds lie apart."""
+    """The simulation's inputs from real rows: correlations of answers and of seeds, and the spread of the seeds."""
     answers: dict[str, list[float]] = {"other seed, same cell": [], "same seed, other label": []}
     products, squares = 0.0, 0.0
     for (one, other), (first, second) in zip(combinations(cells, 2), combinations(cells.values(), 2), strict=True):

@@ -1,8 +1,8 @@
-"""Where a sweep's time went: seconds by kind of stage, from the rows of its finished runs.
+"""The seconds of a sweep by kind of stage, from the rows of its finished runs.
 
     python -m benchmarks.demo [outputs/demo]
 
-Each stored stage counts once, however many runs share it; without sharing, what the runs would have taken.
+Each stored stage counts once, however many runs share it; beside it, the seconds of the runs without sharing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def main(results: Path) -> None:
-    """Print a line a kind of stage. Exits with a message if there are no rows."""
+    """Print one line per kind of stage. Exits with a message if there are no rows."""
     once: dict[tuple[str, str], float] = {}
     again: dict[str, float] = defaultdict(float)
     for file in results.glob("runs/*/row.json"):

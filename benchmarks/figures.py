@@ -65,9 +65,9 @@ def _load(study: Path) -> Any:
 
 def _timed(name: str, work: Callable[[], Any]) -> Any:
     wall, cpu = time.perf_counter(), time.process_time()
-    made = work()
+    value = work()
     _show(name, time.perf_counter() - wall, time.process_time() - cpu)
-    return made
+    return value
 
 
 def _show(name: str, wall: float, cpu: float, note: str = "") -> None:

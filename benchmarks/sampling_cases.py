@@ -1,4 +1,4 @@
-"""What the sampling benchmark samples: models trained or made here, and SmolLM2-135M from its wheel."""
+"""The cases of the sampling benchmark: models trained or created here, and SmolLM2-135M from its wheel."""
 
 from __future__ import annotations
 

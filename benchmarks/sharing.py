@@ -1,12 +1,12 @@
-"""What sharing saves: a sweep that is done, and some of its runs each from an empty store, in seconds of the clock.
+"""Seconds that sharing stages saves: a finished sweep against some of its runs, each from an empty store.
 
     python -m benchmarks.sharing [outputs/demo] [--runs 12]
 
-The sweep took from the first line of a run's log to its last DONE: it must have been made in one go, on this machine,
-from a store without stages of others. Some of its runs, drawn at random, are then made alone, as many at a time as the
-sweep had workers: each a process with an engine, a store and an output of its own. What all of them would take is what
-the sweep recorded of their stages, and what a run alone takes beyond that (mostly its start) times their number, with a
-standard error over the runs drawn. A base that comes with the package, as the demo's does, is pretrained by nobody.
+The time of the sweep is that from the first line of a run's log to its last DONE: it must have run without a pause, on
+this machine, from a store without stages of other sweeps. Some of its runs, drawn at random, are then run alone, as
+many at a time as the sweep had workers: each in a separate process with its engine, store and output. The time of all
+runs alone is estimated as the recorded seconds of their stages plus, for each run, the mean time beyond that (mostly
+the start), with a standard error over the runs drawn. A base that comes with the package is not pretrained.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ def took(output: Path, plan: Plan) -> float:
     folders = [RunFolder.of(output, run.name) for run in plan.runs]
     if not all(folder.is_done for folder in folders):
         sys.exit(f"{output}: not all runs are done")
-    begun = [folder.log.read_text().split(",")[0] for folder in folders]
-    return max(folder.done.stat().st_mtime for folder in folders) - datetime.fromisoformat(min(begun)).timestamp()
+    starts = [folder.log.read_text().split(",")[0] for folder in folders]
+    return max(folder.done.stat().st_mtime for folder in folders) - datetime.fromisoformat(min(starts)).timestamp()
 
 
 def alone(config: Mapping[str, Any], folder: Path) -> float:
-    """Seconds of one run in a process of its own, from an empty store."""
+    """Seconds of one run in a separate process, from an empty store."""
     run = planned(restored({**config, "output": str(folder / "out"), "store": str(folder / "store")}))
     Plan(secrets.token_hex(4), time.time(), 0, (run,)).write(folder / "out")
     begin = time.perf_counter()
@@ -57,7 +57,7 @@ def alone(config: Mapping[str, Any], folder: Path) -> float:
 
 
 def recorded(output: Path, name: str) -> float:
-    """Seconds of all stages of a run, whoever made them, but for the base."""
+    """Seconds of all stages of a run but the base, whichever run computed them."""
     row = json.loads(RunFolder.of(output, name).row.read_text())
     return sum(seconds for stage, seconds in row["seconds"].items() if stage != "base")
 
@@ -79,7 +79,7 @@ def main() -> None:
     every = (stages + count * mean) / WORKERS
     ratio, spread = whole / every, whole / every**2 * count * error / WORKERS
     print(f"{len(drawn)} alone, {WORKERS} at a time: {mean:.1f} s each beyond its stages (standard error {error:.1f})")
-    print(f"stages of all runs, each with its own: {stages / WORKERS:.0f} s")
+    print(f"stages of all runs, without sharing: {stages / WORKERS:.0f} s")
     print(f"all alone: {every:.0f} s; shared over alone: {ratio:.2f} +- {spread:.2f} (target 0.4)")
 
 

@@ -1,9 +1,9 @@
-"""What keeping a sweep costs: a stage of the store, a finished sweep launched again, status and rows of 10,000 runs.
+"""The overhead of a sweep: a stage of the store, a finished sweep launched again, status and rows of 10,000 runs.
 
     python -m benchmarks.sweeps [--runs 10000]
 
 Nothing is trained or sampled: stages hold 0.5 MB, a checkpoint of the demo's model; recorded runs are a row and answers
-of results/maze_full under names of their own. Seconds of this machine; the targets are those of the project.
+of results/maze_full under new names. Seconds of this machine; the targets are those of the project.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def seconds(call: Callable[[], Any]) -> float:
 
 
 def stages(folder: Path) -> None:
-    """Median milliseconds of a stage beyond writing its file, made and found."""
+    """Print the median milliseconds of a stage beyond writing its file, computed and found in the store."""
 
     def make(into: Path) -> tuple[Cost, Mapping[str, Any]]:
         (into / "model.safetensors").write_bytes(bytes(500_000))
@@ -53,9 +53,9 @@ def stages(folder: Path) -> None:
     alone.mkdir()
     bare = median(seconds(lambda: (alone / "model.safetensors").write_bytes(bytes(500_000))) for _ in range(50))
     store = Store(folder / "store")
-    made = median(seconds(lambda n=n: store.stage("policy", {"n": n}, make)) for n in range(50))
-    found = median(seconds(lambda n=n: store.stage("policy", {"n": n}, make)) for n in range(50))
-    print(f"a stage: {1e3 * (made - bare):.1f} ms to make, {1e3 * found:.1f} ms to find again (target below 20)")
+    computed = median(seconds(lambda n=n: store.stage("policy", {"n": n}, make)) for n in range(50))
+    again = median(seconds(lambda n=n: store.stage("policy", {"n": n}, make)) for n in range(50))
+    print(f"a stage: {1e3 * (computed - bare):.1f} ms to compute, {1e3 * again:.1f} ms to find (target below 20)")
 
 
 def finished_sweep(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What watching costs: a W&B run recorded offline, with and without W&B's system figures, and `usage.measured`.
+"""The overhead of tracking: a W&B run recorded offline, with and without W&B's system figures, and `usage.measured`.
 
 python -m benchmarks.tracking [--quick]
 """

@@ -191,9 +191,9 @@ def bare_dpo(pairs: Sequence[PreferenceRow], training: Training) -> Seconds:
     step = bare_stepper(model, training, len(batches))
     watch = Stopwatch()
     for (ids, mask), reference in zip(batches, references, strict=True):
-        found = log_probs(model, ids, mask)
-        chosen, rejected = (found.sum(dim=1) - reference).chunk(2)
-        chosen_nll = -found.chunk(2)[0].sum() / mask.chunk(2)[0][:, 1:].sum()
+        policy = log_probs(model, ids, mask)
+        chosen, rejected = (policy.sum(dim=1) - reference).chunk(2)
+        chosen_nll = -policy.chunk(2)[0].sum() / mask.chunk(2)[0][:, 1:].sum()
         step(-F.logsigmoid(0.5 * (chosen - rejected)).mean() + chosen_nll)
     return watch.read()
 
@@ -213,8 +213,8 @@ def bare_pairs(pairs: Sequence[PreferenceRow]) -> tuple[torch.Tensor, torch.Tens
 def log_probs(model: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """(B, T - 1) log-probabilities, 0 outside the mask."""
     logits = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
-    found = -F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(len(ids), -1)
-    return found * mask[:, 1:]
+    values = -F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(len(ids), -1)
+    return values * mask[:, 1:]
 
 
 # -- the measurement -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a user gets wrong, through the commands: one line that names it, and what else there is to do is done."""
+"""The commands answer bad input with one line that names it, and process the rest of the input."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What composes, and where a run may write."""
+"""Configurations that compose, and folders that a run may write to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What names a run."""
+"""The keys and files that enter the hash of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What completions count for: the prefix they start from, those they pass, and what the initial rollouts may say."""
+"""Completions count for the prefix they start from and for those they pass; so do the initial rollouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sampled when every step is given a value, one after the other, and what stopping at a zero saves."""
+"""The exhaustive search samples every step, one after the other, and fewer if it stops at a value of zero."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENDS = [(2, 4, 6, 8)] * 4
 
 
 def wanted(known: dict[tuple[str, str], float], stop_at_zero: bool) -> list[tuple[str, str]]:
-    """What is rolled out next for RESPONSES, as text."""
+    """The prefixes of RESPONSES that are sampled next, as text."""
     rows = {(p, CODEC.encode(text)): PrefixValue(p, CODEC.encode(text), q, 8, ()) for (p, text), q in known.items()}
     draws = credit.Exhaustive(8, stop_at_zero).next_draws(RESPONSES, ENDS, rows)
     assert set(draws.values()) <= {8}

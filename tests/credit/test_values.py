@@ -1,4 +1,4 @@
-"""What is read off step values: first pits, advantages, spurious steps, best of k; and pits that were searched for."""
+"""Quantities from step values: first errors, also located ones, advantages, spurious steps, best of k."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where steps end in tokens whose texts do not join: byte-level pieces of characters, spaces that decoding strips."""
+"""The ends of steps in tokens whose texts do not join: byte-level pieces of characters, spaces that decoding strips."""
 
 from __future__ import annotations
 

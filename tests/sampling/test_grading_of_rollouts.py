@@ -1,4 +1,4 @@
-"""What is sampled is graded in one call, and what hit the bound is said."""
+"""Samples are graded in one call, and those that hit the bound are logged."""
 
 from __future__ import annotations
 

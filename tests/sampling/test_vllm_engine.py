@@ -77,7 +77,7 @@ def generate(model: PreTrainedModel, prompts: Sequence[Prompt], limit: int) -> l
 
 
 def is_tie(model: PreTrainedModel, prompt: Prompt, ours: Completion, theirs: Completion) -> bool:
-    """Where the two first differ, the two best logits are closer than float32 can be trusted."""
+    """At the first difference of the two, the two best logits differ by less than float32's rounding error."""
     a, b = ([*c.tokens, *([EOS] if c.finished else [])] for c in (ours, theirs))
     first = next(i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
     with torch.no_grad():

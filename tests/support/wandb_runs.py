@@ -29,7 +29,7 @@ MAZE = Path(__file__).parents[2] / "results" / "maze"
 
 @dataclass(frozen=True)
 class Offline:
-    """What one offline run recorded.
+    """The records of one offline run.
 
     Attributes:
         run: id, project, group, job type and name, as the record of the run's start has them.

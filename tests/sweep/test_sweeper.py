@@ -66,7 +66,7 @@ class RecorderConf:
 
 @pytest.fixture(scope="module", autouse=True)
 def _plugins() -> None:
-    """What the command registers, and the launcher above, in the one namespace that Hydra takes plugins from."""
+    """Register the command's plugins, and the launcher above, in the one namespace that Hydra loads plugins from."""
     hydra.version.setbase("1.3")
     register_schemas()
     register_sweeper()

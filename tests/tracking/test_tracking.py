@@ -1,4 +1,4 @@
-"""What a tracked run leaves in its W&B run, read back from the file of an offline one."""
+"""The content of a tracked run's W&B run, read back from the file of an offline one."""
 
 from __future__ import annotations
 

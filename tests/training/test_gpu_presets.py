@@ -1,4 +1,4 @@
-"""What the presets for GPUs ask of the trainers, on CPU: sharding with an adapter and checkpointing, and bfloat16."""
+"""Features of the trainers that presets for GPUs use, on CPU: sharding with adapter and checkpointing, and bfloat16."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the NLL trains on, its loss in closed form, and which trainings give the same bits."""
+"""The tokens that the NLL covers, its loss in closed form, and trainings that give the same bits."""
 
 from __future__ import annotations
 

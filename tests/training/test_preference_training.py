@@ -1,4 +1,4 @@
-"""What DPO trains on, its loss in closed form at the start and away from it, and which trainings give the same bits."""
+"""The tokens that DPO covers, its loss in closed form at the start and after it, trainings with the same bits."""
 
 from __future__ import annotations
 

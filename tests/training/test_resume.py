@@ -39,7 +39,7 @@ def dying_at(step: int) -> Callable[[Mapping[str, float]], None]:
 
 
 def clear(folder: Path) -> None:
-    """What the store does before another attempt: all but `resume` goes."""
+    """Remove everything but `resume`, as the store does before another attempt."""
     for path in folder.iterdir():
         if path.is_file():
             path.unlink()
