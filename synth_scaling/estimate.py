@@ -1,7 +1,7 @@
-"""What a sweep will cost: runs, stages, tokens, FLOPs and GPU hours, before anything is made and without the models.
+"""Predict a sweep's cost: runs, stages, tokens, FLOPs and GPU hours, before it starts and without the models.
 
 python -m synth_scaling.estimate --config-name paper_gsm8k [key=value ...]
-python -m synth_scaling.estimate --config-name maze_full --measured results/maze_full   # against what it took
+python -m synth_scaling.estimate --config-name maze_full --measured results/maze_full   # against the measured cost
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from synth_scaling.sweep.compose import runs_of
 
 @dataclass(frozen=True)
 class Device:
-    """What a device gets done. Peak: NVIDIA's data sheet of the H100 SXM, bfloat16, dense. All else is ours: shares of
+    """A device's throughput. Peak: NVIDIA's data sheet of the H100 SXM, bfloat16, dense. All else is ours: shares of
     it as commonly reported of training and of sampling at large batches, and a guess at how long `gpus` of them wait
     while a stage's engine or trainer starts. Nothing was measured on a GPU."""
 
@@ -43,7 +43,7 @@ class Device:
 
 
 def estimate(configs: Sequence[Config], assumed: Assumed, device: Device) -> Iterable[str]:
-    """Lines of a table: a line a kind of stage, shared ones counted once, and their sum."""
+    """Lines of a table: one line per kind of stage, shared stages counted once, and their sum."""
     once = computed_once(configs, assumed)
     asked = sum(len(stages_of(config, assumed)) for config in configs)
     yield f"{configs[0].sweep}: {len(configs)} runs, {len(once)} stages made of {asked} asked for"
@@ -66,7 +66,7 @@ def estimate(configs: Sequence[Config], assumed: Assumed, device: Device) -> Ite
 
 
 def compare(configs: Sequence[Config], assumed: Assumed, results: Path) -> Iterable[str]:
-    """Estimate over what the rows of `results` say was spent, a line a kind of stage. Raises ValueError without."""
+    """Estimated over measured cost in the rows of `results`, one line per kind of stage. Raises ValueError without."""
     sweep = configs[0].sweep
     rows = [row for row in _rows(results) if row["sweep"] == sweep]
     if not rows:
@@ -80,10 +80,10 @@ def compare(configs: Sequence[Config], assumed: Assumed, results: Path) -> Itera
     yield f"{'stage':18}{'made':>12}{'tokens trained':>16}{'tokens sampled':>16}{'FLOPs':>8}"
     names = {stage_family(stage.name): None for stage in spent.values()}
     for name in [*names, "all but base", "all"]:
-        guessed, made = (_named(name, stages) for stages in (once, spent.values()))
-        pairs = zip(_amounts(total(guessed)), _amounts(total(made)), strict=True)
-        shown = [f"{guess / found:.2f}" if found else "" for guess, found in pairs]
-        yield f"{name:18}{f'{len(guessed)} / {len(made)}':>12}{shown[0]:>16}{shown[1]:>16}{shown[2]:>8}"
+        guessed, computed = (_named(name, stages) for stages in (once, spent.values()))
+        pairs = zip(_amounts(total(guessed)), _amounts(total(computed)), strict=True)
+        shown = [f"{guess / spent_amount:.2f}" if spent_amount else "" for guess, spent_amount in pairs]
+        yield f"{name:18}{f'{len(guessed)} / {len(computed)}':>12}{shown[0]:>16}{shown[1]:>16}{shown[2]:>8}"
 
 
 def _named(name: str, stages: Iterable[Stage]) -> list[Stage]:
@@ -105,7 +105,7 @@ def _rows(results: Path) -> list[dict]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 2 with one line for what cannot be estimated."""
+    """Exit code 0, or 2 with one line for a sweep that cannot be estimated."""
     parser = argparse.ArgumentParser(prog="python -m synth_scaling.estimate", description=__doc__)
     parser.add_argument("--config-name", required=True, help="a sweep, or config for a single run")
     parser.add_argument("--config-dir", type=Path, help="where sweeps of your own are")
@@ -116,14 +116,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.add_argument(
                 f"--{entry.name.replace('_', '-')}", type=float, default=entry.default, help=f"{entry.default:g}"
             )
-    told = vars(parser.parse_intermixed_args(arguments))
-    assumed = Assumed(**{f.name: told[f.name] for f in fields(Assumed)})
-    device = Device(**{f.name: told[f.name] for f in fields(Device)})
+    options = vars(parser.parse_intermixed_args(arguments))
+    assumed = Assumed(**{f.name: options[f.name] for f in fields(Assumed)})
+    device = Device(**{f.name: options[f.name] for f in fields(Device)})
     try:
-        configs = runs_of(told["config_name"], told["overrides"], told["config_dir"])
+        configs = runs_of(options["config_name"], options["overrides"], options["config_dir"])
         lines = list(estimate(configs, assumed, device))
-        if told["measured"] is not None:
-            lines += ["", *compare(configs, assumed, told["measured"])]
+        if options["measured"] is not None:
+            lines += ["", *compare(configs, assumed, options["measured"])]
     except (ValueError, HydraException, OmegaConfBaseException) as error:
         print(f"no estimate: {one_line(error)}", file=sys.stderr)
         return 2

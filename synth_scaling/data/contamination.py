@@ -21,10 +21,10 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Contamination:
-    """What a check of `checked` problems found: `clean` are the indices of those without any overlap, in order."""
+    """The overlaps among `checked` problems: `clean` are the indices of those without any overlap, in order."""
 
     checked: int
-    overlaps: list[Overlap]  # one a problem, the first
+    overlaps: list[Overlap]  # the first one per problem
     clean: list[int]
 
     def summary(self) -> str:
@@ -33,9 +33,9 @@ class Contamination:
 
 
 class TestSet:
-    """The word runs of a test set, to check problems against as they are made."""
+    """The word runs of a test set, to check problems against one at a time."""
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # not a test class for pytest
 
     def __init__(self, tests: Iterable[str], n: int = N) -> None:
         """Raises ValueError if `n` is below 1."""
@@ -56,9 +56,9 @@ class TestSet:
 
     def check(self, problems: Sequence[str]) -> Contamination:
         """Every problem against the test set."""
-        found = [self.overlap(text, index) for index, text in enumerate(problems)]
-        clean = [index for index, overlap in enumerate(found) if overlap is None]
-        return Contamination(len(problems), [overlap for overlap in found if overlap], clean)
+        overlaps = [self.overlap(text, index) for index, text in enumerate(problems)]
+        clean = [index for index, overlap in enumerate(overlaps) if overlap is None]
+        return Contamination(len(problems), [overlap for overlap in overlaps if overlap], clean)
 
 
 def words(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from synth_scaling.tasks import Task
 
 @dataclass
 class DataOptions:
-    """D_syn is the task's own."""
+    """D_syn comes from the task."""
 
     problems: int = 200  # [problems] N, the size of D_syn
     traces: int = 1  # [solutions per problem] distinct ones of the teacher in D_syn, as far as there are so many
@@ -48,7 +48,7 @@ def teacher_of(data: DataOptions, task: Task) -> Teacher:
 
 
 def check_data(data: DataOptions) -> None:
-    """Refuse amounts that cannot be. Raises ConfigError."""
+    """Refuse amounts out of range. Raises ConfigError."""
     at_least("data.problems", data.problems, 1)
     at_least("data.traces", data.traces, 1)
     at_least("data.rollouts", data.rollouts, 1)

@@ -1,9 +1,9 @@
 """Teacher data that is already there: `data=jsonl data.path=FILE`, one solved problem a line.
 
 The problems and solutions of D_syn come from the file, everything else from the task: its grader, its steps, its test
-problems. What a line cannot say is refused with file, line and field. What it says but D_syn cannot use is left out
-and counted: solutions that the task grades wrong, since every teacher errs now and then and N is to count problems
-with a right solution; and problems that overlap a held-out one of the task. If fewer are left than are asked for, the
+problems. An unreadable line is refused with file, line and field. Rows that D_syn cannot use are left out and
+counted: solutions that the task grades as incorrect, since every teacher errs at times and N counts problems with
+a correct solution; and problems that overlap a held-out one of the task. If fewer are left than are asked for, the
 run is refused before anything is computed.
 """
 
@@ -29,7 +29,7 @@ from synth_scaling.tasks.questions import QuestionTask, normalised
 
 
 class Teacher(Protocol):
-    """What writes the problems of D_syn and their first solutions: a task of its own, or a file."""
+    """Source of the problems of D_syn and their first solutions: a task or a file."""
 
     def problems(self, split: Split, n: int | None, seed: int) -> list[Problem]: ...
 
@@ -47,7 +47,7 @@ class Fields:
 
 @dataclass(frozen=True)
 class Taught:
-    """A problem of the file, and its right solutions in the order of the file."""
+    """A problem of the file, and its correct solutions in the order of the file."""
 
     problem: Problem
     solutions: tuple[str, ...]
@@ -65,7 +65,7 @@ class TeacherData:
 
     def problems(self, split: Split, n: int | None, seed: int) -> list[Problem]:
         """The first `n` of one fixed order a seed. Raises ValueError if there are fewer."""
-        assert split == "train", "what is tested comes from the task"
+        assert split == "train", "test problems come from the task"
         n = len(self.taught) if n is None else n
         if n > len(self.taught):
             raise ValueError(f"{self}; {n} asked for")
@@ -118,20 +118,20 @@ def _read(path: Path, changed: int, size: int, fields: Fields, by: _ByIdentity) 
         raise ValueError(f"{path}: no row in it")
     first: dict[str, Problem] = {}  # the answer to a question that comes again is its first row's
     pairs = [(first.setdefault(normalised(problem.prompt), problem), solution) for problem, solution in lines]
-    right = grade_all(task, pairs).rewards
+    correct = grade_all(task, pairs).rewards
     held_out = TestSet(held_out_questions(task))
     overlapping = {problem.id for problem in first.values() if held_out.overlap(problem.prompt)}
     solutions: dict[str, dict[str, None]] = {}
     problems = {problem.id: problem for problem in first.values()}
-    for (problem, solution), good in zip(pairs, right, strict=True):
+    for (problem, solution), good in zip(pairs, correct, strict=True):
         if good and problem.id not in overlapping:
             solutions.setdefault(problem.id, {})[solution] = None
     return TeacherData(
         path,
         tuple(Taught(problems[name], tuple(texts)) for name, texts in solutions.items()),
         len(lines),
-        right.count(False),
-        sum(good and problem.id in overlapping for (problem, _), good in zip(pairs, right, strict=True)),
+        correct.count(False),
+        sum(good and problem.id in overlapping for (problem, _), good in zip(pairs, correct, strict=True)),
     )
 
 
@@ -168,7 +168,7 @@ def _answer(task: Task, written: str) -> str | None:
 
 
 def _text(path: Path, number: int, row: dict[str, Any], field: str) -> str:
-    """The text of a field; a number is text, too."""
+    """The text of a field; a number is converted to text."""
     if isinstance(row.get(field), int | float) and not isinstance(row[field], bool):
         row = {**row, field: repr(row[field])}
     text = text_at(path, number, row, field)

@@ -1,4 +1,4 @@
-"""A limit on tokens and on money: what a request could take at most is set aside before it starts."""
+"""A limit on tokens and on money: a request's maximum cost is reserved before it starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from synth_scaling.teaching.journal import Request, Usage
 
-TEMPLATE_TOKENS = 64  # what a chat template may add to a message
+TEMPLATE_TOKENS = 64  # [tokens] that a chat template may add to a message
 
 
 class BudgetSpent(Exception):
@@ -35,7 +35,7 @@ class Prices:
 
 
 class Budget:
-    """What is spent and what is set aside for the requests that run. Belongs to one event loop."""
+    """The usage so far and the usage reserved for running requests. For one event loop."""
 
     def __init__(self, limits: BudgetOptions, prices: Prices, spent: Usage) -> None:
         self.limits, self.prices, self.spent = limits, prices, spent
@@ -47,9 +47,9 @@ class Budget:
         return self.prices.usd(self.spent)
 
     async def reserve(self, most: Usage) -> None:
-        """Set `most` aside; waits for running requests as long as what they leave over may do.
+        """Reserve `most`; waits while running requests may still release enough of their reservations.
 
-        Raises BudgetSpent if nothing runs and `most` could still pass a limit.
+        Raises BudgetSpent if no request runs and `most` could still pass a limit.
         """
         async with self._changed:
             while reason := self._passed(self.spent + self._reserved + most):
@@ -60,7 +60,7 @@ class Budget:
             self._running += 1
 
     async def settle(self, most: Usage, used: Usage) -> None:
-        """A request for which `most` was set aside took `used`."""
+        """Replace a request's reservation of `most` by its usage, `used`."""
         async with self._changed:
             self._reserved -= most
             self._running -= 1
@@ -77,7 +77,7 @@ class Budget:
 
 
 def most_usage(request: Request, max_tokens: int) -> Usage:
-    """What a request can take at most: no token is shorter than a byte, and `max_tokens` bounds the answer."""
+    """The maximum usage of a request: no token is shorter than a byte, and `max_tokens` bounds the answer."""
     messages = request.body["messages"]
     written = sum(len(json.dumps(message, ensure_ascii=False).encode()) for message in messages)
     return Usage(written + TEMPLATE_TOKENS * (1 + len(messages)), max_tokens)

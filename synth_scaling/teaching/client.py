@@ -15,16 +15,16 @@ from synth_scaling.teaching.journal import Answer, Journal, Request, Usage
 
 
 class Stopped(Exception):
-    """No request is started any more; :attr:`Client.stopped` says why."""
+    """No further request is started; :attr:`Client.stopped` holds the reason."""
 
 
 class RequestFailed(Exception):
-    """One request came to nothing, after its retries; the others go on."""
+    """One request failed after its retries; the others continue."""
 
 
 @dataclass
 class OpenAIOptions:
-    """conf/engine/openai.yaml: an endpoint, and how it is asked. The key itself is in no configuration."""
+    """conf/engine/openai.yaml: an endpoint and its request parameters. The API key is never part of a configuration."""
 
     model: str = ""  # the endpoint's name of it
     base_url: str = "https://api.openai.com/v1"  # of the endpoint
@@ -63,7 +63,7 @@ def prices_of(options: OpenAIOptions) -> Prices:
 
 
 class Client:
-    """Asks what the journal does not hold. `on_answer` hears of every new answer and failure.
+    """Sends the requests that the journal has no answer to. `on_answer` is called after each new answer or failure.
 
     After a refusal that every request would meet (no key, no such model), `give_up_after` failures in a row, or at the
     end of the budget it starts no further request, and those that run finish.
@@ -134,7 +134,9 @@ class Client:
                 (choice.message.content or "").encode(errors="replace").decode(),  # lone surrogates cannot be sent on
                 choice.finish_reason == "stop",
                 str(completion.model),
-                Usage(int(usage.prompt_tokens), int(usage.completion_tokens)) if usage else most,  # not told: the most
+                Usage(int(usage.prompt_tokens), int(usage.completion_tokens))
+                if usage
+                else most,  # not reported: the maximum
             )
         except (AttributeError, IndexError, TypeError, ValueError):
             raise openai.OpenAIError("200, but not in the shape of a chat completion") from None

@@ -1,8 +1,8 @@
-"""Attempts, each a new problem and its solutions, until there are as many rows as wanted.
+"""Attempts, each a new problem and its solutions, until the requested number of rows is reached.
 
-Which attempts are made, and which rows come of them, depends on the answers alone and not on the order in which they
-come: an attempt starts only while those that run could not be enough, so no more are made than the shortest run of
-attempts with enough rows; and of equal problems the one of the earliest attempt is kept.
+The attempts and their rows depend on the answers alone, not on the order in which they arrive:
+an attempt starts only while those that run could not be enough, so there are no more than the shortest run of
+attempts with enough rows; and of equal problems the one of the earliest attempt is retained.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ Asked = Row | Dropped | None  # None: stopped before its end
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an attempt needs to know."""
+    """The inputs that all attempts share."""
 
     engine: OpenAIOptions
     teacher: TeacherOptions
     task: QuestionTask
     seeds: Sequence[Seed]
-    samples: int  # solutions a new problem
+    samples: int  # solutions per new problem
     agree: int  # of them that have to give the same answer
     held_out: TestSet
 
 
 @dataclass
 class Collection:
-    """What has come of the attempts so far, by their number."""
+    """The outcomes of the attempts so far, by attempt number."""
 
     outcomes: dict[int, Asked] = field(default_factory=dict)
     first: dict[str, int] = field(default_factory=dict)  # normalised question: the earliest attempt that has it
@@ -77,7 +77,7 @@ class Collection:
 async def collect(
     recipe: Recipe, client: Client, problems: int, attempts: int, on_row: Callable[[int], None] = lambda rows: None
 ) -> Collection:
-    """Up to `problems` rows from at most `attempts` attempts; `on_row` hears how many there are."""
+    """Up to `problems` rows from at most `attempts` attempts; `on_row` is called with their number."""
     seeds = {normalised(seed.question) for seed in recipe.seeds}
     collection, running, n_started = Collection(), set[asyncio.Task[None]](), 0
 
@@ -102,7 +102,7 @@ async def collect(
             return collection
         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            task.result()  # raises what was not foreseen
+            task.result()  # raises unexpected errors
         on_row(len(collection.first))
 
 
@@ -125,6 +125,6 @@ async def _attempt(
     results = await asyncio.gather(*map(client.ask, requests), return_exceptions=True)
     answers = [result for result in results if isinstance(result, Answer)]
     failures = [result for result in results if isinstance(result, BaseException)]
-    if failures:  # what came is in the journal by now; the worst first: anything, the end, one request
+    if failures:  # the answers are in the journal by now; most severe first: unexpected, stopped, one request
         raise min(failures, key=lambda e: 1 * isinstance(e, Stopped) + 2 * isinstance(e, RequestFailed))
     return agreement(recipe.task, seed, question, answers, recipe.agree)

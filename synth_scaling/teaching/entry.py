@@ -72,7 +72,7 @@ def recipe_of(c: TeachConfig) -> Recipe:
 async def taught(c: TeachConfig, recipe: Recipe, journal: Journal) -> tuple[Collection, Client]:
     """Request what the journal does not hold, with a progress bar on standard error."""
     budget = Budget(c.budget, prices_of(c.engine), journal.usage)
-    with tqdm(total=c.problems, unit="problem", dynamic_ncols=True, disable=None) as bar:  # off where nobody watches
+    with tqdm(total=c.problems, unit="problem", dynamic_ncols=True, disable=None) as bar:  # off without a terminal
 
         def show(rows: int | None = None) -> None:
             bar.n = bar.n if rows is None else rows
@@ -101,7 +101,7 @@ def report(c: TeachConfig, collection: Collection, client: Client) -> None:
     if client.stopped:
         print(f"stopped: {client.stopped}")
     elif rows < c.problems:
-        print(f"stopped: attempts={c.most_attempts} are made; more of them may give more rows")
+        print(f"stopped: attempts={c.most_attempts} are used up; more of them may give more rows")
 
 
 def launch(words: Sequence[str]) -> None:

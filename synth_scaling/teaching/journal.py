@@ -1,8 +1,8 @@
-"""Every answer that an endpoint gave, by the hash of what it was asked: an append-only JSONL file.
+"""Every answer that an endpoint gave, by the hash of its request: an append-only JSONL file.
 
-A line is written as soon as its answer is there, so a process may die at any moment: the next one asks for what is
-missing. A last line without its line break was cut by such a death and is dropped. Failed requests are recorded, too,
-and asked again by the next run.
+A line is written as soon as its answer is there, so a process may die at any moment: the next one requests the missing
+answers. A last line without its line break was cut by such a death and is dropped. Failed requests are recorded, too,
+and sent again by the next run.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `text` is empty where the endpoint withheld it."""
+    """An endpoint's answer. `text` is empty where the endpoint withheld it."""
 
     text: str
     finished: bool  # ended by itself, not at the length limit
@@ -92,7 +92,7 @@ class Journal:
 
     @property
     def usage(self) -> Usage:
-        """What all answers took, those of earlier runs included."""
+        """The usage of all answers, including earlier runs."""
         return sum((answer.usage for answer in self._answers.values()), Usage())
 
     def add(self, request: Request, answer: Answer) -> None:
@@ -102,8 +102,8 @@ class Journal:
     def add_failure(self, request: Request, reason: str) -> None:
         self._append(request, {"error": reason})
 
-    def _append(self, request: Request, what: Mapping[str, Any]) -> None:
-        line = {"key": request.key, "sample": request.sample, **what, "request": request.body}
+    def _append(self, request: Request, outcome: Mapping[str, Any]) -> None:
+        line = {"key": request.key, "sample": request.sample, **outcome, "request": request.body}
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()  # the system holds it now: the death of this process does not lose it
 

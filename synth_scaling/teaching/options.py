@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from synth_scaling.core.validation import ConfigError
+from synth_scaling.core.validation import ConfigError, at_least, between, filled, one_of
 from synth_scaling.tasks import TASKS
 from synth_scaling.teaching.budget import BudgetOptions
 from synth_scaling.teaching.client import OpenAIOptions
@@ -45,7 +45,7 @@ class TeachConfig:
 
 
 def register_teach_schemas() -> None:
-    """Tell Hydra the types; those of the tasks come from :func:`synth_scaling.config.schema.register_schemas`."""
+    """Register the types with Hydra, except the tasks' (:func:`synth_scaling.config.schema.register_schemas`)."""
     store = ConfigStore.instance()
     store.store(name="teach_schema", node=TeachConfig)
     store.store(group="teacher", name="schema", node=TeacherOptions)
@@ -61,58 +61,59 @@ def typed_teach(config: DictConfig) -> TeachConfig:
 
 
 def check_teach(c: TeachConfig) -> None:
-    """Every rule that the types do not say. Raises ConfigError naming key, value and what is allowed."""
+    """Refuse values that the types allow and the command does not. Raises ConfigError."""
     if type(c.task) is not TASKS.get(c.task.name, (None, None))[1]:
         raise ConfigError(f"task.name={c.task.name}: choose a task by task=NAME; allowed are {', '.join(TASKS)}")
-    for key, value, right, allowed in _rules(c, c.engine, c.budget):
-        if not right:
-            raise ConfigError(f"{key}={value}: allowed are {allowed}")
+    _check_amounts(c)
+    _check_request(c.engine)
     _check_engine(c.engine, c.budget)
     _check_prompts(c.teacher)
     _check_output(c)
 
 
-def _rules(c: TeachConfig, e: OpenAIOptions, b: BudgetOptions) -> Iterator[tuple[str, Any, bool, str]]:
-    """(key, value, whether it may be, what may be)."""
-    yield "problems", c.problems, c.problems >= 1, "1 or more"
-    yield "attempts", c.attempts, c.attempts is None or c.attempts >= c.problems, f"problems={c.problems} or more"
-    yield "seed_problems", c.seed_problems, c.seed_problems >= 1, "1 or more"
-    yield "samples", c.samples, c.samples >= 1, "1 or more"
-    yield "agree", c.agree, 1 <= c.agree <= c.samples, f"1 to samples={c.samples}"
-    yield "seed", c.seed, 0 <= c.seed < 2**32, "0 to 2^32 - 1"
-    yield "output", c.output, Path(c.output).suffix == ".jsonl", "names that end in .jsonl"
-    yield "engine.model", e.model, bool(e.model), "names of models at the endpoint"
-    yield "engine.name", e.name, e.name == "openai", "openai"
-    yield (
-        "engine.base_url",
-        e.base_url,
-        e.base_url.startswith(("http://", "https://")),
-        "http:// and https:// addresses",
-    )
-    yield "engine.temperature", e.temperature, e.temperature is None or 0 <= e.temperature <= 2, "0 to 2, and null"
-    yield "engine.top_p", e.top_p, e.top_p is None or 0 < e.top_p <= 1, "above 0, up to 1, and null"
-    yield "engine.max_tokens", e.max_tokens, e.max_tokens >= 1, "1 or more"
-    yield "engine.max_tokens_key", e.max_tokens_key, e.max_tokens_key in _MAX_TOKENS, ", ".join(_MAX_TOKENS)
-    yield "engine.concurrency", e.concurrency, e.concurrency >= 1, "1 or more"
-    yield "engine.retries", e.retries, e.retries >= 0, "0 or more"
-    yield "engine.timeout", e.timeout, 0 < e.timeout < math.inf, "seconds above 0"
-    yield "engine.give_up_after", e.give_up_after, e.give_up_after >= 1, "1 or more"
+def _check_amounts(c: TeachConfig) -> None:
+    for key in ("problems", "seed_problems", "samples"):
+        at_least(key, getattr(c, key), 1)
+    if c.attempts is not None:
+        at_least("attempts", c.attempts, c.problems)
+    between("agree", c.agree, 1, c.samples, f"1 to samples={c.samples}")
+    between("seed", c.seed, 0, 2**32 - 1, "0 to 2^32 - 1")
+    if Path(c.output).suffix != ".jsonl":
+        raise ConfigError(f"output={c.output}: allowed are names that end in .jsonl")
+    if c.budget.tokens is not None:
+        at_least("budget.tokens", c.budget.tokens, 1)
+    if c.budget.usd is not None:
+        between("budget.usd", c.budget.usd, _TINY, _HUGE, "values above 0, and null")
+
+
+def _check_request(engine: OpenAIOptions) -> None:
+    filled("engine.model", engine.model)
+    one_of("engine.name", engine.name, ("openai",))
+    if not engine.base_url.startswith(("http://", "https://")):
+        raise ConfigError(f"engine.base_url={engine.base_url}: allowed are http:// and https:// addresses")
+    if engine.temperature is not None:
+        between("engine.temperature", engine.temperature, 0, 2, "0 to 2, and null")
+    if engine.top_p is not None:
+        between("engine.top_p", engine.top_p, _TINY, 1, "above 0, up to 1, and null")
+    one_of("engine.max_tokens_key", engine.max_tokens_key, _MAX_TOKENS)
+    for key, least in (("max_tokens", 1), ("concurrency", 1), ("retries", 0), ("give_up_after", 1)):
+        at_least(f"engine.{key}", getattr(engine, key), least)
+    between("engine.timeout", engine.timeout, _TINY, _HUGE, "seconds above 0")
     for key in ("usd_per_million_input", "usd_per_million_output"):
-        price = getattr(e, key)
-        yield f"engine.{key}", price, price is None or 0 <= price < math.inf, "0 or more, and null"
-    yield "budget.tokens", b.tokens, b.tokens is None or b.tokens >= 1, "1 or more, and null"
-    yield "budget.usd", b.usd, b.usd is None or 0 < b.usd < math.inf, "values above 0, and null"
+        if (price := getattr(engine, key)) is not None:
+            between(f"engine.{key}", price, 0, _HUGE, "values of at least 0, and null")
 
 
+_TINY, _HUGE = math.ulp(0.0), sys.float_info.max  # the smallest and the largest positive float
 _MAX_TOKENS = ("max_tokens", "max_completion_tokens")
-_OWN_KEYS = {"model", "messages", "temperature", "top_p", "seed", "n", "stream", *_MAX_TOKENS}
+_ENGINE_KEYS = {"model", "messages", "temperature", "top_p", "seed", "n", "stream", *_MAX_TOKENS}
 
 
 def _check_engine(engine: OpenAIOptions, budget: BudgetOptions) -> None:
     for key in ("usd_per_million_input", "usd_per_million_output"):
         if budget.usd is not None and getattr(engine, key) is None:
             raise ConfigError(f"engine.{key}=null: budget.usd={budget.usd} needs the endpoint's price")
-    for key in sorted(_OWN_KEYS & set(engine.extra)):
+    for key in sorted(_ENGINE_KEYS & set(engine.extra)):
         raise ConfigError(f"engine.extra.{key}={engine.extra[key]}: allowed are fields that engine has no key for")
     if engine.base_url.startswith("https://") and not os.environ.get(engine.api_key_env):
         raise ConfigError(f"engine.api_key_env={engine.api_key_env}: allowed are environment variables with a key")

@@ -1,4 +1,4 @@
-"""The recipe of arXiv 2406.14532 as pure functions: seed problem, new problem, its solutions, what of it is kept.
+"""The recipe of arXiv 2406.14532 as pure functions: seed problem, new problem, its solutions, the filters.
 
 The paper asks GPT-4 and Gemini for a new problem in the manner of a seed problem and for one solution to it. How its
 filters worked could not be checked (?); these, and the prompts in conf/teacher/, are ours.
@@ -24,7 +24,7 @@ _TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newli
 
 @dataclass
 class TeacherOptions:
-    """conf/teacher/*.yaml: what an endpoint is told. `problem` and `solve` are Jinja templates."""
+    """conf/teacher/*.yaml: the prompts. `problem` and `solve` are Jinja templates."""
 
     system: str = ""  # system message; empty: none
     problem: str = "???"  # template that asks for a new problem; knows seed.question, seed.solution and seed.answer
@@ -58,7 +58,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A new problem that is not kept."""
+    """A new problem that a filter rejected."""
 
     reason: str  # one of REASONS
 
@@ -75,19 +75,19 @@ REASONS = {
 
 
 def problem_request(engine: OpenAIOptions, teacher: TeacherOptions, seed: Seed, sample: int) -> Request:
-    """Asks for the `sample`-th new problem in the manner of `seed`."""
+    """The request for the `sample`-th new problem in the manner of `seed`."""
     text = rendered(teacher.problem, seed=seed)
     return Request(body_of(engine, _messages(teacher, text), sample), sample)
 
 
 def solution_request(engine: OpenAIOptions, teacher: TeacherOptions, question: str, sample: int) -> Request:
-    """Asks for the `sample`-th solution."""
+    """The request for the `sample`-th solution."""
     text = rendered(teacher.solve, question=question)
     return Request(body_of(engine, _messages(teacher, text), sample), sample)
 
 
 def rendered(template: str, **values: object) -> str:
-    """A prompt. Raises ValueError for a template that is wrong or names what is not there."""
+    """A prompt. Raises ValueError for a template that is wrong or names an unknown variable."""
     try:
         return _TEMPLATES.from_string(template).render(**values).strip()
     except TemplateError as error:
@@ -109,8 +109,8 @@ def new_problem(answer: Answer, mark: str) -> str | None:
 def agreement(task: QuestionTask, seed: Seed, question: str, answers: Sequence[Answer], agree: int) -> Row | Dropped:
     """The first solution of the largest group with one answer, if the group has `agree` of them.
 
-    Answers are one if the task's grader says so. A solution counts if it ended by itself and the grader takes it for
-    right when its own final answer is the gold one: what it could not read as an answer is left out.
+    Answers are one if the task's grader says so. A solution counts if it ended by itself and the grader
+    accepts it with its final answer as gold: unreadable answers are left out.
     """
     groups: list[tuple[Problem, list[Answer]]] = []
     for answer in answers:

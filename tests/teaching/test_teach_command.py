@@ -115,9 +115,12 @@ def test_an_endpoint_that_refuses_is_said(
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["problems=0"], "problems=0: allowed are 1 or more"),
-        (["seed_problems=0"], "seed_problems=0: allowed are 1 or more"),
-        (["task=maze"], "task=maze: has no answers in words; allowed are word_sums, gsm8k, math, gsm_symbolic"),
+        (["problems=0"], "problems=0: allowed are values of at least 1"),
+        (["seed_problems=0"], "seed_problems=0: allowed are values of at least 1"),
+        (
+            ["task=maze"],
+            "task=maze: has no answers in words; allowed are word_sums, word_stories, gsm8k, math, gsm_symbolic",
+        ),
         (["output=damaged.jsonl"], "damaged.journal.jsonl:1: not a line of a journal; remove the line to ask again"),
     ],
     ids=str,
