@@ -137,7 +137,7 @@ def joint_value_draws(
     draws: int = 1000,
     seed: int = 0,
 ) -> Floats:
-    """Parameters (B, P) of fits to B = `draws` bootstrap samples of the residuals of values."""
+    """Parameters (B, P) of fits to B = `draws` samples of values by the wild bootstrap."""
     p, y = positive(positives, values)
     solution = solve_values(joint_shape(law, p, np.asarray(negatives, dtype=float), floor), y, delta)
     return _with_floor(refit_values(solution, resample_values(solution, delta, draws, seed), delta), floor)

@@ -17,6 +17,8 @@ from scipy.optimize import minimize_scalar
 from analysis.arrays import Floats
 from analysis.defaults import HUBER_DELTA
 
+NARROWEST_DELTA, WIDEST_DELTA = 1e-9, 1500.0
+
 
 class Slopes(NamedTuple):
     """A loss at g, elementwise: value, first and second derivative in g, and a curvature that is safe to divide by.
@@ -49,10 +51,12 @@ class HuberLoss:
 
     Attributes:
         log_values: (B, K), or (1, K) for the same data in every fit.
+        weights: (B, K) of the points in the sum; None counts each once.
     """
 
     log_values: Floats
     delta: float = HUBER_DELTA
+    weights: Floats | None = None
 
     def __call__(self, log_prediction: Floats) -> Slopes:
         residual = self.log_values - log_prediction
@@ -61,10 +65,12 @@ class HuberLoss:
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(inside, residual**2 / 2, self.delta * (size - self.delta / 2))
             safe = np.where(inside, 1.0, self.delta / size)
-        return Slopes(value, -np.clip(residual, -self.delta, self.delta), inside.astype(float), safe)
+        slopes = Slopes(value, -np.clip(residual, -self.delta, self.delta), inside.astype(float), safe)
+        return slopes if self.weights is None else Slopes(*(self.weights * part for part in slopes))
 
     def rows(self, keep: npt.NDArray[np.intp]) -> HuberLoss:
-        return self if len(self.log_values) == 1 else HuberLoss(self.log_values[keep], self.delta)
+        log_values = self.log_values if len(self.log_values) == 1 else self.log_values[keep]
+        return HuberLoss(log_values, self.delta, None if self.weights is None else self.weights[keep])
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,15 @@ class BinomialLoss:
 
     def rows(self, keep: npt.NDArray[np.intp]) -> BinomialLoss:
         return self if len(self.wrong) == 1 else BinomialLoss(self.wrong[keep], self.tested, self.level)
+
+
+def usable_delta(delta: float) -> float:
+    """A `delta` that floating point can compute with, and that gives the same fits.
+
+    Log residuals of floating-point numbers are below 1500, so a larger delta is least squares. Below 1e-9 the loss is
+    that of least absolute deviations to more digits than residuals have.
+    """
+    return math.inf if delta > WIDEST_DELTA else max(delta, NARROWEST_DELTA)
 
 
 def huber_log_likelihood(residuals: Floats, delta: float) -> float:

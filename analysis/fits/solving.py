@@ -15,12 +15,14 @@ from scipy.special import ndtri, stdtrit
 
 from analysis.arrays import Floats
 from analysis.fits.fit import pearson, pearson_dispersion, rows
-from analysis.fits.losses import BinomialLoss, HuberLoss, Loss, huber_log_likelihood
+from analysis.fits.losses import BinomialLoss, HuberLoss, Loss, huber_log_likelihood, usable_delta
 from analysis.fits.optimum import FAINT, covariance, descend, search
 from analysis.fits.shapes import Shape
 
 # A robust loss is approached from least squares through wider ones, since its kinks can trap a search.
 APPROACH = (math.inf, 100.0, 30.0, 10.0, 3.0, 1.0)
+FARTHEST = 20.0  # the largest log residual of a bootstrap sample
+MOST_LEFT_OUT = 400  # points; with more, each residual is scaled instead of refitted
 ENOUGH = 1e-8  # relative tolerance of a refit's loss; the variance of draws is far larger
 
 
@@ -50,6 +52,7 @@ class Solution:
 
 def solve_values(shape: Shape, values: Floats, delta: float) -> Solution:
     """Fit to values (K,), all positive."""
+    delta = usable_delta(delta)
     level = float(np.log(values).mean())
     losses = value_losses(values[None], level, delta)
     point = search(shape, losses).best
@@ -92,15 +95,15 @@ def solve_counts(shape: Shape, wrong: Floats, tested: Floats) -> Solution:
     )
 
 
-def value_losses(values: Floats, level: float, delta: float) -> list[HuberLoss]:
+def value_losses(values: Floats, level: float, delta: float, weights: Floats | None = None) -> list[HuberLoss]:
     """The losses of values (B, K) in the order of a search; the requested one is last."""
     logs = np.log(values) - level
-    return [HuberLoss(logs, wider * delta) for wider in (APPROACH if math.isfinite(delta) else (1.0,))]
+    return [HuberLoss(logs, wider * delta, weights) for wider in (APPROACH if math.isfinite(delta) else (1.0,))]
 
 
 def refit_values(solution: Solution, values: Floats, delta: float) -> Floats:
     """Parameters (B, P) of fits to values (B, K), each started at `solution`."""
-    return _refit(solution, value_losses(values, solution.level, delta), len(values))
+    return _refit(solution, value_losses(values, solution.level, usable_delta(delta)), len(values))
 
 
 def refit_counts(solution: Solution, wrong: Floats, tested: Floats) -> Floats:
@@ -109,32 +112,67 @@ def refit_counts(solution: Solution, wrong: Floats, tested: Floats) -> Floats:
 
 
 def _refit(solution: Solution, losses: Sequence[Loss], count: int) -> Floats:
-    # Terms that are 0 in the solution start small instead, since a refit may need them.
-    start = solution.shape.with_terms(solution.point, FAINT)
-    optimum = descend(solution.shape, losses, np.tile(start, (count, 1)), tolerance=ENOUGH)
+    optimum = descend(solution.shape, losses, np.tile(_start(solution), (count, 1)), tolerance=ENOUGH)
     return solution.shape.parameters(optimum.points, solution.level)
 
 
-def resample_values(solution: Solution, delta: float, draws: int, seed: int) -> Floats:
-    """Values (B, K) of B = `draws` samples: what was fitted, with log residuals drawn anew.
+def _start(solution: Solution) -> Floats:
+    """(1, P) where refits start: terms that are 0 in the solution are small instead, since a refit may need them."""
+    return solution.shape.with_terms(solution.point, FAINT)
 
-    Residuals are smaller than errors, for P parameters were fitted to them. A robust fit meets P points or nearly so,
-    whose residuals are left out; least squares shrinks all, which are widened. Both are widened once more as Student's
-    t is against the normal, since few points determine their variance poorly.
+
+def resample_values(solution: Solution, delta: float, draws: int, seed: int) -> Floats:
+    """Values (B, K) of B = `draws` samples by the wild bootstrap: the fitted values with residuals of random sign.
+
+    A residual keeps its point, so noise may differ between points, have heavy tails or include misfit of the law, and
+    its sign is the only random part, which is valid for least absolute deviations too (Feng, He and Hu 2011, Biometrika
+    98). Residuals of a fit are too small, and 0 where a robust fit passes through a point; the difference of each point
+    from a fit without it takes their place (the jackknife, HC3 in least squares; MacKinnon and White 1985, J.
+    Econometrics 29). They are widened as Student's t is against the normal, since few points determine their variance
+    poorly.
 
     Raises:
-        ValueError: as many parameters as points: there are no residuals.
+        ValueError: as many parameters as points, or no point that a fit can do without.
     """
-    residuals, fitted = np.array(solution.residuals), len(solution.parameters)
-    spare = len(residuals) - fitted
+    spare = len(solution.residuals) - len(solution.parameters)
     if spare < 1:
-        raise ValueError(f"{fitted} parameters fit {len(residuals)} points exactly: there are no residuals")
-    if math.isfinite(delta):
-        residuals = residuals[np.argsort(np.abs(residuals))[fitted:]]
-    else:
-        residuals = residuals * math.sqrt(len(residuals) / spare)
-    drawn = np.random.default_rng(seed).choice(residuals * _tails(spare), size=(draws, len(solution.residuals)))
-    return np.asarray(solution.predicted * np.exp(drawn))
+        raise ValueError(f"too few points for an interval: {len(solution.residuals)} for {len(solution.parameters)}")
+    residuals = left_out_residuals(solution, usable_delta(delta)) * _tails(spare)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(draws, len(residuals)))
+    return np.asarray(solution.predicted * np.exp(np.clip(signs * residuals, -FARTHEST, FARTHEST)))
+
+
+def left_out_residuals(solution: Solution, delta: float) -> Floats:
+    """(K,) log value minus the log of its prediction by the fit to all other points.
+
+    A point without which the law is not determined gets the root mean square of the others. With many points, where
+    one more or less does not matter, these are the residuals scaled by the root of K / (K - P).
+
+    Raises:
+        ValueError: the law is not determined without any of the points.
+    """
+    residuals = np.array(solution.residuals)
+    count, fitted = len(residuals), len(solution.parameters)
+    if count > MOST_LEFT_OUT:
+        return np.asarray(residuals * math.sqrt(count / (count - fitted)))
+    values = solution.predicted * np.exp(residuals)
+    losses = value_losses(values[None], solution.level, delta, 1 - np.eye(count))
+    points = descend(solution.shape, losses, np.tile(_start(solution), (count, 1)), tolerance=ENOUGH).points
+    predicted = np.diagonal(solution.shape.predict(points).value)
+    with np.errstate(divide="ignore"):
+        left_out = np.clip(np.log(values) - solution.level - np.log(predicted), -FARTHEST, FARTHEST)
+    alone = _leverages(solution) > 1 - 1e-6
+    if alone.all():
+        raise ValueError("too few points for an interval: the law is not determined without any one of them")
+    left_out[alone] = np.sqrt(np.mean(left_out[~alone] ** 2))
+    return np.asarray(left_out)
+
+
+def _leverages(solution: Solution) -> Floats:
+    """(K,) the leverage of each point in the linearised fit of logs; 1 for a point without which it is undetermined."""
+    prediction, slopes, _ = solution.shape.predict(solution.point)
+    left, values, _ = np.linalg.svd(slopes[0] / prediction[0][:, None], full_matrices=False)
+    return np.asarray((left[:, values > 1e-10 * values.max()] ** 2).sum(axis=1))
 
 
 def resample_counts(solution: Solution, tested: Floats, draws: int, seed: int) -> Floats:

@@ -33,9 +33,9 @@ def value_draws(
     draws: int = 1000,
     seed: int = 0,
 ) -> Floats:
-    """The law's parameters (B, P), in its order, of fits to B = `draws` bootstrap samples of the residuals.
+    """The law's parameters (B, P), in its order, of fits to B = `draws` samples by the wild bootstrap.
 
-    Raises ValueError as `fit_values` does, and where there are as many parameters as points.
+    Raises ValueError as `fit_values` does, and where there are too few points for an interval.
     """
     n, y = positive(sizes, values)
     solution = solve_values(size_shape(law, n), y, delta)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from analysis.arrays import Floats
+from analysis.defaults import LEVEL
 from analysis.fits.choice import LEFT_OUT, Choice, choose_for_counts, choose_for_values, quasi_aicc
 from analysis.fits.counts import count_draws, fit_counts
 from analysis.fits.fit import Fit, pearson_dispersion
 from analysis.fits.joint import JointFit, fit_joint, fit_joint_values, joint_count_draws, joint_value_draws
 from analysis.fits.values import fit_values, value_draws
-from analysis.stats.bootstrap import percentile_interval
 
 EQUATIONS = {
     "power": "amplitude N^-exponent",
@@ -148,7 +148,9 @@ def fit_report(
         fit = fit_counts(law, sizes, outcome, tested)
         drawn = count_draws(law, sizes, outcome, tested, draws)
     ranges, binomial = {"N": (fit.smallest, fit.largest)}, tested is not None
-    return Report(group, law, fit, binomial, ranges, _intervals(fit.parameters, drawn), _kind(binomial, drawn), ranking)
+    return Report(
+        group, law, fit, binomial, ranges, parameter_intervals(fit.parameters, drawn), _kind(binomial, drawn), ranking
+    )
 
 
 def joint_report(
@@ -182,7 +184,7 @@ def joint_report(
         Rank(_floor_name(law, floor), fits[floor].free, scores[floor], note="lowest AICc" if floor == best else "")
         for floor in order
     ]
-    intervals = _intervals(fit.parameters, drawn)
+    intervals = parameter_intervals(fit.parameters, drawn)
     if not best:
         intervals.pop("floor", None)  # fixed at 0
     ranges = {"P": fit.positives, "M": fit.negatives}
@@ -209,25 +211,35 @@ def _ranking(choice: Choice) -> tuple[Rank, ...]:
 
 
 def _draws(make: Callable[[], Floats]) -> Floats | None:
-    """Draws, or None where there are as many parameters as points."""
+    """Draws, or None where there are too few points for an interval."""
     try:
         return make()
     except ValueError:
         return None
 
 
-def _intervals(names: Iterable[str], drawn: Floats | None) -> dict[str, tuple[float, float]]:
-    """95 % intervals by name of the columns of draws (B, P); none without draws."""
+def parameter_intervals(estimates: Mapping[str, float], drawn: Floats | None) -> dict[str, tuple[float, float]]:
+    """95 % intervals of the columns of draws (B, P) by the names of the estimates, which they hold; none without draws.
+
+    An estimate at a bound may have all its draws on one side; the interval then starts at the estimate.
+    """
     columns = () if drawn is None else drawn.T
-    return {name: percentile_interval(column) for name, column in zip(names, columns, strict=drawn is not None)}
+    tail = (1 - LEVEL) / 2
+    intervals = {}
+    for (name, value), column in zip(estimates.items(), columns, strict=drawn is not None):
+        # No interpolation where draws are infinite: it is undefined between them and finite ones.
+        ways = ("linear", "linear") if np.isfinite(column).all() else ("lower", "higher")
+        low, high = (np.quantile(column, q, method=way) for q, way in zip((tail, 1 - tail), ways, strict=True))  # type: ignore[call-overload]
+        intervals[name] = (min(float(low), value), max(float(high), value))
+    return intervals
 
 
 def _kind(binomial: bool, drawn: Floats | None) -> str:
     if drawn is None:
-        return "none, for as many parameters as points leave no residuals"
+        return "too few points for an interval"
     if binomial:
         return f"percentiles of {len(drawn)} binomial samples from the law, scaled by the overdispersion"
-    return f"percentiles of {len(drawn)} bootstrap samples of the residuals"
+    return f"percentiles of {len(drawn)} samples by the wild bootstrap"
 
 
 def _floor_name(law: str, floor: bool) -> str:

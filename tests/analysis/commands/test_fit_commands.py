@@ -4,12 +4,15 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.fits.counts import fit_counts
 from analysis.fits.joint_laws import AdditiveLaw, EffectiveLaw
 from analysis.fits.laws import FloorLaw, PowerLaw
 from analysis.fits.values import fit_values
+from analysis.report.fits import Report, fit_report, joint_report
 
 SIZES = 100 * 2 ** np.arange(8)
 LOSS = FloorLaw(1.5, 40, 0.5).predict(SIZES) * np.exp(np.random.default_rng(0).normal(0, 0.005, 8))
@@ -52,7 +55,7 @@ def test_groups_are_fitted_apart(losses, capsys):
         assert estimates == pytest.approx(vars(law), rel=1e-6)
         for name, entry in one["parameters"].items():
             assert entry["interval"][0] < estimates[name] < entry["interval"][1]
-        assert "bootstrap samples of the residuals" in one["intervals"] and one["compared"] == []
+        assert "samples by the wild bootstrap" in one["intervals"] and one["compared"] == []
         assert one["ranges"] == {"N": [100, 12800]} and one["points"] == 8
         assert one["log_rmsd"] == pytest.approx(np.sqrt(np.mean(np.square(expected.residuals))), rel=1e-6)
 
@@ -67,7 +70,7 @@ def test_auto_compares_all_laws(losses, capsys):
     assert main(arguments) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "floor + amplitude N^-exponent" in shown and "laws compared" in shown and "lowest AICc" in shown
-    assert "100 bootstrap samples" in shown and "last value" in shown
+    assert "100 samples by the wild bootstrap" in shown and "last value" in shown
 
 
 def test_counts_are_fitted_by_likelihood(tmp_path, capsys):
@@ -117,7 +120,7 @@ def test_as_many_parameters_as_points_have_no_intervals(tmp_path, capsys):
     (one,) = run_json(capsys, "fit", file, "--x", "N", "--y", "y")
     assert one["law"] == "power" and one["parameters"]["exponent"]["interval"] is None and one["aicc"] is None
     assert main(["fit", file, "--x", "N", "--y", "y", "--law", "power"]) == 0
-    assert "none, for as many parameters" in " ".join(capsys.readouterr().out.split())
+    assert "too few points for an interval" in " ".join(capsys.readouterr().out.split())
 
 
 def test_spreadsheets_byte_order_mark_quotes_and_blank_lines(tmp_path, capsys):
@@ -184,3 +187,45 @@ def test_mistakes_end_with_one_line_and_code_2(tmp_path, capsys, text, arguments
     output = capsys.readouterr()
     assert output.err.startswith("analysis: ") and output.err.count("\n") == 1 and output.out == ""
     assert message.replace("FILE", str(file)) in output.err
+
+
+def holds_its_estimates(report: Report) -> bool:
+    parameters = report.as_json()["parameters"]
+    for one in parameters.values():
+        low, high = one["interval"] or (None, None)
+        if one["estimate"] is not None and not (
+            (low is None or low <= one["estimate"]) and (high is None or one["estimate"] <= high)
+        ):
+            return False
+    return True
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.sampled_from(["power", "floor", "rectified", "turning"]), st.sampled_from([1e-3, np.inf]))
+def test_an_estimate_lies_in_its_interval(data, law, delta):
+    count = data.draw(st.integers(4, 7))
+    sizes = np.array(data.draw(st.permutations([1.0, 3, 10, 30, 100, 300, 1000])))[:count]
+    values = np.array(data.draw(st.lists(st.floats(0.01, 10), min_size=count, max_size=count, unique=True)))
+    assert holds_its_estimates(fit_report(None, law, sizes, values, None, delta, 20))
+    wrong = np.floor(values * 10)
+    if np.ptp(wrong) > 0:
+        assert holds_its_estimates(fit_report(None, law, sizes, wrong, np.full(count, 100.0), delta, 20))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data(), st.sampled_from(["effective", "additive"]), st.sampled_from([1e-3, np.inf]))
+def test_an_estimate_of_a_joint_law_lies_in_its_interval(data, law, delta):
+    grid = np.array([(p, m) for p in (10.0, 40, 160) for m in (5.0, 50, 500)])
+    places = data.draw(st.permutations(range(9)))[: data.draw(st.integers(6, 9))]
+    positives, negatives = grid[places].T
+    count = len(positives)
+    values = np.array(data.draw(st.lists(st.floats(0.01, 10), min_size=count, max_size=count, unique=True)))
+    assert holds_its_estimates(joint_report(law, positives, negatives, values, None, delta, 20))
+
+
+def test_three_points_have_a_wide_interval_and_two_none(tmp_path, capsys):
+    file = write(tmp_path / "three.csv", ["N", "y"], [(100, 0.4), (200, 0.31), (400, 0.235)])
+    (one,) = run_json(capsys, "fit", file, "--x", "N", "--y", "y", "--law", "power", "--delta", "1e160")
+    for name, spread in (("exponent", 0.2), ("amplitude", 1.0)):
+        low, high = one["parameters"][name]["interval"]
+        assert low < one["parameters"][name]["estimate"] - spread < one["parameters"][name]["estimate"] + spread < high

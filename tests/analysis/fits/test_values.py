@@ -13,7 +13,7 @@ from analysis.defaults import HUBER_DELTA
 from analysis.fits.laws import FloorLaw, PowerLaw, RectifiedLaw, TurningLaw
 from analysis.fits.shapes import Shape
 from analysis.fits.size_laws import LAWS, size_shape
-from analysis.fits.solving import refit_values, resample_values, solve_values
+from analysis.fits.solving import left_out_residuals, refit_values, resample_values, solve_values
 from analysis.fits.values import fit_values, value_draws
 from benchmarks.fits import RECTIFIED, VANILLA, Vanilla, brute_force, curves, fit_all, grids
 
@@ -206,7 +206,7 @@ def test_draws_are_fits_from_every_start():
     assert refit_values(solution, sampled, HUBER_DELTA) == pytest.approx(np.array(alone), rel=1e-3, abs=1e-6)
 
 
-def test_intervals_of_residual_draws_hold_the_truth():
+def test_intervals_of_draws_hold_the_truth():
     sizes = np.repeat(SIZES, 2)
     held = 0
     for seed in range(60):
@@ -237,5 +237,48 @@ def test_what_cannot_be_fitted(arguments, message):
 def test_as_many_parameters_as_points_leave_no_draws():
     fit = fit_values("floor", SIZES[:3], [0.5, 0.4, 0.35])
     assert fit.predict(SIZES[:3]) == pytest.approx([0.5, 0.4, 0.35], rel=1e-9) and math.isinf(fit.aicc)
-    with pytest.raises(ValueError, match="no residuals"):
+    with pytest.raises(ValueError, match="too few points for an interval: 3 for 3"):
         value_draws("floor", SIZES[:3], [0.5, 0.4, 0.35])
+
+
+# -- intervals of few points --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delta", [HUBER_DELTA, math.inf])
+@pytest.mark.parametrize("points", [3, 4])
+def test_intervals_of_one_or_two_spare_points_hold_the_truth(points, delta):
+    sizes, truth = 100 * 2.0 ** np.arange(points), PowerLaw(4, 0.4)
+    held = []
+    for seed in range(60):
+        values = truth.predict(sizes) * np.exp(np.random.default_rng(seed).normal(0, 0.05, points))
+        low, high = np.quantile(value_draws("power", sizes, values, delta, 200, seed)[:, 1], [0.025, 0.975])
+        held.append(low <= 0.4 <= high)
+    assert np.mean(held) >= 0.88  # 95 %, less two and a half standard errors
+
+
+def test_left_out_residuals_are_those_of_least_squares_divided_by_one_minus_the_leverage():
+    sizes = np.array([100.0, 100, 200, 400, 900])
+    values = PowerLaw(4, 0.4).predict(sizes) * np.exp(np.random.default_rng(0).normal(0, 0.05, 5))
+    solution = solve_values(size_shape("power", sizes), values, math.inf)
+    design = np.stack([np.ones(5), np.log(sizes)], axis=1)
+    leverages = np.diag(design @ np.linalg.inv(design.T @ design) @ design.T)
+    expected = np.array(solution.residuals) / (1 - leverages)
+    assert left_out_residuals(solution, math.inf) == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_point_without_which_nothing_is_determined_has_the_spread_of_the_others():
+    sizes, values = np.array([100.0, 100, 100, 400]), np.array([1.0, 1.1, 1.2, 0.5])
+    solution = solve_values(size_shape("power", sizes), values, math.inf)
+    residuals = left_out_residuals(solution, math.inf)
+    assert residuals[3] == pytest.approx(np.sqrt(np.mean(residuals[:3] ** 2))) and residuals[3] > 0.05
+    alone = solve_values(size_shape("power", np.array([1.0, 1, 2])), np.array([3.0, 3.3, 2]), math.inf)
+    assert np.all(left_out_residuals(alone, math.inf) != 0)
+
+
+@pytest.mark.parametrize("delta", [1e-300, 1e-9, 1e3, 1e160, 1e300, math.inf])
+def test_any_delta_above_0_can_be_computed_with(delta):
+    values = noisy(PLANTED["power"], 0)
+    fit = fit_values("power", SIZES, values, delta)
+    expected = fit_values("power", SIZES, values, math.inf if delta > 100 else 1e-9)
+    assert vars(fit.law) == pytest.approx(vars(expected.law), rel=1e-6) and math.isfinite(fit.log_likelihood)
+    assert np.isfinite(value_draws("power", SIZES, values, delta, draws=20)).all()
