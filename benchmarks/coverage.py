@@ -112,6 +112,7 @@ OTHERS = [
     Scenario(5, 0.9, 0.12, together=1.0, note="seeds act together"),
     Scenario(5, 0.9, 0.06, gain=1.5, growth=0.2, note="M grows with N"),
     Scenario(2, 0.9, 0.06, note="two seeds"),
+    Scenario(2, 0.5, 0.06, sizes=4, note="two seeds, 4 sizes"),
     Scenario(3, 1.3, 0.06, flat=2.0, note="begins flat"),
     Scenario(5, 1.3, 0.06, flat=2.0, note="begins flat"),
 ]

@@ -137,7 +137,10 @@ def resample_values(solution: Solution, delta: float, draws: int, seed: int) -> 
     spare = len(solution.residuals) - len(solution.parameters)
     if spare < 1:
         raise ValueError(f"too few points for an interval: {len(solution.residuals)} for {len(solution.parameters)}")
-    residuals = left_out_residuals(solution, usable_delta(delta)) * _tails(spare)
+    delta, count = usable_delta(delta), len(solution.residuals)
+    residuals = left_out_residuals(solution, delta) * _tails(spare)
+    if math.isfinite(delta):  # by simulation (benchmarks/fit_coverage.py) robust fits need a little more
+        residuals = residuals * math.sqrt(1 + len(solution.parameters) / count)
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(draws, len(residuals)))
     return np.asarray(solution.predicted * np.exp(np.clip(signs * residuals, -FARTHEST, FARTHEST)))
 

@@ -200,7 +200,7 @@ def holds_its_estimates(report: Report) -> bool:
     return True
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.data(), st.sampled_from(["power", "floor", "rectified", "turning"]), st.sampled_from([1e-3, np.inf]))
 def test_an_estimate_lies_in_its_interval(data, law, delta):
     count = data.draw(st.integers(4, 7))
@@ -212,7 +212,7 @@ def test_an_estimate_lies_in_its_interval(data, law, delta):
         assert holds_its_estimates(fit_report(None, law, sizes, wrong, np.full(count, 100.0), delta, 20))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.data(), st.sampled_from(["effective", "additive"]), st.sampled_from([1e-3, np.inf]))
 def test_an_estimate_of_a_joint_law_lies_in_its_interval(data, law, delta):
     grid = np.array([(p, m) for p in (10.0, 40, 160) for m in (5.0, 50, 500)])

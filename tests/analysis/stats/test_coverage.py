@@ -56,3 +56,9 @@ def test_the_intervals_of_a_few_sweeps_hold_the_truth():
     seen = [analyse(Scenario(3, 0.9, 0.06, sizes=5), seed, draws=300) for seed in range(40)]
     for name in ("alpha", "multiplier", "paired"):
         assert sum(getattr(one, name) for one in seen) >= 34, name  # 38 expected
+
+
+def test_the_mean_multiplier_of_two_seeds_is_covered_also_where_its_interval_is_narrow():
+    scenario = Scenario(seeds=2, exponent=0.5, spread=0.06, sizes=4)
+    means = [one.mean for one in (analyse(scenario, seed, 200) for seed in range(40)) if one.mean is not None]
+    assert len(means) > 20 and np.mean(means) >= 0.86  # 95 %, less two and a half standard errors
