@@ -89,8 +89,8 @@ class Scenario:
         cells = {}
         for label in (BASELINE, METHOD):
             for size in self.all_sizes():
-                own = rng.standard_normal(self.seeds)
-                normal = np.sqrt(self.together) * common + np.sqrt(1 - self.together) * own
+                selected = rng.standard_normal(self.seeds)
+                normal = np.sqrt(self.together) * common + np.sqrt(1 - self.together) * selected
                 rates = self.error(label, size) * np.exp(self.spread * normal - self.spread**2 / 2)
                 chance = rng.standard_normal((self.seeds, PROBLEMS))
                 answer = np.sqrt(self.hardness) * problem + np.sqrt(self.taste) * problem_and_seed
@@ -147,11 +147,11 @@ def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
     curve = fit_curve(cells, drawn, BASELINE)
     baseline_law = curve.baseline_law
     low, high = percentile_interval(baseline_law.exponents) if scenario.flat else curve.exponent_interval()
-    found = read_multipliers(drawn, baseline_law, {key: float(key[1]) for key in cells})
+    actual = read_multipliers(drawn, baseline_law, {key: float(key[1]) for key in cells})
     size = scenario.all_sizes()[scenario.sizes // 2 - 1]
-    (one,) = (one for one in found if one.size == size)
+    (one,) = (one for one in actual if one.size == size)
     truth = scenario.multiplier(size)
-    summaries = summarise(drawn, baseline_law, {key: float(key[1]) for key in cells}, found)
+    summaries = summarise(drawn, baseline_law, {key: float(key[1]) for key in cells}, actual)
     mean, trend = None, False
     if summaries:
         (summary,) = summaries
@@ -215,8 +215,8 @@ def likeness(cells: Mapping[SizeKey, Cell]) -> Iterator[str]:
                 answers["same seed, other label"] += alike
     for cell in cells.values():
         answers["other seed, same cell"] += [float(np.corrcoef(*pair)[0, 1]) for pair in combinations(cell.wrong, 2)]
-    for name, found in answers.items():
-        yield f"answers to a problem, {name}: correlation {np.mean(found):.2f}"
+    for name, actual in answers.items():
+        yield f"answers to a problem, {name}: correlation {np.mean(actual):.2f}"
     yield f"deviations of seeds, other cell: correlation {products / squares:.2f}"
     spread = overdispersion(cells.values())
     yield f"variance of seeds over chance {spread.ratio:.2f}, relative standard deviation {spread.relative_sd:.3f}"

@@ -125,14 +125,14 @@ def main() -> None:
     print(f"{'':20}{'agree, %':>20}{'earlier':>9}{'later':>7}{'true, %':>20}{'tokens':>9}{'FLOPs':>8}{'rounds':>8}")
     baseline_law, whole = true, Cost()
     for search, (name, how) in (SEARCHES[options.draws] | AGAIN).items():
-        found = [s.pits(name, how) for s in studies]
-        pits, cost = np.concatenate([f[0] for f in found]), sum((f[1] for f in found), Cost())
+        actual = [s.pits(name, how) for s in studies]
+        pits, cost = np.concatenate([f[0] for f in actual]), sum((f[1] for f in actual), Cost())
         if search == "exhaustive":
             baseline_law, whole = pits, cost
         early, late = (100 * float(np.mean(sign * (pits - baseline_law) > 0)) for sign in (-1, 1))
         agree, right = share(pits == baseline_law, problems), share(pits == true, problems)
         spent = f"{cost.tokens_sampled / whole.tokens_sampled:9.3f}{cost.flops_sampling / whole.flops_sampling:8.3f}"
-        rounds = max(f[2] for f in found)
+        rounds = max(f[2] for f in actual)
         print(f"{search:20}{agree:>20}{early:9.1f}{late:7.1f}{right:>20}{spent}{rounds:8}", flush=True)
     print(f"the exhaustive search sampled {whole.tokens_sampled:,} tokens")
 

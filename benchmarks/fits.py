@@ -101,22 +101,22 @@ def fit_all(shape: Shape, losses: Floats, delta: float) -> Iterator[tuple[Optimu
     """A law's search for each curve of losses (M, K), with the log-RMSD of its best end."""
     for values in losses:
         level = float(np.log(values).mean())
-        found = search(shape, value_losses(values[None], level, delta))
-        residuals = np.log(values) - level - np.log(shape.predict(found.best).value[0])
-        yield found, float(np.sqrt(np.mean(residuals**2)))
+        actual = search(shape, value_losses(values[None], level, delta))
+        residuals = np.log(values) - level - np.log(shape.predict(actual.best).value[0])
+        yield actual, float(np.sqrt(np.mean(residuals**2)))
 
 
 def compare(name: str, shape: Shape, plain: Plain, starts: Floats, losses: Floats, delta: float) -> Row:
     """Fit all curves, and again from each start of a grid."""
     began = time.perf_counter()
-    found = list(fit_all(shape, losses, delta))
+    actual = list(fit_all(shape, losses, delta))
     seconds = (time.perf_counter() - began) / len(losses)
-    near = [float(np.mean(one.values <= 1.001 * one.values.min())) for one, _ in found]
+    near = [float(np.mean(one.values <= 1.001 * one.values.min())) for one, _ in actual]
     above = [
         one.values.min() / brute_force(plain, starts, np.log(values), delta) - 1
-        for (one, _), values in zip(found, losses, strict=True)
+        for (one, _), values in zip(actual, losses, strict=True)
     ]
-    return Row(name, float(np.mean([rmsd for _, rmsd in found])), min(near), max(above), seconds)
+    return Row(name, float(np.mean([rmsd for _, rmsd in actual])), min(near), max(above), seconds)
 
 
 def brute_force(plain: Plain, starts: Floats, log_values: Floats, delta: float) -> float:
@@ -175,8 +175,8 @@ def flan(path: Path, models: int) -> None:
             row = compare(f"{name}, {loss}", size_shape(name, sizes), plain, starts, losses, delta)
             print(f"{row.name:<34}{row.rmsd:>14.5f}{row.at_best:>16.0%}{row.above_grid:>12.1e}{row.seconds:>9.3f}")
     for positive, signs in ((True, "exponents above 0"), (False, "any sign")):
-        found = list(fit_all(Shape(Vanilla(sizes, positive)), losses, HUBER_DELTA))
-        print(f"{f'vanilla, Huber, {signs}':<34}{np.mean([rmsd for _, rmsd in found]):>14.5f}")
+        actual = list(fit_all(Shape(Vanilla(sizes, positive)), losses, HUBER_DELTA))
+        print(f"{f'vanilla, Huber, {signs}':<34}{np.mean([rmsd for _, rmsd in actual]):>14.5f}")
 
 
 def additive(sets: int, points: int = 300, noise: float = 0.02) -> None:
@@ -190,10 +190,10 @@ def additive(sets: int, points: int = 300, noise: float = 0.02) -> None:
         level = float(np.log(values).mean())
         shape = joint_shape("additive", first, second, floor=True)
         began = time.perf_counter()
-        found = search(shape, value_losses(values[None], level, HUBER_DELTA))
+        actual = search(shape, value_losses(values[None], level, HUBER_DELTA))
         seconds.append(time.perf_counter() - began)
-        excess.append(found.values.max() / found.values.min() - 1)
-        off.append(np.abs(shape.parameters(found.best, level)[0][[2, 4]] - (a, b)).max())
+        excess.append(actual.values.max() / actual.values.min() - 1)
+        off.append(np.abs(shape.parameters(actual.best, level)[0][[2, 4]] - (a, b)).max())
     print(f"additive joint law, {sets} sets of {points} points with {noise:.0%} noise, x from 1e7 to 1e12, Huber:")
     print(f"  worst of all default starts above the best: {max(excess):.1e}; exponents off by {max(off):.3f} at most;")
     print(f"  {np.mean(seconds):.2f} s a fit from all starts")

@@ -73,7 +73,7 @@ def transformers_generate(
         longest = max(map(len, batch))
         ids = torch.tensor([(0,) * (longest - len(prompt)) + prompt for prompt in batch])
         mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in batch])
-        found = model.generate(
+        actual = model.generate(
             ids,
             attention_mask=mask,
             do_sample=True,
@@ -82,7 +82,7 @@ def transformers_generate(
             eos_token_id=list(ends),
             pad_token_id=ends[0],
         )
-        tokens += sum(kept(row, limit, ends) for row in found[:, longest:].tolist())
+        tokens += sum(kept(row, limit, ends) for row in actual[:, longest:].tolist())
     return tokens
 
 

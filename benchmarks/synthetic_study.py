@@ -56,8 +56,8 @@ def write_study(folder: Path, seeds: int = 5, problems: int = 1000, sizes: tuple
         for fields, rate in _runs(sizes):
             row = _row(fields, seed, problems)
             rng = np.random.default_rng(list(row["run"].encode()))
-            own = rng.normal(size=problems)
-            correct = ndtr(math.sqrt(SHARED) * difficulty + math.sqrt(1 - SHARED) * own) >= rate
+            selected = rng.normal(size=problems)
+            correct = ndtr(math.sqrt(SHARED) * difficulty + math.sqrt(1 - SHARED) * selected) >= rate
             wrong = int((~correct).sum())
             row |= {"wrong": wrong, "error": wrong / problems}
             lines.append(json.dumps(row, sort_keys=True) + "\n")
@@ -157,16 +157,16 @@ def _credit(seed: int, size: int) -> dict[str, Any]:
     """Values that fall to 0 at a first pit which is found a step early or late now and then."""
     rng = np.random.default_rng([seed, size])
     pits = rng.integers(1, STEPS + 1, size=300)
-    found = np.clip(pits + rng.choice([-1, 0, 1], p=[0.2, 0.7, 0.1], size=300), 1, STEPS)
+    actual = np.clip(pits + rng.choice([-1, 0, 1], p=[0.2, 0.7, 0.1], size=300), 1, STEPS)
     offsets = range(-STEPS, STEPS)
-    counts = {offset: int(((found + offset >= 0) & (found + offset <= STEPS)).sum()) for offset in offsets}
+    counts = {offset: int(((actual + offset >= 0) & (actual + offset <= STEPS)).sum()) for offset in offsets}
     value = {offset: 0.0 if offset >= 0 else 0.55 + 0.02 * offset + 0.02 * rng.normal() for offset in offsets}
     return {
         "negative_profile": [[offset, value[offset], counts[offset]] for offset in offsets if counts[offset]],
         "positive_profile": [[step, 0.6 + 0.05 * step, 300] for step in range(STEPS)],
-        "pits": _counts(found),
+        "pits": _counts(actual),
         "true_pits": _counts(pits),
-        "pit_errors": _counts(found - pits),
+        "pit_errors": _counts(actual - pits),
         "positive_spurious_share": 0.2,
     }
 

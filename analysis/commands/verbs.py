@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 
 class Verb(NamedTuple):
-    """Where a command lives, and what a list of commands says about it.
+    """The module of a command, and its line in the list of commands.
 
     Attributes:
         module: its module in `analysis.commands`.

@@ -58,7 +58,7 @@ def trainer_log_probs(
 ) -> NDArray[np.float64]:
     """Log-probabilities of all response tokens, in order, as in training: float32 weights, passes in `dtype`."""
     device = next(model.parameters()).device
-    collate, found = PadRight(0), []
+    collate, actual = PadRight(0), []
     for begin in range(0, len(texts), batch_size):
         examples: list[dict[str, list]] = [
             {
@@ -72,8 +72,8 @@ def trainer_log_probs(
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16"):
             logits = model(input_ids=batch["input_ids"], use_cache=False).logits
         nll = token_nll(logits, batch["labels"])
-        found.append(-nll[(batch["labels"][:, 1:] != IGNORED).flatten()].double().cpu().numpy())
-    return np.concatenate(found)
+        actual.append(-nll[(batch["labels"][:, 1:] != IGNORED).flatten()].double().cpu().numpy())
+    return np.concatenate(actual)
 
 
 def _differences(name: str, a: NDArray[np.float64], b: NDArray[np.float64]) -> dict[str, float]:

@@ -57,8 +57,8 @@ def sample(setup: Setup, *, dtype: str, graphs: bool) -> Measures:
         begin = time.perf_counter()
         engine.load(trained_checkpoint(setup), CONTEXT)
         measures["swap_seconds"] = time.perf_counter() - begin
-        found = sampled_log_probs(engine, prompts, CONTEXT // 2 if not setup.small else limit)
-        samples_file(setup, dtype, graphs).write_text(json.dumps([asdict(row) for row in found]))
+        actual = sampled_log_probs(engine, prompts, CONTEXT // 2 if not setup.small else limit)
+        samples_file(setup, dtype, graphs).write_text(json.dumps([asdict(row) for row in actual]))
         trained = _greedy(engine, prompts)
         engine.load(setup.path / MODEL, CONTEXT)
         after = _greedy(engine, prompts)
@@ -85,12 +85,12 @@ def sampled_log_probs(engine: Any, prompts: list[tuple[int, ...]], limit: int) -
         temperature=1.0, max_tokens=limit, logprobs=0, stop_token_ids=engine._ends, detokenize=False
     )
     outputs = engine._llm.generate([{"prompt_token_ids": list(p)} for p in prompts], params, use_tqdm=False)
-    found = []
+    actual = []
     for prompt, output in zip(prompts, outputs, strict=True):
         (c,) = output.outputs
         values = [step[token].logprob for step, token in zip(c.logprobs, c.token_ids, strict=True)]
-        found.append(Sampled(list(prompt), list(c.token_ids), values))
-    return found
+        actual.append(Sampled(list(prompt), list(c.token_ids), values))
+    return actual
 
 
 def read_samples(file: Path) -> list[Sampled]:

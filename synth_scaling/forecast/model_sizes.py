@@ -55,7 +55,7 @@ PUBLIC = {
 def matmul_parameters_of(model: ModelOptions, vocabulary: int) -> int:
     """P of a model by its options; `vocabulary` is the task's, for a base that is made for it with 2 special tokens.
 
-    A model that is not in `PUBLIC` is looked up where it lies. Raises ConfigError if it is not here either.
+    The size of a model that is not in `PUBLIC` is read from its folder. Raises ConfigError if that is missing as well.
     """
     if isinstance(model, TinyOptions):
         m = model

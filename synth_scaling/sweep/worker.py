@@ -1,8 +1,8 @@
-"""A worker goes through the runs of a sweep until none is left; any number of them share the runs, anywhere.
+"""A worker computes runs of a sweep until none is left; any number of workers, on any machines, share the runs.
 
-Two leases keep them apart: one a run, one a stage of the store. A run that needs a stage which another worker is making
-is set aside and begun again when the stage is there; what it had found by then is found again. So nobody waits while
-there is other work. One engine serves all runs of a worker.
+Two kinds of leases separate them: one per run, one per stage of the store. A run that needs a stage which another
+worker is computing is deferred and started again when the stage is there; its finished stages are read from the store
+then. So no worker waits while there is other work. One engine serves all runs of a worker.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from synth_scaling.system.leases import POLL, Busy, Lease, LeaseLost, is_held, l
 
 log = logging.getLogger("synth_scaling")
 
-ATTEMPTS = 2  # a run in which a worker died without a word is begun once more in the same launch
+ATTEMPTS = 2  # starts of a run per launch, if its worker dies and leaves no failure record
 
 
 def serve(output: Path, only: Collection[str] | None = None) -> None:
-    """`work`, in a process that was started for it. joblib's would else wait for ever: for an engine in a process of
-    its own, and for more to do from a launch that is gone."""
+    """Run `work` in a process that was started for it, and end the process's engine afterwards.
+
+    A process of joblib would otherwise wait for ever: for its engine, and for tasks from a launch that has ended.
+    """
     try:
         work(output, only)
     finally:
@@ -42,16 +44,15 @@ def serve(output: Path, only: Collection[str] | None = None) -> None:
 
 
 def work(output: Path, only: Collection[str] | None = None) -> None:
-    """Make what is missing of the sweep in `output`, or of the runs named in `only`.
+    """Compute the missing runs of the sweep in `output`, or those of them whose hashes are in `only`.
 
-    A run that fails is recorded in its folder, and others go on.
-
-    Raises ValueError if `output` is no folder of a sweep. What ends the process (KeyboardInterrupt, say) ends it.
+    The failure of a run is recorded in its folder; the other runs follow. Raises ValueError if `output` is not the
+    folder of a sweep. An exception that ends the process (KeyboardInterrupt, say) is raised here.
     """
     plan = Plan.read(output)
     wanted = [run for run in plan.runs if only is None or run.name in only]
     waiting = {run.name: run for run in wanted if not is_over(RunFolder.of(output, run.name), plan)}
-    blocked: dict[str, Path] = {}  # runs that were set aside, by the marker that stood in their way
+    blocked: dict[str, Path] = {}  # deferred runs, with the lease that each of them waits for
     while waiting:
         signals.check()
         held = {marker for marker in set(blocked.values()) if is_held(marker)}
@@ -62,7 +63,7 @@ def work(output: Path, only: Collection[str] | None = None) -> None:
                     log.info("%s", words(output, plan))
                 del waiting[run.name]
                 blocked.pop(run.name, None)
-                break  # what stood in the way of an earlier run may be gone
+                break  # the lease that an earlier run waits for may be free by now
             except Busy as busy:
                 blocked[run.name] = busy.marker
         else:
@@ -70,7 +71,7 @@ def work(output: Path, only: Collection[str] | None = None) -> None:
 
 
 def attempted(output: Path, run: Planned, plan: Plan) -> bool:
-    """Make `run` unless it is done or has failed in this launch; whether it was begun here. Raises Busy."""
+    """Compute `run` unless it is done or has failed in this launch. Returns whether it was started; raises Busy."""
     folder = RunFolder.of(output, run.name)
     if is_over(folder, plan):
         return False
@@ -80,20 +81,20 @@ def attempted(output: Path, run: Planned, plan: Plan) -> bool:
         config = restored(run.config)
         folder.path.mkdir(parents=True, exist_ok=True)
         if not _may_begin(folder, plan):
-            line = f"the process ended {ATTEMPTS} times without a word: killed, for want of memory perhaps"
+            line = f"the process ended {ATTEMPTS} times without a failure record: killed, perhaps for lack of memory"
             Failure("killed", line, plan.launch).write(folder.path)
             log.error("%s: %s", run.title, line)
             return True
         try:
             _make(config, plan, held)
-        finally:  # not reached by a process that is killed
+        finally:  # a killed process does not reach this line
             if not held.is_lost():
                 folder.attempts.unlink(missing_ok=True)
     return True
 
 
 def _make(config: Config, plan: Plan, held: Lease) -> None:
-    from synth_scaling.experiment.run import run_once  # torch and transformers: not before there is something to make
+    from synth_scaling.experiment.run import run_once  # imports torch, needed only if something is computed
 
     try:
         run_once(config, wait=False, launch=plan.launch, held=held)

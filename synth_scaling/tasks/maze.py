@@ -233,9 +233,9 @@ def _grid_world(side: int, edge_share: float, rng: np.random.Generator) -> list[
         ra, rb = find(a), find(b)
         (rest if ra == rb else tree).append((a, b))
         root[ra] = rb
-    kept = [*tree, *rest[: max(0, round(edge_share * len(edges)) - len(tree))]]
+    retained = [*tree, *rest[: max(0, round(edge_share * len(edges)) - len(tree))]]
     around: list[list[int]] = [[] for _ in range(side * side)]
-    for a, b in kept:
+    for a, b in retained:
         around[a].append(b)
         around[b].append(a)
     return [np.array(sorted(nodes)) for nodes in around]

@@ -38,12 +38,12 @@ def normalised(question: str) -> str:
 
 def distinct(questions: Iterable[Question], seen: set[str]) -> list[Question]:
     """Those whose text has not been seen; what they say is seen from then on."""
-    kept = []
+    retained = []
     for question in questions:
         if (key := normalised(question.text)) not in seen:
             seen.add(key)
-            kept.append(question)
-    return kept
+            retained.append(question)
+    return retained
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,10 @@ def read_line(line: str) -> Star:
     parts = re.fullmatch(r"([^/=]*)/([^/=]*)=([^/=]*)", line.removesuffix("\n"))
     if not parts:
         raise ValueError(f"star line {line[:60]!r}: expected a,b|c,d|…/source,goal=source,…,goal")
-    found = [EDGE.fullmatch(text) for text in parts[1].split("|")]
-    edges = tuple((int(edge[1]), int(edge[2])) for edge in found if edge)
-    if len(edges) < len(found):
-        i = found.index(None)
+    actual = [EDGE.fullmatch(text) for text in parts[1].split("|")]
+    edges = tuple((int(edge[1]), int(edge[2])) for edge in actual if edge)
+    if len(edges) < len(actual):
+        i = actual.index(None)
         raise ValueError(f"star line: edge {i + 1} is {parts[1].split('|')[i]!r}, expected a,b")
     question = EDGE.fullmatch(parts[2])
     if not question:

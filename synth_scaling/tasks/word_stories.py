@@ -200,8 +200,8 @@ def _told(amounts: Amounts, rng: np.random.Generator) -> Question:
     sentences = [_one_of(BEGINS, rng).format(a=start.numbers[0], **words)]
     for event in events:
         b, c = (*event.numbers, 0)[:2]
-        told = _one_of(EVENTS[event.sign, len(event.numbers)], rng)
-        sentences.append(told.format(b=b, c=c, boxes=_one_of(BOXES, rng), **words))
+        received = _one_of(EVENTS[event.sign, len(event.numbers)], rng)
+        sentences.append(received.format(b=b, c=c, boxes=_one_of(BOXES, rng), **words))
     sentences.append(_one_of(QUESTIONS, rng).format(**words))
     answer = sum(amount.value for amount in amounts)
     operations = sum(len(amount.numbers) for amount in amounts) - 1
@@ -211,8 +211,8 @@ def _told(amounts: Amounts, rng: np.random.Generator) -> Question:
 def amounts_of(story: str) -> Amounts:
     """The amounts that a story tells, in its order."""
     sentences = re.split(r"(?<=\.) ", story)
-    told = [(sentence, tuple(map(int, re.findall(r"[0-9]+", sentence)))) for sentence in sentences]
-    return tuple(Amount(-1 if LOSS_WORDS.search(sentence) else 1, numbers) for sentence, numbers in told if numbers)
+    received = [(sentence, tuple(map(int, re.findall(r"[0-9]+", sentence)))) for sentence in sentences]
+    return tuple(Amount(-1 if LOSS_WORDS.search(sentence) else 1, numbers) for sentence, numbers in received if numbers)
 
 
 # -- solutions -------------------------------------------------------------------------------------------------------

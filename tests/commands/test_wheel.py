@@ -22,7 +22,7 @@ def test_the_wheel_works_outside_the_checkout(tmp_path: Path) -> None:
     shown = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True).stdout
     assert "sweep: demo" in shown and "n_validation: 300" in shown
     where = "import synth_scaling.config.search_path as c; print(c.configs('conf'))"
-    found = subprocess.run(
+    actual = subprocess.run(
         [sys.executable, "-P", "-c", where], cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
     )
-    assert found.stdout.strip() == str(tmp_path / "site/synth_scaling/conf")
+    assert actual.stdout.strip() == str(tmp_path / "site/synth_scaling/conf")

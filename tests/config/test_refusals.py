@@ -162,8 +162,8 @@ def refused(words: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch, cap
     out, err = capfd.readouterr()
     assert (end.value.code, out) == (2, "")
     assert err.startswith("configuration refused: ") and err.endswith("\n") and err.count("\n") == 1
-    made = [path for path in folder.rglob("*") if path not in before]
-    assert not [path for path in made if path.is_file()]
+    computed = [path for path in folder.rglob("*") if path not in before]
+    assert not [path for path in computed if path.is_file()]
     return err.removeprefix("configuration refused: ").replace(str(folder), "FOLDER")
 
 
@@ -208,11 +208,11 @@ def ended() -> dict[str, tuple[int, str, str]]:
         )
         for words in PROCESSES
     }
-    found = {}
+    actual = {}
     for words, process in started.items():
         out, err = process.communicate()
-        found[words] = (process.returncode, out, err)
-    return found
+        actual[words] = (process.returncode, out, err)
+    return actual
 
 
 def test_composing_a_sweep_loads_no_model_library(tmp_path: Path) -> None:

@@ -89,9 +89,9 @@ def test_four_times_the_rollouts_halve_the_error() -> None:
 
 
 def test_where_nothing_is_left_to_chance_the_estimate_is_exact() -> None:
-    found = estimates(16, 0)
+    actual = estimates(16, 0)
     decided = [text for text in TEXTS if value(text) in (0.0, 1.0)]
-    assert len(decided) == 6 and all(found[text] == value(text) for text in decided)
+    assert len(decided) == 6 and all(actual[text] == value(text) for text in decided)
 
 
 def test_initial_value_is_the_mean_of_a_problems_rollouts() -> None:

@@ -44,9 +44,9 @@ def test_stopping_at_zero_goes_step_by_step_and_not_beyond_a_zero() -> None:
         {("a", "r.w.w."): 0.0, ("a", "r.w.r."): 0.5},
         {},
     ]
-    for found in rounds:
-        assert wanted(known, stop_at_zero=True) == list(found)
-        known |= found
+    for actual in rounds:
+        assert wanted(known, stop_at_zero=True) == list(actual)
+        known |= actual
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])
@@ -63,8 +63,8 @@ def test_stopping_at_zero_rolls_out_what_has_no_zero_before_it(k: int) -> None:
     }
     rows = credit.response_values(responses, ends, credit.initial_values(responses), known)
     for response, row in zip(responses, rows, strict=True):  # 0 where nothing was rolled out
-        found = [known.get((NAME, response.tokens[:end])) for end in (2, 4, 6)]
-        assert row.values[1:] == (*(value.value if value else 0.0 for value in found), response.reward)
+        actual = [known.get((NAME, response.tokens[:end])) for end in (2, 4, 6)]
+        assert row.values[1:] == (*(value.value if value else 0.0 for value in actual), response.reward)
 
 
 def test_a_missing_value_without_a_zero_before_it_is_an_error() -> None:

@@ -70,8 +70,8 @@ def answered(search: Search, steps: int, pit: int) -> tuple[int | None, Counter[
 @given(st.integers(1, 40), st.data())
 def test_bisection_looks_at_a_logarithm_of_the_steps(steps: int, data: st.DataObject) -> None:
     pit = data.draw(st.integers(1, steps))
-    found, asked = answered(Bisection(8, reuse=False), steps, pit)
-    assert found == pit and set(asked.values()) <= {8} and len(asked) <= ceil(log2(steps))
+    actual, asked = answered(Bisection(8, reuse=False), steps, pit)
+    assert actual == pit and set(asked.values()) <= {8} and len(asked) <= ceil(log2(steps))
 
 
 @PROPERTY
@@ -80,8 +80,8 @@ def test_forward_asks_one_batch_of_a_living_prefix_and_all_of_the_dead_one(
     steps: int, most: int, batch: int, data: st.DataObject
 ) -> None:
     pit = data.draw(st.integers(1, steps))
-    found, asked = answered(Adaptive(most, 1e-6, 0.95, batch, "forward", reuse=False), steps, pit)
-    assert found == pit
+    actual, asked = answered(Adaptive(most, 1e-6, 0.95, batch, "forward", reuse=False), steps, pit)
+    assert actual == pit
     assert asked == {step: min(batch, most) for step in range(1, pit)} | ({pit: most} if pit < steps else {})
 
 
@@ -89,9 +89,9 @@ def test_forward_asks_one_batch_of_a_living_prefix_and_all_of_the_dead_one(
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5), st.data())
 def test_halving_bisects_once_a_level(steps: int, most: int, batch: int, data: st.DataObject) -> None:
     pit = data.draw(st.integers(1, steps))
-    found, asked = answered(Adaptive(most, 1e-6, 0.95, batch, "halving", reuse=False), steps, pit)
+    actual, asked = answered(Adaptive(most, 1e-6, 0.95, batch, "halving", reuse=False), steps, pit)
     levels = 1 + max(0, ceil(log2(most / batch)))
-    assert found == pit and len(asked) <= levels * ceil(log2(steps))
+    assert actual == pit and len(asked) <= levels * ceil(log2(steps))
     assert asked[pit] == (most if pit < steps else 0) and all(n <= most for n in asked.values())
 
 
@@ -194,7 +194,7 @@ def test_given_the_same_completions_forward_finds_the_pits_of_the_exhaustive_sea
     ends, initial, rng = ends_of(negatives), credit.initial_values(rollouts), np.random.default_rng(k)
     outcomes: dict[Prefix, list[bool]] = {}
 
-    def found(search: Search) -> tuple[list[int | None], int]:
+    def actual(search: Search) -> tuple[list[int | None], int]:
         known: dict[Prefix, PrefixValue] = {}
         taken = 0
         while draws := search.next_draws(negatives, ends, known):
@@ -207,8 +207,8 @@ def test_given_the_same_completions_forward_finds_the_pits_of_the_exhaustive_sea
         rows = search.values(negatives, ends, initial, known)
         return [credit.first_error(row.values) for row in rows], taken
 
-    pits, whole = found(Exhaustive(k, stop_at_zero=True))
-    again, part = found(Adaptive(k, 1e-6, 0.95, 1, "forward", reuse=False))
+    pits, whole = actual(Exhaustive(k, stop_at_zero=True))
+    again, part = actual(Adaptive(k, 1e-6, 0.95, 1, "forward", reuse=False))
     assert again == pits and set(pits) > {MOVES} and part < whole
 
 
@@ -221,8 +221,8 @@ def test_numbered_completions_go_on_where_the_last_round_ended() -> None:
     part = searched(Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False, right=8), negatives, 3, numbered=True)
     rows = Exhaustive(8, stop_at_zero=True).values(negatives, ends, initial, whole.values)
     pits = [credit.first_error(row.values) or 0 for row in rows]
-    found = Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False).values(negatives, ends, initial, part.values)
-    assert [credit.first_error(row.values) for row in found] == pits and set(pits) == {2, 3, 4}
+    actual = Adaptive(8, 0.0, 0.95, 1, "forward", reuse=False).values(negatives, ends, initial, part.values)
+    assert [credit.first_error(row.values) for row in actual] == pits and set(pits) == {2, 3, 4}
     for response, stops, pit in zip(negatives, ends, pits, strict=True):
         if pit > 1:
             prefix = (NAME, response.tokens[: stops[pit - 2]])

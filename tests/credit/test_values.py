@@ -68,9 +68,9 @@ def test_spurious_steps_are_those_that_gain_at_most_the_threshold(values: list[f
 @PROPERTY
 @given(VALUES)
 def test_advantages_sum_to_reward_minus_initial_value(values: list[float]) -> None:
-    found = credit.advantages(values)
-    assert found.shape == (len(values) - 1,)
-    assert found.sum() == pytest.approx(values[-1] - values[0])
+    actual = credit.advantages(values)
+    assert actual.shape == (len(values) - 1,)
+    assert actual.sum() == pytest.approx(values[-1] - values[0])
 
 
 @PROPERTY

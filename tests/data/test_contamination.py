@@ -31,8 +31,8 @@ TEST = ["one two three four five six seven eight nine ten eleven twelve thirteen
     ],
 )
 def test_overlaps_by_hand(problem: str, shared: str | None) -> None:
-    found = TestSet(TEST).overlap(problem)
-    assert (found.shared if found else None) == shared
+    actual = TestSet(TEST).overlap(problem)
+    assert (actual.shared if actual else None) == shared
 
 
 def test_the_report() -> None:
@@ -44,11 +44,11 @@ def test_the_report() -> None:
 
 @given(st.lists(WORDS, max_size=5), WORDS, st.integers(1, 6))
 def test_against_a_search_for_every_run(tests: list[list[str]], problem: list[str], n: int) -> None:
-    found = TestSet([" ".join(test) for test in tests], n).overlap(" ".join(problem))
+    actual = TestSet([" ".join(test) for test in tests], n).overlap(" ".join(problem))
     size = min(n, len(problem))
     mine = {tuple(problem[i : i + n]) for i in range(len(problem) - size + 1)} - {()}
     theirs = {tuple(test[i : i + n]) for test in tests for i in range(max(1, len(test) - n + 1))}
-    assert (found is not None) == bool(mine & theirs)
+    assert (actual is not None) == bool(mine & theirs)
 
 
 @given(st.text())

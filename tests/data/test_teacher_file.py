@@ -253,5 +253,7 @@ def test_a_run_on_a_file_trains_on_its_solutions(mazes: Path, tmp_path: Path, en
     assert isinstance(c.data, JSONLDataOptions)
     assert "24 problems to use in its 24 rows" in run_folder(c).log.read_text()
     # From the task itself: another D_syn, and the same base and test.
-    own = run_once(typed(compose("config", [*MAZE, "method=rft", "data.problems=20", *folders])))
-    assert own["hashes"]["base"] == row["hashes"]["base"] and own["hashes"]["pi_sft"] != row["hashes"]["pi_sft"]
+    selected = run_once(typed(compose("config", [*MAZE, "method=rft", "data.problems=20", *folders])))
+    assert (
+        selected["hashes"]["base"] == row["hashes"]["base"] and selected["hashes"]["pi_sft"] != row["hashes"]["pi_sft"]
+    )

@@ -131,12 +131,12 @@ def test_step_values_are_summed_up_in_the_row(row: Row) -> None:
 def test_methods_share_the_stages_that_do_not_depend_on_them(study: dict[str, Row], folder: Path) -> None:
     shared = {"base", "pi_sft", "rollouts", "positive_values", "negative_values"}
     hashes = {name: {row["hashes"][name] for row in study.values() if name in row["hashes"]} for name in shared}
-    assert all(len(found) == 1 for found in hashes.values())
+    assert all(len(actual) == 1 for actual in hashes.values())
     policies = [row["hashes"]["policy"] for row in study.values()]
     assert len(set(policies)) == len(METHODS) and not set(policies) & hashes["pi_sft"]
 
-    made = Counter(file.parent.parent.name for file in (folder / "store").glob("*/*/stage.json"))
-    assert made == {"base": 1, "policy": len(METHODS) + 1, "responses": 2 * len(METHODS) + 1, "step_values": 2}
+    computed = Counter(file.parent.parent.name for file in (folder / "store").glob("*/*/stage.json"))
+    assert computed == {"base": 1, "policy": len(METHODS) + 1, "responses": 2 * len(METHODS) + 1, "step_values": 2}
     assert not list((folder / "store").glob("*/*.partial"))
 
 
@@ -248,14 +248,14 @@ def test_rollouts_in_blocks_are_the_first_of_those_of_a_run_with_more(
     path = folder / "store" / "policy" / study["rft"]["hashes"]["pi_sft"]
     pi_sft = StageResult("policy", path.name, path, Cost(), 0.0, False)
     tables: dict[int, list[Response]] = {}
-    made: dict[int, int] = {}
+    computed: dict[int, int] = {}
     for m in (4, 2, 5):
         config = configuration(tmp_path, "data.rollout_block=2", f"data.rollouts={m}", "data.positives=2")
         stages = Stages(config, Store(folder / "store"), NoTracker(), make_task(config.task))
         stages.base()
         tables[m] = stages.rollouts(pi_sft, stages.task.problems("train", N, 0))
-        made[m] = sum(stage.made_here for stage in stages.done.values())
-    assert made == {4: 2, 2: 0, 5: 1}
+        computed[m] = sum(stage.made_here for stage in stages.done.values())
+    assert computed == {4: 2, 2: 0, 5: 1}
     assert len(tables[5]) == 5 * N and [row.sample for row in tables[5]] == [*range(5)] * N
     assert tables[4] == [row for row in tables[5] if row.sample < 4]
     assert tables[2] == [row for row in tables[5] if row.sample < 2]
@@ -303,29 +303,29 @@ def test_an_offline_wandb_run_holds_the_rows_numbers_the_curves_and_the_configur
     more = ("method=step_dpo", "sweep=trial", "tracking=wandb", "tracking.mode=offline")
     config = configuration(tmp_path, *more, store=folder / "store")
     row = run_once(config)
-    found = offline(run_folder(config).path)  # one alone: no stage was trained for it
-    assert (found.run.run_group, found.run.project, found.run.job_type) == ("trial", "synth-scaling", "run")
-    assert list(found.run.tags) == ["maze", "step_dpo", "size", "tiny"]
-    assert {key: found.config[key] for key in row["config"]} == row["config"]
-    assert {key: found.summary[key] for key in row if key != "config"} == {k: row[k] for k in row if k != "config"}
-    assert sum("policy/loss" in point for point in found.history) >= 2
-    assert sum("base/loss" in point for point in found.history) == 1  # made by another run, shown all the same
-    assert found.axes["policy/*"] == "policy/step" and found.axes["base/*"] == "base/step"
-    assert found.exit_codes == [0]
+    actual = offline(run_folder(config).path)  # one alone: no stage was trained for it
+    assert (actual.run.run_group, actual.run.project, actual.run.job_type) == ("trial", "synth-scaling", "run")
+    assert list(actual.run.tags) == ["maze", "step_dpo", "size", "tiny"]
+    assert {key: actual.config[key] for key in row["config"]} == row["config"]
+    assert {key: actual.summary[key] for key in row if key != "config"} == {k: row[k] for k in row if k != "config"}
+    assert sum("policy/loss" in point for point in actual.history) >= 2
+    assert sum("base/loss" in point for point in actual.history) == 1  # made by another run, shown all the same
+    assert actual.axes["policy/*"] == "policy/step" and actual.axes["base/*"] == "base/step"
+    assert actual.exit_codes == [0]
 
-    table = found.table("own_responses")
-    own = [dict(zip(table["columns"], line, strict=True)) for line in table["data"]]
-    assert any(line["first pit"] for line in own)
-    for line in own:
+    table = actual.table("own_responses")
+    selected = [dict(zip(table["columns"], line, strict=True)) for line in table["data"]]
+    assert any(line["first pit"] for line in selected)
+    for line in selected:
         steps, values = line["steps"].split(" | "), [float(q) for q in line["values Q_0..Q_L"].split()]
         assert len(values) in (0, len(steps) + 1)
         pits = [place for place, step in enumerate(steps, start=1) if step.startswith(">>") and step.endswith("<<")]
         assert pits == ([line["first pit"]] if line["first pit"] else [])
         if pits:  # the values are rounded, and 0 is the lowest there is
             assert line["reward"] == 0 and values[pits[0]] == 0
-    stages = {line[0]: line for line in found.table("stages")["data"]}
+    stages = {line[0]: line for line in actual.table("stages")["data"]}
     assert set(stages) == set(row["costs"]) and all(stages[name][1] == row["hashes"][name] for name in stages)
-    assert {"own_responses", "test_responses", "correct", "stages"} <= set(found.summary)
+    assert {"own_responses", "test_responses", "correct", "stages"} <= set(actual.summary)
 
 
 def test_the_wandb_run_of_a_run_that_fails_is_finished_with_exit_code_1(

@@ -74,13 +74,13 @@ def test_costs_add_up() -> None:
 
 
 def test_a_stage_is_made_once_and_found_later(tmp_path: Path) -> None:
-    made = Store(tmp_path).stage("policy", {"n": 1}, writes("one"))
-    found = Store(tmp_path).stage("policy", {"n": 1}, refuses)
-    assert made.made_here and not found.made_here
-    assert found.path == made.path and (found.path / "deep" / "result.txt").read_text() == "one"
-    assert found.cost == made.cost == COST
-    assert found.facts == made.facts == {"text": "one"}
-    assert (found.name, found.hash, found.seconds) == (made.name, made.hash, made.seconds)
+    created = Store(tmp_path).stage("policy", {"n": 1}, writes("one"))
+    actual = Store(tmp_path).stage("policy", {"n": 1}, refuses)
+    assert created.made_here and not actual.made_here
+    assert actual.path == created.path and (actual.path / "deep" / "result.txt").read_text() == "one"
+    assert actual.cost == created.cost == COST
+    assert actual.facts == created.facts == {"text": "one"}
+    assert (actual.name, actual.hash, actual.seconds) == (created.name, created.hash, created.seconds)
 
 
 def test_another_key_or_another_stage_is_another_folder(tmp_path: Path) -> None:
@@ -243,13 +243,13 @@ def test_a_stage_that_another_process_makes_is_busy_and_taken_over_once_that_is_
 
 
 def test_a_shipped_stage_is_found_before_the_store_and_never_written(tmp_path: Path) -> None:
-    made = Store(tmp_path / "package").stage("base", {"n": 1}, writes("one"))
+    created = Store(tmp_path / "package").stage("base", {"n": 1}, writes("one"))
     store = Store(tmp_path / "store", shipped=tmp_path / "package")
-    found = store.stage("base", {"n": 1}, refuses)
-    assert (found.path, found.made_here, found.cost, found.facts) == (made.path, False, COST, {"text": "one"})
+    actual = store.stage("base", {"n": 1}, refuses)
+    assert (actual.path, actual.made_here, actual.cost, actual.facts) == (created.path, False, COST, {"text": "one"})
     assert not (tmp_path / "store").exists()
     assert store.stage("base", {"n": 2}, writes("two")).path.is_relative_to(tmp_path / "store")
-    assert not (tmp_path / "package" / "base" / made.hash).with_suffix(".partial").exists()
+    assert not (tmp_path / "package" / "base" / created.hash).with_suffix(".partial").exists()
     assert [path.name for path in (tmp_path / "package" / "base").glob("*/stage.json")] == ["stage.json"]
 
 

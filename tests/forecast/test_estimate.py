@@ -89,12 +89,12 @@ P = PUBLIC["meta-llama/Llama-2-7b-hf"].matmul_parameters
 
 
 def test_the_cost_of_sft_is_its_tokens_times_six_p() -> None:
-    found = by_name(single(*LLAMA, "method=sft", "method.epochs=3"))
+    actual = by_name(single(*LLAMA, "method=sft", "method.epochs=3"))
     tokens = 3 * 1000 * (60 + 92 + 1)
-    assert found["policy"] == Cost(tokens_trained=tokens, flops_training=6.0 * P * tokens)
+    assert actual["policy"] == Cost(tokens_trained=tokens, flops_training=6.0 * P * tokens)
     tested = 1319 * 92
-    assert found["evaluation"] == Cost(tokens_sampled=tested, flops_sampling=2.0 * P * (1319 * 60 + tested))
-    assert found.keys() == {"policy", "evaluation"}
+    assert actual["evaluation"] == Cost(tokens_sampled=tested, flops_sampling=2.0 * P * (1319 * 60 + tested))
+    assert actual.keys() == {"policy", "evaluation"}
     adapter = by_name(single(*LLAMA, "method=sft", "method.epochs=3", "trainer=lora"))
     assert adapter["policy"].flops_training == 4.0 * P * tokens
 
@@ -104,14 +104,14 @@ def test_the_cost_of_per_step_dpo_stage_by_stage() -> None:
     config = single(
         *LLAMA, "method=step_dpo", "method.epochs=2", "data.rollouts=8", "data.negatives=2", "credit.rollouts=4"
     )
-    found = by_name(config, shares)
-    assert found["rollouts"].tokens_sampled == 1000 * 8 * 92
+    actual = by_name(config, shares)
+    assert actual["rollouts"].tokens_sampled == 1000 * 8 * 92
     # 2 negatives a problem, a prefix after each of 3.5 steps but the last, 4 completions of half a response
-    assert found["negative_values"].tokens_sampled == pytest.approx(2000 * 3.5 * 4 * 46, abs=1)
+    assert actual["negative_values"].tokens_sampled == pytest.approx(2000 * 3.5 * 4 * 46, abs=1)
     # chosen: prompt and whole response; rejected: the same up to its pit, the last of 4.5 steps
     once = 2000 * ((60 + 92 + 1) + (60 + 92))
-    assert found["policy"].tokens_trained == pytest.approx(2 * once, rel=1e-9)
-    assert found["policy"].flops_training == pytest.approx((6 * 2 + 2) * P * once, rel=1e-9)
+    assert actual["policy"].tokens_trained == pytest.approx(2 * once, rel=1e-9)
+    assert actual["policy"].flops_training == pytest.approx((6 * 2 + 2) * P * once, rel=1e-9)
 
 
 def test_a_cheaper_search_is_a_stage_of_its_own_at_its_share_of_the_tokens() -> None:
@@ -126,8 +126,8 @@ def test_a_cheaper_search_is_a_stage_of_its_own_at_its_share_of_the_tokens() -> 
 def test_methods_of_one_n_and_seed_share_what_comes_before_them() -> None:
     runs = runs_of("config", ["hydra/sweeper=grid", "method=sft,rft,dpo,step_dpo,step_sft,advantage_weighted"])
     once = computed_once(runs)
-    made = {name: sum(stage.name == name for stage in once) for name in ("base", "pi_sft", "rollouts", "policy")}
-    assert made == {"base": 1, "pi_sft": 1, "rollouts": 1, "policy": 6}
+    computed = {name: sum(stage.name == name for stage in once) for name in ("base", "pi_sft", "rollouts", "policy")}
+    assert computed == {"base": 1, "pi_sft": 1, "rollouts": 1, "policy": 6}
     assert sum(stage.name == "negative_values" for stage in once) == 1
     apart = sum((total(stages_of(run)) for run in runs), Cost())
     assert total(once).flops_sampling < 0.5 * apart.flops_sampling
@@ -175,8 +175,8 @@ def test_the_estimate_of_a_committed_study_is_within_a_third_of_what_it_took(swe
     lines = list(compare(runs_of(sweep), Assumed(), ROOT / "results" / sweep))[2:]
     ratios = [float(word) for line in lines for word in line[30:].split()]
     assert len(ratios) >= 15 and all(0.75 <= ratio <= 1.33 for ratio in ratios), lines
-    made = [line[:30].split()[-3::2] for line in lines if not line.startswith("all")]
-    assert all(guess == found for guess, found in made), lines
+    computed = [line[:30].split()[-3::2] for line in lines if not line.startswith("all")]
+    assert all(guess == actual for guess, actual in computed), lines
 
 
 def test_gpu_hours() -> None:
@@ -188,8 +188,8 @@ def test_gpu_hours() -> None:
 
 
 def test_the_command_prints_the_table_or_one_line(capsys: pytest.CaptureFixture, tmp_path: Path) -> None:
-    told = ["--config-name", "self_vs_other", "seed=0", "--wrong", "0.5", "--flops-per-second", "1e15"]
-    assert main(told) == 0
+    received = ["--config-name", "self_vs_other", "seed=0", "--wrong", "0.5", "--flops-per-second", "1e15"]
+    assert main(received) == 0
     out = capsys.readouterr().out
     assert out.startswith("self_vs_other: 22 runs, 60 stages made of 68 asked for\n")
     assert "GPU hours" in out and "wrong 0.5" in out and "flops_per_second 1e+15" in out

@@ -16,9 +16,9 @@ def test_one_row_a_demonstration_after_its_own_prompt() -> None:
 
 
 def test_self_generated_responses_are_not_looked_at() -> None:
-    own = [Response("p", 0, (1, 9), True, 1), Response("p", 1, (8,), True, 0)]
+    selected = [Response("p", 0, (1, 9), True, 1), Response("p", 1, (8,), True, 0)]
     rng = np.random.default_rng(0)
-    assert sft(Graded(PROMPTS, TAUGHT, own[:1], own[1:]), SFTOptions(), rng) == sft(
+    assert sft(Graded(PROMPTS, TAUGHT, selected[:1], selected[1:]), SFTOptions(), rng) == sft(
         Graded(PROMPTS, TAUGHT), SFTOptions(), rng
     )
     assert METHODS["sft"].uses == frozenset() and METHODS["sft"].objective == "nll"

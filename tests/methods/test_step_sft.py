@@ -28,8 +28,8 @@ def tables(draw: st.DrawFn) -> Graded:
         negatives.append(Response(problem, i, tokens, draw(st.booleans()), 0))
         values.append(ResponseValues(i, tuple(range(1, len(tokens) + 1)), (*q, 0.0)))
         for end in range(1, len(tokens)):
-            found = draw(st.lists(st.tuples(st.integers(4, 6)), max_size=2, unique=True))
-            prefixes[problem, tokens[:end]] = PrefixValue(problem, tokens[:end], 0.5, 8, tuple(found))
+            actual = draw(st.lists(st.tuples(st.integers(4, 6)), max_size=2, unique=True))
+            prefixes[problem, tokens[:end]] = PrefixValue(problem, tokens[:end], 0.5, 8, tuple(actual))
     return Graded(PROMPTS, TAUGHT, right, negatives, [], values, prefixes)
 
 

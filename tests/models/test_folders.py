@@ -82,8 +82,8 @@ def test_a_hub_id_is_found_in_the_cache(folder: Path, tmp_path: Path, monkeypatc
     """The cache as huggingface_hub lays it out: files are links to blobs named by their content."""
     repository, commit = tmp_path / "cache" / "models--some-org--some-model", "0" * 40
     snapshot = repository / "snapshots" / commit
-    for made in (snapshot, repository / "blobs", repository / "refs"):
-        made.mkdir(parents=True)
+    for computed in (snapshot, repository / "blobs", repository / "refs"):
+        computed.mkdir(parents=True)
     (repository / "refs" / "main").write_text(commit)
     for file in folder.iterdir():
         (repository / "blobs" / file.name).write_bytes(file.read_bytes())

@@ -55,20 +55,20 @@ def test_a_plain_prompt_begins_as_the_tokenizer_begins_and_never_ends_nor_is_cut
 
 
 def test_a_chat_prompt_is_the_template_up_to_where_the_assistant_speaks(smollm2: Path, tmp_path: Path) -> None:
-    own = Codec(smollm2, PromptFormat("{question} Think.", "tokenizer", "You add."))
-    assert own.decode(own.encode_prompt(problem())) == (
+    selected = Codec(smollm2, PromptFormat("{question} Think.", "tokenizer", "You add."))
+    assert selected.decode(selected.encode_prompt(problem())) == (
         f"<|im_start|>system\nYou add.<|im_end|>\n<|im_start|>user\n{QUESTION} Think.<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
-    ids = own.encode_prompt(problem())
+    ids = selected.encode_prompt(problem())
     assert (ids.count(BOS), ids.count(EOS)) == (3, 2) and ids[0] == BOS and ids[-1] != EOS
 
     (tmp_path / "chat.jinja").write_text("{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}{% endfor %} >")
     other = Codec(smollm2, PromptFormat("{question}", str(tmp_path / "chat.jinja")))
     assert other.decode(other.encode_prompt(problem())) == f"[user] {QUESTION} >"
     # A begun text is begun once: the template says where.
-    begun = Codec(variant(smollm2, tmp_path, True, True), PromptFormat("{question}", str(tmp_path / "chat.jinja")))
-    assert begun.decode(begun.encode_prompt(problem())) == f"[user] {QUESTION} >"
+    started = Codec(variant(smollm2, tmp_path, True, True), PromptFormat("{question}", str(tmp_path / "chat.jinja")))
+    assert started.decode(started.encode_prompt(problem())) == f"[user] {QUESTION} >"
 
 
 def test_a_task_with_its_own_vocabulary_is_prompted_with_the_problem_alone(codec: Codec) -> None:

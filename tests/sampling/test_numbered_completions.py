@@ -39,11 +39,11 @@ def numbered(pretrained: Path) -> Iterator[Engine]:
 @pytest.fixture(scope="module")
 def prompts(small_maze: Maze, codec: Codec) -> list[Prompt]:
     """Prompts of many lengths: with the first 0 to 4 steps of a solution."""
-    rng, found = np.random.default_rng(0), []
+    rng, actual = np.random.default_rng(0), []
     for i, problem in enumerate(small_maze.problems("test", 120, 0)):
         solution = codec.encode(small_maze.teacher(problem, rng))
-        found.append(codec.encode(problem.prompt) + solution[: min(i % 5, len(solution) - 1)])
-    return found
+        actual.append(codec.encode(problem.prompt) + solution[: min(i % 5, len(solution) - 1)])
+    return actual
 
 
 def sample(
@@ -75,9 +75,9 @@ def test_the_same_whatever_is_sampled_beside_them_and_in_whatever_portions(
     rest = sample(numbered, prompts, 11, first=[5] * len(prompts))
     assert same([a + b for a, b in zip(some, rest, strict=True)], whole)
     later = [i % 4 for i in range(len(prompts))]
-    found = sample(numbered, prompts, 12, first=later)
-    assert same(found, [row[i : i + 12] for i, row in zip(later, whole, strict=True)])
-    assert not same(found, [row[:12] for row in whole])
+    actual = sample(numbered, prompts, 12, first=later)
+    assert same(actual, [row[i : i + 12] for i, row in zip(later, whole, strict=True)])
+    assert not same(actual, [row[:12] for row in whole])
 
 
 def test_another_seed_draws_others_and_prompts_do_not_share_theirs(numbered: Engine, prompts: list[Prompt]) -> None:
@@ -114,10 +114,10 @@ def test_first_tokens_come_with_the_softmax_probabilities_of_transformers(
 def test_rows_do_not_depend_on_the_shards(
     pretrained: Path, numbered: Engine, codec: Codec, small_maze: Maze, prompts: list[Prompt]
 ) -> None:
-    found = []
+    actual = []
     for shard in (7, 50):
         engines = Replicas(replace(NUMBERED, shard=shard, replicas=2))
         engines.load(pretrained)
-        found.append(sample(engines, prompts, 8, first=[3] * len(prompts)))
+        actual.append(sample(engines, prompts, 8, first=[3] * len(prompts)))
         engines.close()
-    assert same(*found) and same(found[0], sample(numbered, prompts, 8, first=[3] * len(prompts)))
+    assert same(*actual) and same(actual[0], sample(numbered, prompts, 8, first=[3] * len(prompts)))

@@ -49,8 +49,8 @@ def distinct(responses: list[Response]) -> bool:
 
 
 def test_the_most_diverse_come_first() -> None:
-    found = positives([response(word) for word in ("aaaa", "aaab", "aabb", "bbbb", "aaaa", "aabb")], 4)
-    assert words(found) == ["aaaa", "bbbb", "aabb", "aaab"]  # nearest chosen one at distance 4, then 2, then 1
+    actual = positives([response(word) for word in ("aaaa", "aaab", "aabb", "bbbb", "aaaa", "aabb")], 4)
+    assert words(actual) == ["aaaa", "bbbb", "aabb", "aaab"]  # nearest chosen one at distance 4, then 2, then 1
 
 
 def test_ties_go_to_the_earlier_response() -> None:
@@ -73,7 +73,7 @@ def test_the_same_tokens_for_another_problem_are_another_response() -> None:
 
 def test_a_limit_in_all_goes_round_the_problems() -> None:
     rollouts = [
-        response(word, 0, problem) for problem, found in [("a", "pqr"), ("b", "s"), ("c", "tu")] for word in found
+        response(word, 0, problem) for problem, actual in [("a", "pqr"), ("b", "s"), ("c", "tu")] for word in actual
     ]
     taken = [words(negatives(rollouts, 3, most)) for most in range(1, 8)]
     assert taken == [["p"], ["p", "s"], list("pst"), list("pqst"), list("pqstu"), list("pqrstu"), list("pqrstu")]

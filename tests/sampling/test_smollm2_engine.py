@@ -70,13 +70,13 @@ def sampled_log_probs(engine: Any, prompts: list[tuple[int, ...]]) -> list[tuple
     torch.manual_seed(0)
     params = SamplingParams(temperature=1.0, max_tokens=24, logprobs=0, stop_token_ids=[EOS], detokenize=False)
     outputs = engine._llm.generate([{"prompt_token_ids": list(p)} for p in prompts], params, use_tqdm=False)
-    found = []
+    actual = []
     for output in outputs:
         (c,) = output.outputs
         ends = c.token_ids[-1] == EOS
         values = [step[token].logprob for step, token in zip(c.logprobs, c.token_ids, strict=True)]
-        found.append((tuple(c.token_ids[: len(c.token_ids) - ends]), ends, values))
-    return found
+        actual.append((tuple(c.token_ids[: len(c.token_ids) - ends]), ends, values))
+    return actual
 
 
 @pytest.fixture(scope="module")
@@ -224,10 +224,10 @@ def test_a_merged_checkpoint_is_swapped_in_and_the_base_back(
     prompts = [codec.encode_prompt(p) for p in problems[:3]]
     loaded.load(smollm2, CONTEXT)
     llm: Any = loaded
-    before, kept = greedy(loaded, prompts), llm._llm
+    before, retained = greedy(loaded, prompts), llm._llm
     loaded.load(adapted, CONTEXT)
     ours = greedy(loaded, prompts)
-    assert llm._llm is kept and ours != before  # swapped, not started anew
+    assert llm._llm is retained and ours != before  # swapped, not started anew
     model = AutoModelForCausalLM.from_pretrained(adapted, dtype=torch.float32)
     for prompt, completion in zip(prompts, ours, strict=True):
         ids = torch.tensor([prompt])

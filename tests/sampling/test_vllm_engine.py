@@ -61,7 +61,7 @@ def sample(
 
 def generate(model: PreTrainedModel, prompts: Sequence[Prompt], limit: int) -> list[Completion]:
     """Greedy `generate` of transformers, prompts of one length at a time, so that nothing is padded."""
-    found: dict[int, Completion] = {}
+    actual: dict[int, Completion] = {}
     for length in {len(prompt) for prompt in prompts}:
         rows = [i for i, prompt in enumerate(prompts) if len(prompt) == length]
         ids = torch.tensor([prompts[i] for i in rows])
@@ -70,10 +70,10 @@ def generate(model: PreTrainedModel, prompts: Sequence[Prompt], limit: int) -> l
         )
         for i, tokens in zip(rows, out[:, length:].tolist(), strict=True):
             end = tokens.index(EOS) if EOS in tokens else None
-            found[i] = (
+            actual[i] = (
                 Completion(tuple(tokens[:end]), True) if end is not None else Completion(tuple(tokens[:limit]), False)
             )
-    return [found[i] for i in range(len(prompts))]
+    return [actual[i] for i in range(len(prompts))]
 
 
 def is_tie(model: PreTrainedModel, prompt: Prompt, ours: Completion, theirs: Completion) -> bool:

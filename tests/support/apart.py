@@ -36,12 +36,12 @@ def main(folder: Path, what: str) -> None:
             pass
 
     signals.install()
-    told = json.loads((folder / "apart.json").read_text())
-    options = TrainerOptions(**told["options"])
+    received = json.loads((folder / "apart.json").read_text())
+    options = TrainerOptions(**received["options"])
     rows = read_table(folder / "given.parquet", NLLRow)
     work = folder / "work"
     work.mkdir(exist_ok=True)
-    training = Training(Path(told["start"]), told["epochs"], 1e-3, 0, options, resume=work / RESUME)
+    training = Training(Path(received["start"]), received["epochs"], 1e-3, 0, options, resume=work / RESUME)
     train(rows, training, work, curve=hear)
     print("done", flush=True)
 

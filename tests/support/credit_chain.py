@@ -86,11 +86,11 @@ class ChainEngine(Engine):
     ) -> list[list[Completion]]:
         one = np.random.default_rng(seed)
         self.prompts_seen += [tuple(prompt) for prompt in prompts]
-        found = []
+        actual = []
         for prompt, limit, number in zip(prompts, max_tokens, first or [0] * len(prompts), strict=True):
-            own = [np.random.default_rng([seed, number + i, *prompt]) if self.numbered else one for i in range(n)]
-            found.append([self._complete("".join(map(chr, prompt)), limit, rng) for rng in own])
-        return found
+            selected = [np.random.default_rng([seed, number + i, *prompt]) if self.numbered else one for i in range(n)]
+            actual.append([self._complete("".join(map(chr, prompt)), limit, rng) for rng in selected])
+        return actual
 
     def _complete(self, prompt: str, limit: int, rng: np.random.Generator) -> Completion:
         text = prompt.removeprefix("?")

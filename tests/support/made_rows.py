@@ -70,8 +70,8 @@ def _wrong(rate: Any, tested: int, shared: float, spread: float, run: str, seed:
     """(tested,) with `rate` a number, or (tested,) of its own for each problem."""
     # Evenly spread quantiles, not draws: at shared = 1 the errors are the rate's, not a sample of it.
     hardness = np.random.default_rng(7).permutation((np.arange(tested) + 0.5) / tested)
-    own = np.random.default_rng(list(run.encode())).uniform(size=tested)
-    at = np.where(np.random.default_rng(3).permutation(tested) < shared * tested, hardness, own)
+    selected = np.random.default_rng(list(run.encode())).uniform(size=tested)
+    at = np.where(np.random.default_rng(3).permutation(tested) < shared * tested, hardness, selected)
     shift = spread * np.random.default_rng([seed, *run.encode()]).normal()
     odds = np.asarray(rate, dtype=float) / (1 - np.asarray(rate, dtype=float)) * np.exp(shift)
     return np.asarray(at < odds / (1 + odds))

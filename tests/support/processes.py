@@ -11,14 +11,14 @@ from tests.survival.conftest import Small
 
 
 def workers(marked: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    found = []
+    actual = []
     for process in psutil.process_iter():
         try:
             if marked(process):
-                found.append(process)
+                actual.append(process)
         except psutil.Error:
             continue  # it ended meanwhile
-    return found
+    return actual
 
 
 def of_slurm(small: Small) -> list[psutil.Process]:

@@ -16,10 +16,10 @@ Reply = tuple[int, dict[str, str], Any]  # status, headers, JSON
 
 def completion(text: str, finish_reason: str = "stop", usage: tuple[int, int] | None = (10, 5)) -> Reply:
     """A chat completion."""
-    told = usage and {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
+    received = usage and {"prompt_tokens": usage[0], "completion_tokens": usage[1], "total_tokens": sum(usage)}
     choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish_reason}
     whole = {"id": "c", "object": "chat.completion", "created": 0, "model": "served-1", "choices": [choice]}
-    return 200, {}, whole | {"usage": told}
+    return 200, {}, whole | {"usage": received}
 
 
 def error(status: int, message: str = "not now") -> Reply:

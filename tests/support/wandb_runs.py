@@ -50,8 +50,8 @@ class Offline:
     def table(self, name: str) -> dict[str, Any]:
         """A logged table as its file has it: columns, data."""
         text = (self.files / self.summary[name]["path"]).read_text(encoding="utf-8")
-        found: dict[str, Any] = json.loads(text)
-        return found
+        actual: dict[str, Any] = json.loads(text)
+        return actual
 
 
 def configuration(**settings: Any) -> Config:
@@ -82,8 +82,8 @@ def tracked(row: dict[str, Any], answers: pd.DataFrame, folder: Path) -> dict[st
 
 def offline(folder: Path) -> Offline:
     """The one offline run in `folder`."""
-    (found,) = offline_runs(folder)
-    return found
+    (actual,) = offline_runs(folder)
+    return actual
 
 
 def offline_runs(folder: Path) -> list[Offline]:

@@ -73,11 +73,11 @@ class Small:
 
     def rows(self) -> dict[str, dict[str, Any]]:
         """Result rows by run, without what depends on the clock and on the machine's other work."""
-        found = {}
+        actual = {}
         for file in sorted(self.output.glob("runs/*/row.json")):
             row = json.loads(file.read_text())
-            found[row["run"]] = {key: without_clock(value) for key, value in row.items() if key != "seconds"}
-        return found
+            actual[row["run"]] = {key: without_clock(value) for key, value in row.items() if key != "seconds"}
+        return actual
 
     def answers(self) -> dict[str, bytes]:
         return {file.parent.name: file.read_bytes() for file in self.output.glob("runs/*/correct.parquet")}

@@ -67,8 +67,8 @@ def test_a_full_disk_fails_what_is_under_way_and_the_sweep_goes_on_when_there_is
     full = small("full", store)
     shutil.copytree(undisturbed.store / "base", store / "base")
     assert full.run("hydra.launcher.n_jobs=1") == 1
-    found = failures(full)
-    assert found and set(found.values()) == {"disk_full"}, full.log()[-3000:]
+    actual = failures(full)
+    assert actual and set(actual.values()) == {"disk_full"}, full.log()[-3000:]
     verify(store)
     small_disk("1g")
     assert full.run() == 0, full.log()[-3000:]

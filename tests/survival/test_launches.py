@@ -44,8 +44,8 @@ def test_workers_stop_with_their_launch(undisturbed: Small, small: Callable[...,
     """Told to stop, a launch passes it on and says so; killed, it cannot, and its workers see that it is gone."""
     stopped = small("stopped")
     for number, code in ((signal.SIGTERM, signals.EXIT_CODE), (signal.SIGKILL, -signal.SIGKILL)):
-        begun, process = stopped.files(), stopped.begin()
-        while stopped.files() < begun + 8 and process.poll() is None:
+        started, process = stopped.files(), stopped.begin()
+        while stopped.files() < started + 8 and process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
         workers = psutil.Process(process.pid).children(recursive=True)

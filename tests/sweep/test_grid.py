@@ -125,8 +125,8 @@ def test_values_mean_what_they_mean_to_hydra(job: list[str], loader: ConfigLoade
 
 def test_one_job_leaves_no_trace_in_the_next(loader: ConfigLoaderImpl, plain: DictConfig) -> None:
     grid = {"data.problems": "10,20", "evaluation.pass_at_k": "[1],[4,16]"}
-    found = [(c.data.problems, c.evaluation.pass_at_k) for _, c in expand([grid, {"seed": "1"}], [], loader, plain)]
-    assert found == [(10, [1]), (10, [4, 16]), (20, [1]), (20, [4, 16]), (200, [])]
+    actual = [(c.data.problems, c.evaluation.pass_at_k) for _, c in expand([grid, {"seed": "1"}], [], loader, plain)]
+    assert actual == [(10, [1]), (10, [4, 16]), (20, [1]), (20, [4, 16]), (200, [])]
 
 
 def test_a_sweep_of_its_own_files_has_their_groups(loader: ConfigLoaderImpl, tmp_path: Path) -> None:

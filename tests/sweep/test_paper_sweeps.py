@@ -71,10 +71,10 @@ def test_every_run_passes_every_check_once_the_files_are_there(
     name: str, files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(files)
-    found = runs_of(name, ["model.path=model", "seed=0"])
-    for run in found:
+    actual = runs_of(name, ["model.path=model", "seed=0"])
+    for run in actual:
         check_task(run)
-    assert len({run_hash(run) for run in found}) == len(found)
+    assert len({run_hash(run) for run in actual}) == len(actual)
 
 
 def test_composed_runs_are_those_that_hydra_composes(runs: dict[str, list[Config]]) -> None:
@@ -87,14 +87,14 @@ def test_composed_runs_are_those_that_hydra_composes(runs: dict[str, list[Config
     with initialize_config_dir(str(configs("conf")), version_base="1.3"):
         for place, job in jobs.items():
             expected = typed(compose("config", [*job, "sweep=demo"]))
-            found = next(run for run in demo if resolved(run) == resolved(expected))
-            assert found in demo[2:8] if place > 0 else demo[-8:]
+            actual = next(run for run in demo if resolved(run) == resolved(expected))
+            assert actual in demo[2:8] if place > 0 else demo[-8:]
     assert len(demo) == 58
 
 
 def test_overrides_reach_every_run() -> None:
-    found = runs_of("self_vs_other", ["seed=3,4", "model=llama2_7b", "sweep=mine"])
-    assert {(run.seed, run.model.path, run.sweep) for run in found} == {
+    actual = runs_of("self_vs_other", ["seed=3,4", "model=llama2_7b", "sweep=mine"])
+    assert {(run.seed, run.model.path, run.sweep) for run in actual} == {
         (seed, "meta-llama/Llama-2-7b-hf", "mine") for seed in (3, 4)
     }
     with pytest.raises(ConfigError, match=r"^data\.problems=-1: allowed are"):
@@ -139,7 +139,7 @@ def test_known_settings_are_the_known_ones(name: str, runs: dict[str, list[Confi
 
 
 def test_self_vs_other_has_three_sources_at_equal_n(runs: dict[str, list[Config]]) -> None:
-    found = runs["self_vs_other"]
+    actual = runs["self_vs_other"]
     sources = {
         label: {
             (Path(r.data.path).stem, r.method.name, r.data.positives) for r in runs["self_vs_other"] if r.label == label
@@ -154,7 +154,7 @@ def test_self_vs_other_has_three_sources_at_equal_n(runs: dict[str, list[Config]
         "rft, 4 own": {("gsm8k_teacher", "rft", 4)},
     }
     for label in sources:
-        assert {r.data.problems for r in found if r.label == label} >= set(SIZES)
+        assert {r.data.problems for r in actual if r.label == label} >= set(SIZES)
 
 
 @pytest.mark.parametrize("name", NEED_FILES)
@@ -178,12 +178,12 @@ def test_every_grid_has_three_seeds(name: str) -> None:
 
 
 def test_one_gpu_takes_every_method_at_every_size_of_gsm8k_with_two_seeds() -> None:
-    found = runs_of("gsm8k_one_gpu")
+    actual = runs_of("gsm8k_one_gpu")
     methods = ("sft", "rft", "dpo", "step_dpo", "step_sft", "advantage_weighted")
-    assert Counter((r.method.name, r.data.problems, r.seed) for r in found) == Counter(
+    assert Counter((r.method.name, r.data.problems, r.seed) for r in actual) == Counter(
         (method, n, seed) for method in methods for n in (*SIZES, GSM8K_TRAIN) for seed in (0, 1)
     )
-    for r in found:
+    for r in actual:
         assert r.trainer.num_processes == r.engine.replicas == r.engine.tensor_parallel_size == 1
         assert r.trainer.dtype == r.engine.dtype == "bfloat16" and not r.engine.by_turns and r.trainer.lora.rank == 0
         assert r.method.start == ("pi_sft" if "dpo" in r.method.name else r.method.start)

@@ -20,12 +20,12 @@ NAMES = ("done", "running", "failed", "waiting", "died")
 def output(tmp_path: Path) -> Path:
     """One run in each state; `died` was begun by a process that is no more."""
     Plan("launch", time.time() - 60, 0, tuple(Planned(name, f"rft {name}", {}) for name in NAMES)).write(tmp_path)
-    made = {"stage": "policy", "at": 100.0, "hash": "00aa", "seconds": 30.0, "flops": 2e9}
-    begun = {"stage": "base", "at": 140.0}
+    computed = {"stage": "policy", "at": 100.0, "hash": "00aa", "seconds": 30.0, "flops": 2e9}
+    started = {"stage": "base", "at": 140.0}
     for name in set(NAMES) - {"waiting"}:
         folder = tmp_path / "runs" / name
         folder.mkdir(parents=True)
-        (folder / "stages.jsonl").write_text(f"{json.dumps(made)}\n{json.dumps(begun)}\n")
+        (folder / "stages.jsonl").write_text(f"{json.dumps(computed)}\n{json.dumps(started)}\n")
     (tmp_path / "runs" / "done" / "DONE").touch()
     (tmp_path / "runs" / "done" / "row.json").write_text("{}")
     for name in ("running", "died"):

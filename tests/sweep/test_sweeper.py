@@ -88,9 +88,9 @@ def launch(folder: Path, name: str, *arguments: str) -> list[dict[str, Any]]:
     search_path = create_config_search_path(str(configs("conf")))
     for place in (configs("sweeps"), folder / "sweeps"):
         search_path.prepend("sweeps", f"file://{place}")
-    own = ["hydra/launcher=recorder", f"output={folder}/out", f"store={folder}/store"]
+    selected = ["hydra/launcher=recorder", f"output={folder}/out", f"store={folder}/store"]
     app = Hydra(task_name="test", config_loader=ConfigLoaderImpl(config_search_path=search_path))
-    app.multirun(name, lambda config: None, [*own, *arguments], with_log_configuration=False)
+    app.multirun(name, lambda config: None, [*selected, *arguments], with_log_configuration=False)
     return [run["config"] for run in plan(folder)["runs"]]
 
 

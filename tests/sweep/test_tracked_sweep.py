@@ -48,10 +48,10 @@ def test_every_run_and_trained_stage_has_one_wandb_run(launcher: str, tmp_path: 
     if launcher == "basic":  # of workers each says it
         assert (done.stdout + done.stderr).count("W&B: recorded offline (no WANDB_API_KEY), to upload: wandb sync") == 1
 
-    found = offline_runs(tmp_path / "out")
-    assert len({one.run.run_id for one in found}) == len(found)
-    assert all(one.exit_codes == [0] and one.run.run_group == "pair" for one in found)
-    runs = {one.summary["run"]: one for one in found if one.run.job_type == "run"}
+    actual = offline_runs(tmp_path / "out")
+    assert len({one.run.run_id for one in actual}) == len(actual)
+    assert all(one.exit_codes == [0] and one.run.run_group == "pair" for one in actual)
+    runs = {one.summary["run"]: one for one in actual if one.run.job_type == "run"}
     rows = {file.parent.name: json.loads(file.read_text()) for file in tmp_path.glob("out/runs/*/row.json")}
     assert set(runs) == set(rows) and {row["method"] for row in rows.values()} == {"sft", "rft"}
     for name, row in rows.items():
@@ -65,8 +65,8 @@ def test_every_run_and_trained_stage_has_one_wandb_run(launcher: str, tmp_path: 
             assert _curve(runs[name].history, stage) == points
             assert not points or runs[name].axes[f"{stage}/*"] == f"{stage}/step"
 
-    stages = {one.config["stage"]: one for one in found if one.run.job_type == "stage"}
-    assert set(stages) == {"base", "pi_sft"} and len(found) == 4
+    stages = {one.config["stage"]: one for one in actual if one.run.job_type == "stage"}
+    assert set(stages) == {"base", "pi_sft"} and len(actual) == 4
     for stage, one in stages.items():
         assert one.config["hash"] in {row["hashes"].get(stage) for row in rows.values()}
         (file,) = tmp_path.glob(f"store/*/{one.config['hash']}/curve.jsonl")

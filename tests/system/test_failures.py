@@ -64,8 +64,8 @@ def test_a_disk_that_is_full_at_a_checkpoint(
     small_maze: Maze, rows: list[NLLRow], full_disk: Path, tmp_path: Path
 ) -> None:
     create_tiny_llama(tmp_path, small_maze, TinyLlama(128, 4, 2, 256), seed=0)  # 3 MB
-    found = reason(raised(trained(tmp_path, full_disk, rows, checkpoint_minutes=1e-9)))
-    assert found.kind == "disk_full", found
+    actual = reason(raised(trained(tmp_path, full_disk, rows, checkpoint_minutes=1e-9)))
+    assert actual.kind == "disk_full", actual
     assert not (full_disk / RESUME).exists()  # what could not be written whole is not there
 
 
@@ -78,8 +78,8 @@ def test_a_disk_that_is_full_for_what_else_is_written(rows: list[NLLRow], full_d
         lambda: torch.save(big, full_disk / "big.pt"),
         lambda: write_table(full_disk / "rows.parquet", wide, NLLRow),
     ):
-        found = reason(raised(write))
-        assert found.kind == "disk_full", found
+        actual = reason(raised(write))
+        assert actual.kind == "disk_full", actual
 
 
 # -- memory --------------------------------------------------------------------------------------------------------
@@ -110,15 +110,15 @@ def test_a_gpus_memory() -> None:
 
 
 def test_a_loss_that_explodes(random_model: Path, rows: list[NLLRow], tmp_path: Path) -> None:
-    found = reason(raised(trained(random_model, tmp_path, rows, max_loss=1.0)))
-    assert found.kind == "diverged"
-    assert found.line.startswith("training diverged: the loss is ") and found.line.endswith("trainer.max_loss=1")
+    actual = reason(raised(trained(random_model, tmp_path, rows, max_loss=1.0)))
+    assert actual.kind == "diverged"
+    assert actual.line.startswith("training diverged: the loss is ") and actual.line.endswith("trainer.max_loss=1")
 
 
 def test_a_loss_that_is_not_finite(random_model: Path, rows: list[NLLRow], tmp_path: Path) -> None:
     training = Training(random_model, 3, 1e30, 0, TrainerOptions(batch_size=8, logging_steps=1))
-    found = reason(raised(lambda: train_nll(rows, training, tmp_path)))
-    assert found.kind == "diverged" and "training diverged: the " in found.line
+    actual = reason(raised(lambda: train_nll(rows, training, tmp_path)))
+    assert actual.kind == "diverged" and "training diverged: the " in actual.line
 
 
 def test_files_that_vanished(random_model: Path, rows: list[NLLRow], tmp_path: Path) -> None:
@@ -126,8 +126,8 @@ def test_files_that_vanished(random_model: Path, rows: list[NLLRow], tmp_path: P
     (tmp_path / "model").mkdir()
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         (tmp_path / "model" / name).write_bytes((random_model / name).read_bytes())
-    found = reason(raised(trained(tmp_path / "model", tmp_path, rows)))
-    assert found.kind == "missing_data", found
+    actual = reason(raised(trained(tmp_path / "model", tmp_path, rows)))
+    assert actual.kind == "missing_data", actual
 
 
 # -- what stands behind what ---------------------------------------------------------------------------------------
@@ -142,8 +142,8 @@ def test_every_kind_and_its_line() -> None:
     assert reason(KeyboardInterrupt()) == Reason("interrupted", "KeyboardInterrupt")
     assert reason(BrokenProcessPool("a process\nended")) == Reason("engine_died", "BrokenProcessPool: a process")
     assert reason(KeyError("y" * 1000)).kind == "error" and len(reason(KeyError("y" * 1000)).line) == LONGEST
-    told = Reason("out_of_memory", "killed")
-    assert reason(ChildFailed(told, "the log")) == told
+    received = Reason("out_of_memory", "killed")
+    assert reason(ChildFailed(received, "the log")) == received
     assert list(KINDS)[-1] == "error"
 
 

@@ -35,10 +35,10 @@ def substituted(prompt: str) -> str:
 
 def needed_operations(prompt: str) -> set[str]:
     meanings, query = meaning(prompt)
-    found = {query}
+    actual = {query}
     for _ in meanings:
-        found |= {name for user in found for name in re.findall("[a-z]", meanings[user])}
-    return {name for name in found if not meanings[name].isdigit()}
+        actual |= {name for user in actual for name in re.findall("[a-z]", meanings[user])}
+    return {name for name in actual if not meanings[name].isdigit()}
 
 
 # -- problems ------------------------------------------------------------------------------------------------------

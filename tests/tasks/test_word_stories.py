@@ -94,9 +94,11 @@ def test_bad_options_are_named(options: WordStoriesOptions, message: str) -> Non
 
 
 def test_the_example_of_the_docstring_has_all_its_orders() -> None:
-    told = {"9 + 9 = 18 / 4 * 3 = 12 / 18 - 12 = 6 / #### 6", "4 * 3 = 12 / 9 + 9 = 18 / 18 - 12 = 6 / #### 6"}
-    assert solutions(AMOUNTS, "teacher") == told  # 9 does not cover 12: no other order has only amounts of 0 or more
-    assert solutions(AMOUNTS, "any") == told
+    received = {"9 + 9 = 18 / 4 * 3 = 12 / 18 - 12 = 6 / #### 6", "4 * 3 = 12 / 9 + 9 = 18 / 18 - 12 = 6 / #### 6"}
+    assert (
+        solutions(AMOUNTS, "teacher") == received
+    )  # 9 does not cover 12: no other order has only amounts of 0 or more
+    assert solutions(AMOUNTS, "any") == received
 
 
 def test_any_order_includes_joining_the_events_first() -> None:

@@ -25,9 +25,9 @@ def ask(
     engine = OpenAIOptions(**{"model": "m", "base_url": endpoint.url, "max_tokens": 20, **options})
 
     async def run() -> tuple[list[Outcome], Client]:
-        with Journal(journal) as kept:
-            budget = Budget(BudgetOptions(tokens), Prices(), kept.usage)
-            async with Client(engine, kept, budget) as client:
+        with Journal(journal) as retained:
+            budget = Budget(BudgetOptions(tokens), Prices(), retained.usage)
+            async with Client(engine, retained, budget) as client:
                 bodies = [body_of(engine, [{"role": "user", "content": text}], 0) for text in texts]
                 return await asyncio.gather(*(client.ask(Request(b)) for b in bodies), return_exceptions=True), client
 

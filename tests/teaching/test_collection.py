@@ -53,9 +53,9 @@ def made(
     recipe = Recipe(engine, TEACHER, task, SEEDS, 3, 2, TestSet([HELD_OUT]))
 
     async def run() -> tuple[Collection, Client]:
-        with Journal(journal) as kept:
-            budget = Budget(BudgetOptions(tokens), Prices(), kept.usage)
-            async with Client(engine, kept, budget) as client:
+        with Journal(journal) as retained:
+            budget = Budget(BudgetOptions(tokens), Prices(), retained.usage)
+            async with Client(engine, retained, budget) as client:
                 return await collect(recipe, client, problems, attempts), client
 
     return asyncio.run(run())
@@ -112,10 +112,10 @@ def test_a_death_after_any_answer_is_gone_on_from(endpoint: Endpoint, tmp_path: 
     whole, _ = made(endpoint, tmp_path / "whole.jsonl", 3)
     lines = (tmp_path / "whole.jsonl").read_text().splitlines(keepends=True)
     answers = sum('"answer"' in line for line in lines)
-    for kept in (1, len(lines) // 2, len(lines)):
-        journal = tmp_path / f"{kept}.jsonl"
-        journal.write_text("".join(lines[:kept]) + lines[0][:40])  # what a death leaves
-        known = sum('"answer"' in line for line in lines[:kept])
+    for retained in (1, len(lines) // 2, len(lines)):
+        journal = tmp_path / f"{retained}.jsonl"
+        journal.write_text("".join(lines[:retained]) + lines[0][:40])  # what a death leaves
+        known = sum('"answer"' in line for line in lines[:retained])
         again, client = made(endpoint, journal, 3)
         assert again.rows == whole.rows and again.dropped == whole.dropped
         assert client.asked - client.failed == answers - known

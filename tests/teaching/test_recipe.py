@@ -132,12 +132,12 @@ def test_without_a_mark_the_whole_answer_is_the_problem() -> None:
 def test_the_first_solution_of_the_largest_group_is_kept(
     task: WordSums, texts: list[str], agree: int, expected: tuple[str, str, int] | str
 ) -> None:
-    found = agreement(task, SEED, "why?", says(*texts), agree)
+    actual = agreement(task, SEED, "why?", says(*texts), agree)
     if isinstance(expected, str):
-        assert found == Dropped(expected) and expected in REASONS
+        assert actual == Dropped(expected) and expected in REASONS
     else:
         solution, answer, agreed = expected
-        assert found == Row("why?", solution, answer, "train/3", "m-1", len(texts), agreed)
+        assert actual == Row("why?", solution, answer, "train/3", "m-1", len(texts), agreed)
 
 
 @given(
@@ -145,7 +145,7 @@ def test_the_first_solution_of_the_largest_group_is_kept(
 )
 def test_no_text_breaks_the_agreement_and_what_is_kept_is_right(texts: list[str], agree: int) -> None:
     task = WordSums(WordSumsOptions(n_test=5, n_validation=5))
-    found = agreement(task, SEED, "why?", says(*texts), agree)
-    if isinstance(found, Row):
-        assert agree <= found.agreed <= len(texts)
-        assert task.grade(Problem("", found.question, found.answer, 0), found.solution)
+    actual = agreement(task, SEED, "why?", says(*texts), agree)
+    if isinstance(actual, Row):
+        assert agree <= actual.agreed <= len(texts)
+        assert task.grade(Problem("", actual.question, actual.answer, 0), actual.solution)

@@ -123,13 +123,13 @@ def test_a_killed_command_goes_on_and_asks_for_nothing_twice(server: str, tmp_pa
         assert still_runs(process), "it has to be killed before its end"
     process.kill()
     process.wait()
-    kept = answers(halved)
-    assert 0 < len(kept) < len(everything) and not (halved / "t.jsonl").exists()
+    retained = answers(halved)
+    assert 0 < len(retained) < len(everything) and not (halved / "t.jsonl").exists()
 
     report = run(words)
     asked = int(re.findall(r"asked (\d+) requests, 0 failed", report)[0])
-    assert answers(halved).items() >= kept.items()
-    assert asked == len(answers(halved)) - len(kept)
+    assert answers(halved).items() >= retained.items()
+    assert asked == len(answers(halved)) - len(retained)
     assert answers(halved) == everything
     assert (halved / "t.jsonl").read_bytes() == (whole / "t.jsonl").read_bytes()
     # By the server's count: each once more, and again only what was under way when the command was killed.

@@ -27,8 +27,10 @@ MORE: dict[str, Any] = {
 def answers() -> pd.DataFrame:
     """The answers of one maze run, with an initial pass rate that some problems lack."""
     stored = pd.read_parquet(MAZE / "correct.parquet")
-    own = stored[stored["run"] == stored["run"].iloc[0]].drop(columns="run").reset_index(drop=True)
-    return own.assign(pass_rate=[None if index % 5 == 0 else index / len(own) for index in range(len(own))])
+    selected = stored[stored["run"] == stored["run"].iloc[0]].drop(columns="run").reset_index(drop=True)
+    return selected.assign(
+        pass_rate=[None if index % 5 == 0 else index / len(selected) for index in range(len(selected))]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +56,8 @@ def test_the_summary_and_the_configuration_hold_the_whole_row(run: tuple[dict[st
 
 def test_the_run_is_named_by_its_configuration_and_grouped_by_its_sweep(run: tuple[dict[str, Any], Offline]) -> None:
     row, found = run
-    told = json.dumps({"run": row["run"], "sweep": "maze"}, separators=(",", ":"))
-    assert found.run.run_id == hashlib.sha256(told.encode()).hexdigest()[:16]
+    received = json.dumps({"run": row["run"], "sweep": "maze"}, separators=(",", ":"))
+    assert found.run.run_id == hashlib.sha256(received.encode()).hexdigest()[:16]
     assert (found.run.run_group, found.run.job_type) == ("maze", "run")
     assert found.run.display_name == f"rft N={row['problems']} seed={row['seed']}"
     assert list(found.run.tags) == ["maze", "rft", row["figure"], "tiny"]

@@ -59,13 +59,13 @@ def test_without_a_key_a_worker_says_once_how_to_upload(tmp_path: Path, caplog: 
     for seed in range(3):
         tracked(tmp_path, seed)
     runs = offline_runs(tmp_path)
-    assert sorted(found.summary["seed"] for found in runs) == [0, 1, 2]
-    assert len({found.run.run_id for found in runs}) == 3 and {found.run.run_group for found in runs} == {"mine"}
+    assert sorted(actual.summary["seed"] for actual in runs) == [0, 1, 2]
+    assert len({actual.run.run_id for actual in runs}) == 3 and {actual.run.run_group for actual in runs} == {"mine"}
     (line,) = said(caplog)
     words, pattern = line.split(": wandb sync ")
     assert words == "W&B: recorded offline (no WANDB_API_KEY), to upload"
-    found = {file.name for file in Path("/").glob(pattern[1:])}
-    assert found == {run.files.parent.name for run in runs}
+    actual = {file.name for file in Path("/").glob(pattern[1:])}
+    assert actual == {run.files.parent.name for run in runs}
 
 
 def test_without_a_network_all_runs_are_recorded_offline(
@@ -76,7 +76,7 @@ def test_without_a_network_all_runs_are_recorded_offline(
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "1")
     tracked(tmp_path, 0)
     tracked(tmp_path, 1)
-    assert [found.exit_codes for found in offline_runs(tmp_path)] == [[0], [0]]
+    assert [actual.exit_codes for actual in offline_runs(tmp_path)] == [[0], [0]]
     (line,) = said(caplog)
     assert line.startswith("W&B: recorded offline (no answer: ")
 
@@ -183,6 +183,6 @@ def test_a_network_that_is_lost_holds_a_run_up_for_a_bounded_time(
     assert file.stat().st_size > 0
 
     tracked(tmp_path, 1)  # this one does not try
-    (found,) = offline_runs(tmp_path)
-    assert found.summary["seed"] == 1 and found.exit_codes == [0]
+    (actual,) = offline_runs(tmp_path)
+    assert actual.summary["seed"] == 1 and actual.exit_codes == [0]
     assert said(caplog)[1].startswith("W&B: recorded offline (sft N=200 seed=0 could not be uploaded in 2 s)")

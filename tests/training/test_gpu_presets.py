@@ -74,8 +74,8 @@ def test_small_steps_are_not_lost_in_bfloat16(
     nll_rows: list[NLLRow], training: Trained, random_model: Path, tmp_path: Path
 ) -> None:
     """At a DPO learning rate a step is below bfloat16's spacing; the float32 weights gather many of them."""
-    told = training(learning_rate=2e-5, epochs=100, dtype="bfloat16", weight_decay=0.0, schedule="constant")
-    train(nll_rows[:8], told, tmp_path)
+    received = training(learning_rate=2e-5, epochs=100, dtype="bfloat16", weight_decay=0.0, schedule="constant")
+    train(nll_rows[:8], received, tmp_path)
     before, after = load_file(random_model / "model.safetensors"), load_file(tmp_path / "model.safetensors")
     name = "model.layers.0.mlp.up_proj.weight"
     moved = (after[name].float() - before[name].to(torch.bfloat16).float()).abs()
@@ -85,10 +85,10 @@ def test_small_steps_are_not_lost_in_bfloat16(
 
 
 def test_a_sharded_training_is_told_what_fsdp_wants(training: Trained, tmp_path: Path) -> None:
-    def told(**options: object) -> dict:
+    def received(**options: object) -> dict:
         return arguments(training(num_processes=2, gradient_checkpointing=True, **options), tmp_path)
 
-    alone, full, adapter = told(), told(sharding="fsdp"), told(sharding="fsdp", lora=LoRAOptions(rank=4))
+    alone, full, adapter = received(), received(sharding="fsdp"), received(sharding="fsdp", lora=LoRAOptions(rank=4))
     assert alone["gradient_checkpointing"] and "fsdp" not in alone
     assert not full["gradient_checkpointing"] and full["fsdp_config"]["activation_checkpointing"]
     assert full["fsdp_config"]["state_dict_type"] == "SHARDED_STATE_DICT"

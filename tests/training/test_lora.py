@@ -88,8 +88,8 @@ def test_the_reference_of_pairs_stays_the_base_while_the_adapter_moves(
 
     def log_prob(model: Any, prompt: tuple[int, ...], side: list[int]) -> float:
         with torch.no_grad():
-            found = model(torch.tensor([[*prompt, *side]])).logits[0].double().log_softmax(dim=1)
-        return sum(found[len(prompt) - 1 + i, token].item() for i, token in enumerate(side))
+            actual = model(torch.tensor([[*prompt, *side]])).logits[0].double().log_softmax(dim=1)
+        return sum(actual[len(prompt) - 1 + i, token].item() for i, token in enumerate(side))
 
     total = 0.0
     for pair in pairs:
@@ -116,8 +116,8 @@ def test_gradient_checkpointing_and_like_lengths_work_with_adapters_too(
     plain = train(rows, training(epochs=1, lora=lora()), tmp_path / "plain")
     twice = train(rows, training(epochs=1, lora=lora(), gradient_checkpointing=True), tmp_path / "twice")
     assert twice == pytest.approx(plain, abs=1e-5)
-    kept, again = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "twice"))
-    assert all(torch.allclose(again[name], tensor, atol=1e-6) for name, tensor in kept.items())
+    retained, again = (load_file(tmp_path / name / "model.safetensors") for name in ("plain", "twice"))
+    assert all(torch.allclose(again[name], tensor, atol=1e-6) for name, tensor in retained.items())
     grouped = train(rows, training(epochs=1, lora=lora(), length_grouped=True), tmp_path / "grouped")
     assert len(grouped) == len(plain) and grouped != plain
 

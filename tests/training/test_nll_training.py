@@ -157,9 +157,9 @@ def test_advantage_weighting_with_equal_advantages_is_sft_bit_for_bit(
     rows = aw.build(graded, aw.options(weight=weight, demonstrations=False), rng)
     plain = sft.build(Graded(prompts, sampled), sft.options(), rng)
     assert all(row.weights is not None for row in rows) and all(row.weights is None for row in plain)
-    for name, made in (("weighted", rows), ("plain", plain)):
+    for name, computed in (("weighted", rows), ("plain", plain)):
         (tmp_path / name).mkdir()
-        train_nll(made, training(epochs=2), tmp_path / name)
+        train_nll(computed, training(epochs=2), tmp_path / name)
     assert weights(tmp_path / "weighted") == weights(tmp_path / "plain")
 
 

@@ -75,16 +75,16 @@ def test_packed_rows_of_a_real_model_do_not_see_one_another(smollm2: Path) -> No
 def test_a_packed_batch_holds_every_row_once_with_its_own_positions() -> None:
     rows = made_rows(30, 12, 7)
     batch = Pack(PAD)([example(row, EOS) for row in rows])
-    found = []
+    actual = []
     columns = (batch[name] for name in ("input_ids", "labels", "weights", "position_ids"))
     for ids, labels, weights, positions in zip(*columns, strict=True):
         begins = [*(i for i, p in enumerate(positions.tolist()) if p == 0), len(ids)]
         for a, b in pairwise(begins):
             assert positions[a:b].tolist() == list(range(b - a)) and labels[a] == IGNORED
             if (ids[a:b] != PAD).any():
-                found.append((ids[a:b].tolist(), labels[a + 1 : b].tolist(), weights[a:b].tolist()))
+                actual.append((ids[a:b].tolist(), labels[a + 1 : b].tolist(), weights[a:b].tolist()))
     wanted = [example(row, EOS) for row in rows]
-    assert sorted(found) == [
+    assert sorted(actual) == [
         (e["input_ids"], e["labels"][1:], pytest.approx(e["weights"]))
         for e in sorted(wanted, key=lambda e: e["input_ids"])
     ]
@@ -139,7 +139,7 @@ def test_length_grouped_batches_hold_every_row_once_with_less_padding(batches: C
     rows = [NLLRow((5,), (6,) * (1 + (7 * i) % 40), True) for i in range(64)]
     plain, grouped = list(batches(rows)), list(batches(rows, length_grouped=True))
     assert sorted(chain(*plain)) == sorted(chain(*grouped)) == sorted(len(r.completion) + 2 for r in rows)
-    padding = [sum(max(b) * len(b) - sum(b) for b in found) for found in (plain, grouped)]
+    padding = [sum(max(b) * len(b) - sum(b) for b in actual) for actual in (plain, grouped)]
     assert padding[1] < 0.5 * padding[0]
 
 
@@ -149,6 +149,6 @@ def test_gradient_checkpointing_gives_the_same_training(
     for name, on in (("kept", False), ("twice", True)):
         (tmp_path / name).mkdir()
         train_nll(nll_rows, training(epochs=1, gradient_checkpointing=on), tmp_path / name)
-    kept, twice = (load_file(tmp_path / name / "model.safetensors") for name in ("kept", "twice"))
-    for name, tensor in kept.items():
+    retained, twice = (load_file(tmp_path / name / "model.safetensors") for name in ("kept", "twice"))
+    for name, tensor in retained.items():
         torch.testing.assert_close(twice[name], tensor, rtol=0, atol=1e-6)

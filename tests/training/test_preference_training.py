@@ -92,8 +92,8 @@ def log_probs(model: torch.nn.Module, prompt: tuple[int, ...], completion: list[
     """Of each completion token, one text at a time, without padding."""
     with torch.no_grad():
         logits = model(torch.tensor([[*prompt, *completion]])).logits[0]
-    found = logits.double().log_softmax(dim=1)[len(prompt) - 1 : -1]
-    return [found[i, token].item() for i, token in enumerate(completion)]
+    actual = logits.double().log_softmax(dim=1)[len(prompt) - 1 : -1]
+    return [actual[i, token].item() for i, token in enumerate(completion)]
 
 
 def closed_form(policy: torch.nn.Module, reference: torch.nn.Module, pairs: list[PreferenceRow], nll: float) -> float:
@@ -214,12 +214,12 @@ def test_step_dpo_with_the_pit_at_the_first_step_is_dpo_bit_for_bit(
     ]
     graded = Graded(prompts, demonstrations, positives, negatives, negative_values=values)
     step, plain = METHODS["step_dpo"], METHODS["dpo"]
-    made = {
+    computed = {
         "step": step.build(graded, step.options(rejected="rest"), np.random.default_rng(0)),
         "whole": step.build(graded, step.options(rejected="rest", chosen="response"), np.random.default_rng(0)),
         "plain": plain.build(graded, plain.options(), np.random.default_rng(0)),
     }
-    for name, rows in made.items():
+    for name, rows in computed.items():
         (tmp_path / name).mkdir()
         train_preference(rows, training(epochs=2), tmp_path / name, beta=BETA, nll=0.0)  # type: ignore[arg-type]
     assert weights(tmp_path / "step") == weights(tmp_path / "plain") == weights(tmp_path / "whole")

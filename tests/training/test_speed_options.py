@@ -60,15 +60,15 @@ def test_the_loss_and_its_gradient_need_only_the_logits_that_predict_a_trained_t
     ]
     batch = PadRight(PAD)([example(row, EOS) for row in rows])
     labels, weights = batch["labels"], batch["weights"]
-    kept = predicting_positions(labels)
+    retained = predicting_positions(labels)
     logits = torch.randn(*labels.shape, 9, generator=torch.Generator().manual_seed(seed % 2**31), requires_grad=True)
     whole = weighted_nll(logits, labels, weights)
     (expected,) = torch.autograd.grad(whole, logits)
-    few = weighted_nll(logits[:, kept], labels, weights, predicting=kept)
+    few = weighted_nll(logits[:, retained], labels, weights, predicting=retained)
     (gradient,) = torch.autograd.grad(few, logits)
     torch.testing.assert_close(few, whole)
     torch.testing.assert_close(gradient, expected)
-    assert set(kept.tolist()) == {i for p, c in lengths for i in range(p - 1, p + c)}
+    assert set(retained.tolist()) == {i for p, c in lengths for i in range(p - 1, p + c)}
 
 
 @pytest.mark.parametrize("collate", [PadRight, Pack])
@@ -78,10 +78,10 @@ def test_the_model_gives_the_same_logits_at_the_kept_positions(
     model = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
     batch = collate(PAD)([example(row, EOS) for row in nll_rows[:6]])
     fed = {name: batch[name] for name in ("input_ids", "position_ids") if name in batch}
-    kept = predicting_positions(batch["labels"])
-    few = model(**fed, use_cache=False, logits_to_keep=kept).logits
-    torch.testing.assert_close(few, model(**fed, use_cache=False).logits[:, kept])
-    assert (batch["labels"][:, 1:] != IGNORED).sum() == (batch["labels"][:, kept + 1] != IGNORED).sum()
+    retained = predicting_positions(batch["labels"])
+    few = model(**fed, use_cache=False, logits_to_keep=retained).logits
+    torch.testing.assert_close(few, model(**fed, use_cache=False).logits[:, retained])
+    assert (batch["labels"][:, 1:] != IGNORED).sum() == (batch["labels"][:, retained + 1] != IGNORED).sum()
 
 
 # -- whole trainings -------------------------------------------------------------------------------------------------
@@ -124,8 +124,8 @@ def test_an_nll_training_has_the_curve_and_weights_of_one_without_the_options(
 def test_pairs_have_the_curve_and_weights_of_a_training_without_the_options(
     options: dict, step_pairs: list[PreferenceRow], training: Trained, tmp_path: Path
 ) -> None:
-    kept = ("lora", "gradient_accumulation", "length_grouped")
-    plain = {name: value for name, value in options.items() if name in kept}
+    retained = ("lora", "gradient_accumulation", "length_grouped")
+    plain = {name: value for name, value in options.items() if name in retained}
     one = curve(step_pairs, training(epochs=1, **plain), tmp_path / "plain", PAIRS)
     two = curve(step_pairs, training(epochs=1, **options), tmp_path / "options", PAIRS)
     np.testing.assert_allclose(two, one, atol=1e-4)

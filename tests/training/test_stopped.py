@@ -54,8 +54,8 @@ class Apart:
         return (self.root / name / "work" / "model.safetensors").read_bytes()
 
     def checkpoint(self, name: str) -> str | None:
-        found = latest(self.root / name / "work" / RESUME)
-        return found and found.name
+        actual = latest(self.root / name / "work" / RESUME)
+        return actual and actual.name
 
     def working(self, name: str) -> list[int]:
         """The processes of torchrun and its workers."""
@@ -63,13 +63,13 @@ class Apart:
 
 
 def command_lines() -> list[tuple[int, str]]:
-    found = []
+    actual = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            found.append((int(entry.parent.name), entry.read_text(errors="replace").replace("\0", " ")))
+            actual.append((int(entry.parent.name), entry.read_text(errors="replace").replace("\0", " ")))
         except OSError:  # it has ended
             continue
-    return found
+    return actual
 
 
 def wait_until(happened: Callable[[], object], alive: Callable[[], bool] = lambda: True) -> None:
@@ -137,7 +137,7 @@ def train_and_kill(
 
     def kill() -> None:
         """torchrun came first, and then its workers."""
-        wait_until(lambda: over.is_set() or ((found := latest(training.resume)) and int(found.name[11:]) >= step))
+        wait_until(lambda: over.is_set() or ((actual := latest(training.resume)) and int(actual.name[11:]) >= step))
         if not over.is_set():
             os.kill(max(pid for pid, line in command_lines() if f"training.launch {folder}" in line), signal.SIGKILL)
 
@@ -149,9 +149,9 @@ def train_and_kill(
     finally:
         over.set()
     killer.join()
-    found = reason(caught.value)
-    assert found.kind == "out_of_memory", caught.value
-    return found
+    actual = reason(caught.value)
+    assert actual.kind == "out_of_memory", caught.value
+    return actual
 
 
 def test_one_of_two_processes_that_is_killed_for_its_memory(
