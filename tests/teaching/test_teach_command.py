@@ -99,7 +99,7 @@ def test_too_few_attempts_are_said(
     assert call(monkeypatch, endpoint, "problems=2", "attempts=5", "output=t.jsonl") == 3
     report = capfd.readouterr().out
     assert "0 of 2 problems written, from 5 attempts" in report and "dropped 5: no_problem" in report
-    assert "stopped: attempts=5 are made" in report and (folder / "t.jsonl").read_text() == ""
+    assert "stopped: attempts=5 are used up" in report and (folder / "t.jsonl").read_text() == ""
 
 
 def test_an_endpoint_that_refuses_is_said(
