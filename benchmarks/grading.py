@@ -49,8 +49,9 @@ def gsm8k(data: Path) -> Pairs:
 def math(problems: int, samples: int, seed: int, beyond: bool = True) -> Pairs:
     """Generated answers, two in three of them correct.
 
-    Six in ten are whole numbers, two fractions or pairs, one is a polynomial, one a root. With `beyond`, every other polynomial is a complex number, an interval, an angle, a matrix, an equation or a union
-    of intervals; of these only math-verify reads equations.
+    Six in ten are whole numbers, two fractions or pairs, one is a polynomial, one a root. With `beyond`, every other
+    polynomial is a complex number, an interval, an angle, a matrix, an equation or a union of intervals; of these only
+    math-verify reads equations.
     """
     rng = random.Random(seed)
     pairs = []

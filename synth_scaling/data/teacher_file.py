@@ -22,8 +22,8 @@ import numpy as np
 from synth_scaling.core.records import Problem
 from synth_scaling.data.contamination import TestSet
 from synth_scaling.grading.answers import final_answer
-from synth_scaling.grading.gold import gold_answer
-from synth_scaling.system.jsonl import read_rows, text_at
+from synth_scaling.grading.gold import gold_answer, written_answer
+from synth_scaling.system.jsonl import read_rows, text_of, value_at
 from synth_scaling.tasks import EmbeddedTask, Split, Task, grade_all
 from synth_scaling.tasks.questions import QuestionTask, normalised
 
@@ -169,9 +169,7 @@ def _answer(task: Task, written: str) -> str | None:
 
 def _text(path: Path, number: int, row: dict[str, Any], field: str) -> str:
     """The text of a field; a number is converted to text."""
-    if isinstance(row.get(field), int | float) and not isinstance(row[field], bool):
-        row = {**row, field: repr(row[field])}
-    text = text_at(path, number, row, field)
+    text = text_of(path, number, written_answer(value_at(path, number, row, field)), field)
     if not text.strip():
         raise ValueError(f"{path}:{number}: {field}: empty")
     return text
