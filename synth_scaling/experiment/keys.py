@@ -15,6 +15,10 @@ from synth_scaling.core.hashing import key_of
 # Raised when a stage of this kind computes something else from the same inputs.
 CODE = {"base": 1, "policy": 1, "responses": 1, "step_values": 1}
 
+# Raised when responses in words get other grades, or are sampled otherwise, from the same inputs. 2: units and notations
+# of 2026-11-28; vLLM on CPU swaps tied output layers.
+WORDS = 2
+
 
 def training_key(config: Config) -> dict[str, Any]:
     """Everything but data and options that determines the bits of a training."""

@@ -19,7 +19,7 @@ from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult
 from synth_scaling.credit import Prefix, Search
 from synth_scaling.experiment.base_model import base_in_place, base_key, compute_base, is_stored, open_codec
-from synth_scaling.experiment.keys import CODE, digest, sampling_key, training_key
+from synth_scaling.experiment.keys import CODE, WORDS, digest, sampling_key, training_key
 from synth_scaling.experiment.store import Store
 from synth_scaling.methods import MethodOptions, PreferenceOptions
 from synth_scaling.models.codec import Codec
@@ -213,7 +213,7 @@ class Stages:
         return Sampler(engine, self.task, self.codec, matmul_parameters(policy.path), temperature, seed)
 
     def _prompts_key(self, problems: Sequence[Problem]) -> dict[str, Any]:
-        """Digest of the prompts of a pretrained model, which depend on its prompt format as well as on the problems."""
+        """Of a pretrained model: the digest of its prompts, which depend on its prompt format, and the graders' version."""
         if self.codec.prompts is None:
             return {}
-        return {"prompts": digest([self.codec.encode_prompt(problem) for problem in problems])}
+        return {"prompts": digest([self.codec.encode_prompt(problem) for problem in problems]), "words": WORDS}

@@ -22,6 +22,13 @@ LAWS = {
     "step_dpo, no NLL": ("step_dpo", 5.0 / 3**0.5, 0.5),
 }
 
+
+@pytest.fixture(autouse=True)
+def default_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables have the width of a pipe, whatever terminal the tests run in."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 WriteRun = Callable[..., dict[str, Any]]
 
 

@@ -28,7 +28,7 @@ from synth_scaling.sweep.plan import Plan
 from synth_scaling.sweep.sweeper import SweepFailed, register_sweeper
 from synth_scaling.system.failures import Failure
 
-NEED_FILES = {"paper_gsm8k", "paper_math", "self_vs_other"}  # of models and data: tests/test_paper_sweeps.py
+NEED_FILES = {"paper_gsm8k", "paper_math", "self_vs_other", "gsm8k_one_gpu"}  # models and data: test_paper_sweeps.py
 SWEEPS = sorted({path.stem for path in configs("sweeps").glob("*.yaml")} - NEED_FILES)
 
 

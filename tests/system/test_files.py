@@ -66,15 +66,20 @@ def test_any_bytes_are_read_without_an_error(tmp_path_factory: pytest.TempPathFa
     assert lines[0] == {"first": 1} and lines[-1] == {"last": 1}
 
 
-def test_an_unreadable_file_is_reported_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("synth_scaling"), "propagate", True)
+def test_an_unreadable_file_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages: list[str] = []
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            messages.append(record.getMessage())
+
     monkeypatch.setattr(files, "_reported", set())
+    monkeypatch.setattr(files, "log", logging.Logger("advisory files"))
+    files.log.addHandler(Collect())
     path = tmp_path / "failure.json"
     path.write_text("")
     assert read_advisory(path, dict) is None and read_advisory(path, dict) is None
-    assert caplog.text.count("cannot be read and is ignored") == 1
+    assert messages == [f"{path} cannot be read and is ignored"]
     assert read_advisory(tmp_path / "missing", dict) is None and read_advisory_lines(tmp_path / "missing", dict) == []
 
 
