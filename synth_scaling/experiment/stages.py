@@ -213,7 +213,7 @@ class Stages:
         return Sampler(engine, self.task, self.codec, matmul_parameters(policy.path), temperature, seed)
 
     def _prompts_key(self, problems: Sequence[Problem]) -> dict[str, Any]:
-        """Of a pretrained model: the digest of its prompts, which depend on its prompt format, and the graders version."""
+        """Of a pretrained model: the digest of its prompts, which depend on its prompt format, and WORDS."""
         if self.codec.prompts is None:
             return {}
         return {"prompts": digest([self.codec.encode_prompt(problem) for problem in problems]), "words": WORDS}
