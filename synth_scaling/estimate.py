@@ -1,7 +1,9 @@
 """Predict a sweep's cost: runs, stages, tokens, FLOPs and GPU hours, before it starts and without the models.
 
-python -m synth_scaling.estimate --config-name paper_gsm8k [key=value ...]
-python -m synth_scaling.estimate --config-name maze_full --measured results/maze_full   # against the measured cost
+examples:
+  synth-scaling estimate --config-name paper_gsm8k
+  synth-scaling estimate --config-name gsm8k_one_gpu --gpus 1 --start-seconds 20
+  synth-scaling estimate --config-name maze_full --measured results/maze_full     # against the measured cost
 """
 
 from __future__ import annotations
@@ -106,7 +108,12 @@ def _rows(results: Path) -> list[dict]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0, or 2 with one line for a sweep that cannot be estimated."""
-    parser = argparse.ArgumentParser(prog="python -m synth_scaling.estimate", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="synth-scaling estimate",
+        usage="%(prog)s --config-name NAME [--measured FOLDER] [assumptions] [key=value ...]",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--config-name", required=True, help="a sweep, or config for a single run")
     parser.add_argument("--config-dir", type=Path, help="where sweeps of your own are")
     parser.add_argument("--measured", type=Path, help="rows of this sweep: a folder of results or of outputs")

@@ -168,7 +168,7 @@ class Chain:
         return [step for step in re.split(r"(?= [a-z]:| #)", response) if step] or [""]
 
     def true_pit(self, problem: Problem, response: str) -> int | None:
-        """Always None: a wrong step is no pit here, as a later one can compute the letter again, or do without it."""
+        """Always None: after an incorrect step a later one can compute the letter again, or do without it."""
         return None
 
     def spurious_steps(self, problem: Problem, response: str) -> int | None:
@@ -182,7 +182,7 @@ class Chain:
         return spurious
 
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
-        """The first fault of a wrong response.
+        """The first fault of an incorrect response.
 
         malformed; misquoted (a definition that the prompt does not give); not_computed (an operand without a value
         yet); wrong_value (an operand's value misremembered); wrong_arithmetic; answered_early (before the query has
@@ -246,7 +246,7 @@ def _compute(left: int, sign: str, right: int) -> int:
 
 
 def _fault(step: str, puzzle: Puzzle, values: dict[str, int]) -> str | None:
-    """What is wrong with a step given what was computed so far; a right one adds its letter to `values`."""
+    """The fault of a step given the values so far; None for a correct step, which adds its letter to `values`."""
     if re.fullmatch(r" #[0-9]", step):
         if puzzle.query not in values:
             return "answered_early"

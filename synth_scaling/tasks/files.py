@@ -1,4 +1,4 @@
-"""What the tasks of public data sets share: questions from files or the hub, validation cut from train."""
+"""Base of the tasks of public data sets: questions from files or the hub, a validation split taken from train."""
 
 from __future__ import annotations
 

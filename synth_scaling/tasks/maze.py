@@ -186,7 +186,7 @@ class Maze:
         return np.argwhere(allowed)
 
     def _bad_habits(self, rng: np.random.Generator) -> np.ndarray:
-        """(nodes, 9) int: the neighbour a habit leads to, or -1; wrong for most goals of its region."""
+        """(nodes, 9) int: the neighbour that a habit leads to, or -1; incorrect for most goals of its region."""
         o, n = self.options, len(self._names)
         x, y = np.divmod(np.arange(n), o.side)
         self._region = (x * 3 // o.side) * 3 + y * 3 // o.side

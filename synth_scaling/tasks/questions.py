@@ -1,4 +1,4 @@
-"""What the tasks in words share: splits without a common question, teacher, reward, steps, kinds of error."""
+"""Base of the tasks in words: splits without a common question, teacher, reward, steps, kinds of error."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class QuestionTask:
         return [Problem(f"{split}/{i}", q.text, q.answer, q.difficulty) for i, q in enumerate(questions[:n])]
 
     def teacher(self, problem: Problem, rng: np.random.Generator) -> str:
-        """The gold solution: this teacher has one a problem. Raises ValueError for a problem of another task."""
+        """The gold solution, one per problem. Raises ValueError for a problem of another task."""
         if problem.prompt not in self._solutions:
             raise ValueError(f"task={self.name}: no solution of {problem.id}, which is not one of its problems")
         return self._solutions[problem.prompt]
@@ -96,7 +96,7 @@ class QuestionTask:
     # -- grading -------------------------------------------------------------------------------------------------
 
     def grade(self, problem: Problem, response: str) -> bool:
-        """True iff the final answer is right; many responses are graded faster by :meth:`grade_all`."""
+        """Whether the final answer is correct; many responses are graded faster by :meth:`grade_all`."""
         return self.grade_all([(problem, response)]).rewards[0]
 
     def grade_all(self, pairs: Sequence[tuple[Problem, str]]) -> Grades:

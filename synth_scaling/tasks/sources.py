@@ -1,4 +1,4 @@
-"""Where the questions of a public data set come from: files on disk, or a pinned revision on the Hugging Face hub."""
+"""Sources of the questions of a public data set: files on disk, or a pinned revision on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Source:
             raise ValueError(f"task.path=null: task={self.task} needs its files; {self._advice(parts)}")
 
     def file(self, part: str) -> Path:
-        """Where a part lies. Raises ValueError that says what to put there."""
+        """The file of a part of the data set. Raises ValueError naming the file that is expected."""
         folder = Path(self.path or "")
         for suffix in ("", *SUFFIXES):
             if (file := folder / f"{part}{suffix}").is_file():
@@ -78,7 +78,7 @@ class Source:
 
 
 def contents_of_files(options: Any) -> dict[str, list[str]]:
-    """What a run is named by in place of `task.path`: what is in the files of the task's `options`, {} if it has none.
+    """The entries of a run's hash that stand for `task.path`: digests of the task's files; {} if it has none.
 
     Raises ValueError if one is missing.
     """

@@ -64,7 +64,7 @@ def write_line(star: Star) -> str:
 
 
 def read_line(line: str) -> Star:
-    """What :func:`write_line` wrote, or a line of the public files. Raises ValueError that says what is wrong."""
+    """The star in a line of :func:`write_line` or of the public files. Raises ValueError with the reason."""
     parts = re.fullmatch(r"([^/=]*)/([^/=]*)=([^/=]*)", line.removesuffix("\n"))
     if not parts:
         raise ValueError(f"star line {line[:60]!r}: expected a,b|c,d|…/source,goal=source,…,goal")
@@ -157,7 +157,7 @@ class StarGraph:
         return Star(shuffled, source, arms[0][-1], tuple(arms[0])), arms
 
     def teacher(self, problem: Problem, rng: np.random.Generator) -> str:
-        """The path: nothing else is right, so this teacher has no style."""
+        """The path, which is the only correct response."""
         return problem.answer
 
     # -- grading -------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ class StarGraph:
         return None if len(given) == len(right) else len(given)
 
     def spurious_steps(self, problem: Problem, response: str) -> int | None:
-        """None ever: only the path itself is right."""
+        """None: only the path itself is correct."""
         return 0
 
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:

@@ -1,7 +1,7 @@
-"""What a task promises. A task is one class that says what a problem is and when a response is right.
+"""The interface of a task: one class that defines problems and grades responses.
 
-Text is made of a closed set of tokens for the embedded tasks: `vocabulary` lists them, and `token_pattern`
-is the regular expression that cuts any text into them, so that joining the pieces gives the text back.
+The text of embedded tasks consists of a closed set of tokens: `vocabulary` lists them, and the regular expression
+`token_pattern` splits any text into them, so that joining the pieces gives the text back.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TaskOptions:
 
 
 class Task(Protocol):
-    """A source of checkable problems. Everything is a function of its options and of the seeds given."""
+    """A source of problems with checkable answers. All methods are functions of the options, arguments and seeds."""
 
     name: str
     max_prompt_tokens: int
@@ -37,7 +37,7 @@ class Task(Protocol):
     def problems(self, split: Split, n: int | None, seed: int) -> list[Problem]:
         """The first `n` problems of a split (all held-out ones for None, which `train` does not take).
 
-        `train` is one fixed order a seed, so sizes are nested; `validation` and `test` do not depend on `seed`.
+        `train` has one fixed order per seed, so sizes are nested; `validation` and `test` do not depend on `seed`.
         The three splits share no problem. Raises ValueError if the split has fewer than `n`.
         """
         ...
@@ -47,29 +47,29 @@ class Task(Protocol):
         ...
 
     def grade(self, problem: Problem, response: str) -> bool:
-        """True iff the response, which ended by itself, is right. Strict; never raises on any text."""
+        """Whether the response, which ended by itself, is correct. Strict; never raises on any text."""
         ...
 
     def steps(self, response: str) -> list[str]:
-        """The response cut into steps; joining them gives it back. At least one step, even for ''."""
+        """The response split into steps; joining them gives it back. At least one step, even for ''."""
         ...
 
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
-        """Why a wrong response is wrong, as one of the task's own short names."""
+        """The kind of error of an incorrect response, one of the short names that the task defines."""
         ...
 
     def spurious_steps(self, problem: Problem, response: str) -> int | None:
-        """How many steps of a right response do not bring it nearer its end; None where that is not known."""
+        """Number of steps of a correct response that bring it no nearer to its end; None if that is unknown."""
         ...
 
     def true_pit(self, problem: Problem, response: str) -> int | None:
-        """The 1-based step after which a wrong response cannot become right any more, where that is known."""
+        """The first error: the 1-based step after which the response cannot become correct; None if unknown."""
         ...
 
 
 @runtime_checkable
 class EmbeddedTask(Task, Protocol):
-    """A procedural task that also makes its own base model: a vocabulary and a pretraining corpus."""
+    """A procedural task with a vocabulary and a corpus, on which its base model is pretrained."""
 
     vocabulary: Sequence[str]  # no special tokens; every text of the task is made of these
     token_pattern: str
@@ -81,7 +81,7 @@ class EmbeddedTask(Task, Protocol):
 
 @runtime_checkable
 class GradesMany(Protocol):
-    """A task whose responses are graded faster, or more safely, many at once."""
+    """A task that grades many responses at once, which is faster or safer."""
 
     def grade_all(self, pairs: Sequence[tuple[Problem, str]]) -> Grades:
         """:meth:`Task.grade` of each pair, in order, with how many of them hit the task's bound on time."""
