@@ -16,9 +16,11 @@ import multiprocessing
 import os
 import resource
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, TimeoutError
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,13 +86,23 @@ def _alone(
     return None if result is None else result[0]
 
 
-def _schedule(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: float) -> Any:
-    """The future of a chunk of calls, in a new pool if the present one has just broken."""
+@dataclass(frozen=True)
+class _Call:
+    """A chunk of calls that a pool was asked for."""
+
+    pool: ProcessPool
+    future: Any
+
+
+def _schedule(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: float) -> _Call:
+    """Schedule a chunk of calls, in a new pool if the present one has just broken."""
+    pool = _pool()
     try:
-        return _pool().schedule(_each, (function, calls), timeout=bound)
+        return _Call(pool, pool.schedule(_each, (function, calls), timeout=bound))
     except RuntimeError:  # all its workers died since its state was last read
         _pools.clear()
-        return _pool().schedule(_each, (function, calls), timeout=bound)
+        pool = _pool()
+        return _Call(pool, pool.schedule(_each, (function, calls), timeout=bound))
 
 
 def _pool() -> ProcessPool:
@@ -101,38 +113,46 @@ def _pool() -> ProcessPool:
         # Importing these takes seconds: once, not for each worker.
         context.set_forkserver_preload(["synth_scaling.grading.algebra", "synth_scaling.grading.rewards"])
         pool = _pools[os.getpid()] = ProcessPool(count(), initializer=_prepare, context=context)
-        atexit.register(_close, pool)
     return pool
 
 
-def _close(pool: ProcessPool) -> None:
-    pool.stop()
-    pool.join()
+def _close() -> None:
+    """End this process's pool; its workers end with the process in any case."""
+    if (pool := _pools.pop(os.getpid(), None)) is not None:
+        pool.stop()
+        with suppress(RuntimeError):  # later versions of Python start no thread here
+            joining = threading.Thread(target=pool.join, daemon=True)
+            joining.start()
+            joining.join(10)
 
 
-def _result(future: Any) -> list[bool] | _Death | None:
+atexit.register(_close)
+
+
+def _result(call: _Call) -> list[bool] | _Death | None:
     """The results of a chunk; None if it exceeded its bound of time or memory; how its worker died if it did."""
-    waited = 0
-    while not future.done() and waited < STALL:
+    waited, future = 0, call.future
+    while not future.done() and call.pool.active and waited < STALL:
         concurrent.futures.wait([future], timeout=1.0)
         waited = 0 if future.running() else waited + 1
     if not future.done():  # a worker died while it held the lock of the pool's pipe: no other can take a call
-        _discard()
+        _discard(call.pool)
+        return _Death(0)
     try:
-        return future.result(timeout=STALL)
+        return future.result()
     except ProcessExpired as error:
         return _Death(-error.exitcode if (error.exitcode or 0) < 0 else 0)
-    except (BrokenProcessPool, CancelledError):  # every worker died at once, or the pool was discarded
+    except (BrokenProcessPool, CancelledError):  # every worker died at once
         return _Death(0)
     except (TimeoutError, MemoryError, RecursionError):
-        return None if future.done() else _Death(0)
+        return None
 
 
-def _discard() -> None:
-    """Stop this process's pool, which cancels its calls; the next call starts another."""
-    pool = _pools.pop(os.getpid(), None)
-    if pool is not None:
-        pool.stop()
+def _discard(pool: ProcessPool) -> None:
+    """Stop a pool that stalls. It is not joined, which could take for ever; the next call starts another."""
+    if _pools.get(os.getpid()) is pool:
+        del _pools[os.getpid()]
+    pool.stop()
 
 
 def _prepare() -> None:

@@ -80,7 +80,7 @@ JOBS = [
     ["method=step_dpo", "data=default", "tracking=none", "data.max_negatives=null"],
     ["evaluation.pass_at_k=[1,4]", "trainer.lora.target_modules=[q_proj]", "trainer.lora.rank=2"],
     ["trainer={batch_size: 8, packing: true}"],
-    ["label='a, b'", 'figure="x=${seed}"', "output=/nowhere/${sweep}/${seed}"],
+    ["label='a, b'", 'tracking.project="x ${seed}"', "output=/nowhere/${sweep}/${seed}"],
     ["++seed=4", "++method.epochs=3"],
     ["method=dpo", "++method.nll=1"],
     ["seed=${data.problems}"],
