@@ -52,7 +52,7 @@ def test_workers_stop_with_their_launch(undisturbed: Small, small: Callable[...,
         process.send_signal(number)
         assert process.wait() == code, stopped.log()[-3000:]
         assert psutil.wait_procs(workers, 60)[1] == []
-    assert "stopped by SIGTERM: what is made is kept" in stopped.log()
+    assert "stopped by SIGTERM: finished stages are in the store" in stopped.log()
     assert len(stopped.rows()) < 6
     assert stopped.run() == 0
     assert stopped.rows() == undisturbed.rows() and stopped.leftovers() == []
