@@ -13,7 +13,6 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import OmegaConf
 
 from synth_scaling.config.load import as_options
 from synth_scaling.config.schema import Config, register_schemas
@@ -46,7 +45,4 @@ def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None
         name, [word for word, override in parsed if not override.is_sweep_override()], run_mode=RunMode.MULTIRUN
     )
     arguments = [word for word, override in parsed if not override.key_or_group.startswith("hydra")]  # are in `whole`
-    sweeper = OmegaConf.to_container(whole.hydra.sweeper)
-    assert isinstance(sweeper, dict)
-    grids = grids_of(sweeper["params"], sweeper.get("also"))
-    return [config for _, config in expand(grids, arguments, loader, whole, as_options)]
+    return [config for _, config in expand(grids_of(whole.hydra.sweeper), arguments, loader, whole, as_options)]

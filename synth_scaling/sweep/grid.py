@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,16 +18,22 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from synth_scaling.config.load import typed
 from synth_scaling.config.schema import Config
 from synth_scaling.core.validation import ConfigError
 
+OF_A_RUN = re.compile(r"\$\{(?!hydra\.)[^:{}]+\}")  # an interpolation of a key of the run: no resolver, not Hydra's
 
-def grids_of(params: Any, also: Any) -> list[dict[str, str]]:
-    """The grid `hydra.sweeper.params` and the further grids `hydra.sweeper.also`. Raises ConfigError."""
+
+def grids_of(sweeper: DictConfig) -> list[dict[str, str]]:
+    """The grid `params` and the further grids `also` of the node `hydra.sweeper`. Raises ConfigError.
+
+    `${method.name}` in a value is resolved in each run; `${oc.env:SIZES}` and `${hydra.…}` here, before the split.
+    """
+    params, also = (_values(sweeper, key) for key in ("params", "also"))
     if not isinstance(also, list | None):
         raise ConfigError(f"hydra.sweeper.also={also}: allowed is a list of grids, [{{key: values}}]")
     beside = {f"hydra.sweeper.also[{i}]": grid for i, grid in enumerate(also or [])}
@@ -38,6 +45,21 @@ def grids_of(params: Any, also: Any) -> list[dict[str, str]]:
             if isinstance(values, dict) or values is None:
                 raise ConfigError(f"{name}.{key}={values}: allowed are Hydra's sweeps, '1,2' or 'range(3)'")
     return [{str(key): str(values) for key, values in grid.items()} for grid in named.values()]
+
+
+def _values(node: Any, key: Any) -> Any:
+    """The value at `key` in plain containers, resolved but for the keys of a run."""
+    raw = OmegaConf.to_container(node, resolve=False)
+    assert isinstance(raw, dict | list)
+    written = raw.get(key) if isinstance(raw, dict) else raw[key]
+    if isinstance(written, str) and OF_A_RUN.search(written):
+        return written
+    value = node.get(key) if isinstance(node, DictConfig) else node[key]
+    if isinstance(value, DictConfig):
+        return {inner: _values(value, inner) for inner in value}
+    if isinstance(value, ListConfig):
+        return [_values(value, i) for i in range(len(value))]
+    return value
 
 
 def expand(

@@ -23,7 +23,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from synth_scaling.config.checks import check_folders
 from synth_scaling.config.load import typed, typed_without_files
@@ -142,9 +142,10 @@ class GridSweeper(Sweeper):
     def _jobs(self, arguments: list[str], absent: list[str]) -> list[tuple[list[str], Config]]:
         """Every run with its overrides. A dry run needs no files: lines on those that are missing go to `absent`."""
         assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
-        params, also = map(_plain, (self.params, self.also))
         read = functools.partial(typed_without_files, absent=absent) if self.dry_run else typed
-        jobs = expand(grids_of(params, also), arguments, self.hydra_context.config_loader, self.config, read)
+        jobs = expand(
+            grids_of(self.config.hydra.sweeper), arguments, self.hydra_context.config_loader, self.config, read
+        )
         check_shared([config for _, config in jobs])
         check_folders(jobs[0][1], create=not self.dry_run)
         return jobs
@@ -180,10 +181,6 @@ def plan_of(outlook: Outlook, workers: int) -> Plan:
 def planned(config: Config, seconds: float = 0.0) -> Planned:
     """The entry of a run in the plan of its sweep; `seconds` that one worker is expected to need for it."""
     return Planned(run_hash(config), title(config), resolved(config), seconds)
-
-
-def _plain(grid: Any) -> Any:
-    return OmegaConf.to_container(grid, resolve=True) if OmegaConf.is_config(grid) else grid
 
 
 def report(output: Path, plan: Plan) -> None:

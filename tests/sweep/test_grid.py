@@ -49,8 +49,7 @@ def by_hydra(loader: ConfigLoaderImpl, sweep: DictConfig, job: Sequence[str], re
 def runs_of(name: str, loader: ConfigLoaderImpl) -> tuple[DictConfig, list[tuple[list[str], Config]]]:
     """A sweep and its runs; models and data need not be here."""
     sweep = load(loader, name)
-    grids = grids_of(*(OmegaConf.to_container(sweep.hydra.sweeper)[key] for key in ("params", "also")))
-    return sweep, expand(grids, ["trainer.batch_size=64"], loader, sweep, as_options)
+    return sweep, expand(grids_of(sweep.hydra.sweeper), ["trainer.batch_size=64"], loader, sweep, as_options)
 
 
 @pytest.mark.parametrize("name", SWEEPS)

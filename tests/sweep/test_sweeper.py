@@ -133,6 +133,22 @@ def test_every_sweep_composes_passes_every_check_and_names_its_runs_apart(name: 
 # -- grids -----------------------------------------------------------------------------------------------------------
 
 
+def test_keys_in_values_are_resolved_in_each_run_and_resolvers_before_the_values_are_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log and the figures would otherwise give every run the label of the first."""
+    monkeypatch.setenv("SIZES", "10,20")
+    grid = (
+        "params: {method: 'sft,rft', trainer.batch_size: '8,16', label: \"'${method.name} b=${trainer.batch_size}'\"}"
+    )
+    also = "also:\n  - {data.problems: '${oc.env:SIZES}', data.negatives: '${data.rollouts}', data.rollouts: '4,6'}"
+    write_sweep(tmp_path, f"{grid}\n{also}")
+    configs = launch(tmp_path, "grid")
+    assert [config["label"] for config in configs[:4]] == ["sft b=8", "sft b=16", "rft b=8", "rft b=16"]
+    sizes = [tuple(config["data"][key] for key in ("problems", "negatives", "rollouts")) for config in configs[4:]]
+    assert sizes == [(10, 4, 4), (10, 6, 6), (20, 4, 4), (20, 6, 6)]
+
+
 def test_a_grid_is_a_product_and_further_grids_stand_beside_it(tmp_path: Path) -> None:
     grids = "params: {data.problems: '10,20', seed: range(2)}\nalso:\n  - {data.problems: '40', method: 'rft,dpo'}"
     write_sweep(tmp_path, grids)
