@@ -11,6 +11,7 @@ middle of the range, and of that at twice the largest size.
 from __future__ import annotations
 
 import argparse
+import functools
 import math
 import os
 from collections.abc import Iterator
@@ -94,33 +95,38 @@ class Case:
             return joint_value_draws(law, *self.sizes(), values, floor=False, delta=self.delta, draws=count, seed=seed)
         return value_draws(law, *self.sizes(), values, self.delta, count, seed)
 
-    def numbers(self, law: Any) -> dict[str, float]:
-        """The quantities to cover: the law's parameters, and its logs of predictions."""
+    def numbers(self, law: Any) -> dict[str, Any]:
+        """The quantities to cover: a law's parameters, and logs of its predictions; arrays (B,) for B laws."""
         sizes = self.sizes()
         at = {"middle": [np.sqrt(n.min() * n.max()) for n in sizes], "twice": [2 * n.max() for n in sizes]}
         with np.errstate(divide="ignore", invalid="ignore"):
-            predicted = {name: float(np.log(law.predict(*where))) for name, where in at.items()}
+            predicted = {name: np.log(law.predict(*where)) for name, where in at.items()}
         return {name: value for name, value in vars(law).items() if not (self.joint and name == "floor")} | predicted
 
     def hits(self, seed: int, draws: int) -> dict[str, bool]:
         """Whether each interval of one simulated table holds the truth."""
         rng = np.random.default_rng([seed, self.points])
         values = self.values() * np.exp(self.noise(rng))
-        truth = self.numbers(self.fit(self.values()) if self.kind == "misfit" else LAWS[self.law])
+        truth = true_numbers(self)
         fitted = self.fit(values)
-        drawn = [self.numbers(type(fitted)(*row)) for row in self.draws(values, draws, seed)]
-        columns = np.array([list(numbers.values()) for numbers in drawn])
-        ends = parameter_intervals(self.numbers(fitted), columns)
+        drawn = self.numbers(type(fitted)(*self.draws(values, draws, seed).T))
+        ends = parameter_intervals(self.numbers(fitted), np.column_stack(list(drawn.values())))
         return {name: ends[name][0] <= value <= ends[name][1] for name, value in truth.items()}
+
+
+@functools.cache
+def true_numbers(case: Case) -> dict[str, Any]:
+    """The true quantities; with misfit those of the fit to the values without noise."""
+    return case.numbers(case.fit(case.values()) if case.kind == "misfit" else LAWS[case.law])
 
 
 def cases() -> Iterator[Case]:
     """Every combination: from one point more than parameters, or 4, to 240."""
     for law, counts in {
         "power": (4, 8, 30, 240),
-        "floor": (4, 8, 30),
-        "effective": (9, 25),
-        "additive": (9, 25),
+        "floor": (4, 8, 30, 240),
+        "effective": (4, 9, 30, 240),
+        "additive": (5, 9, 30, 240),
     }.items():
         for points in counts:
             for kind in KINDS:

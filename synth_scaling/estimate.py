@@ -1,8 +1,12 @@
-"""Predict a sweep's cost: runs, stages, tokens, FLOPs and GPU hours, before it starts and without the models.
+"""Predict a sweep's cost: runs, stages, tokens, FLOPs and hours, before it starts and without the models.
+
+The hours are GPU hours where the configuration is for GPUs (engine.eager=false, or an engine split over several), or
+where an option of a device is given; else hours of workers on a CPU, read from similar stages that were measured.
 
 examples:
-  synth-scaling estimate --config-name paper_gsm8k
-  synth-scaling estimate --config-name gsm8k_one_gpu --gpus 1 --start-seconds 20
+  synth-scaling estimate --config-name demo                                       # hours on a CPU
+  synth-scaling estimate --config-name paper_gsm8k                                # GPU hours
+  synth-scaling estimate --config-name gsm8k_one_gpu --start-seconds 20
   synth-scaling estimate --config-name maze_full --measured results/maze_full     # against the measured cost
 """
 
@@ -10,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
@@ -18,12 +23,15 @@ from pathlib import Path
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
+from synth_scaling.config.devices import gpus_of
 from synth_scaling.config.hydra_errors import one_line
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
-from synth_scaling.core.stage import ROLES, Cost, stage_family
+from synth_scaling.core.stage import ROLES, Cost, role_of, stage_family
+from synth_scaling.forecast.duration import Rates, duration, flops_of
 from synth_scaling.forecast.expected_costs import Assumed, Stage, computed_once, stages_of, total
-from synth_scaling.sweep.compose import runs_of
+from synth_scaling.sweep.compose import sweep_of
+from synth_scaling.sweep.stored import StoredStages
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,19 @@ class Device:
     share_of_peak_training: float = 0.4
     share_of_peak_sampling: float = 0.1
     start_seconds: float = 60.0
-    gpus: float = 8
+    gpus: float = 1
+
+    title = "GPU hours"
+
+    def hours_of(self, stages: Sequence[Stage]) -> float:
+        """GPU hours of computing stages, without starts."""
+        return self.hours(total(stages))
+
+    def closing(self, configs: Sequence[Config], once: Sequence[Stage]) -> Iterable[str]:
+        """Lines after the table: all GPU hours, and what they rest on."""
+        starts = len(once) - len([stage for stage in once if stage.name == "base"])
+        yield f"with {starts} starts: {self.hours(total(once), starts):.3g} GPU hours"
+        yield _values("device", self)
 
     def hours(self, cost: Cost, starts: int = 0) -> float:
         """GPU hours of the work itself and of `starts` of a trainer or engine."""
@@ -44,12 +64,44 @@ class Device:
         return (work / self.flops_per_second + starts * self.start_seconds * self.gpus) / 3600
 
 
-def estimate(configs: Sequence[Config], assumed: Assumed, device: Device) -> Iterable[str]:
+class CPU:
+    """Workers on a CPU, as fast as in stages of similar size: of this store, else of two measured cores."""
+
+    title = "CPU hours"
+
+    def __init__(self, store: Path, workers: int) -> None:
+        self.store, self.rates, self.workers = store, Rates(store), workers
+
+    def hours_of(self, stages: Sequence[Stage]) -> float:
+        """Hours of one worker; infinite if no stage of similar size was measured."""
+        return sum(self._seconds(stage)[0] for stage in stages) / 3600
+
+    def closing(self, configs: Sequence[Config], once: Sequence[Stage]) -> Iterable[str]:
+        """Lines after the table: the duration with all workers, and what it rests on."""
+        stored = StoredStages(self.store, exact=False)
+        bases = {stage.key for c in configs if stored.has_base(c) for stage in stages_of(c) if stage.name == "base"}
+        rest = [stage for stage in once if stage.key not in bases]
+        hours = self.hours_of(rest)
+        if math.isinf(hours):
+            yield "no duration: no stage of similar size was measured on a CPU"
+            return
+        workers = min(self.workers, len(configs))
+        many = "worker" if workers == 1 else "workers"
+        line = f"{duration(3600 * hours / workers)} with {workers} {many} on a CPU"
+        if bases:
+            line += ", without the base, which is stored"
+        yield line + ("; rates measured on two CPU cores" if any(self._seconds(stage)[1] for stage in rest) else "")
+
+    def _seconds(self, stage: Stage) -> tuple[float, bool]:
+        return self.rates.seconds(role_of(stage.name).kind, flops_of(stage))
+
+
+def estimate(configs: Sequence[Config], assumed: Assumed, device: Device | CPU) -> Iterable[str]:
     """Lines of a table: one line per kind of stage, shared stages counted once, and their sum."""
     once = computed_once(configs, assumed)
     asked = sum(len(stages_of(config, assumed)) for config in configs)
     yield f"{configs[0].sweep}: {len(configs)} runs, {len(once)} stages made of {asked} asked for"
-    yield f"{'stage':18}{'made':>7}{'tokens trained':>17}{'tokens sampled':>17}{'FLOPs':>11}{'GPU hours':>11}"
+    yield f"{'stage':18}{'made':>7}{'tokens trained':>17}{'tokens sampled':>17}{'FLOPs':>11}{device.title:>11}"
     for name in [*ROLES, "all"]:
         if not (stages := _named(name, once)):
             continue
@@ -57,14 +109,14 @@ def estimate(configs: Sequence[Config], assumed: Assumed, device: Device) -> Ite
         flops = cost.flops_training + cost.flops_sampling
         yield (
             f"{name:18}{len(stages):7d}{cost.tokens_trained:17,d}{cost.tokens_sampled:17,d}{flops:11.2e}"
-            f"{device.hours(cost):11.3g}"
+            f"{device.hours_of(stages):11.3g}"
         )
-    starts = len(once) - len([stage for stage in once if stage.name == "base"])
-    yield f"with {starts} starts: {device.hours(total(once), starts):.3g} GPU hours"
-    for kind in (assumed, device):
-        yield f"{type(kind).__name__.lower()}: " + ", ".join(
-            f"{f.name} {getattr(kind, f.name):g}" for f in fields(kind)
-        )
+    yield from device.closing(configs, once)
+    yield _values("assumed", assumed)
+
+
+def _values(name: str, options: Assumed | Device) -> str:
+    return f"{name}: " + ", ".join(f"{f.name} {getattr(options, f.name):g}" for f in fields(options))
 
 
 def compare(configs: Sequence[Config], assumed: Assumed, results: Path) -> Iterable[str]:
@@ -120,14 +172,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     for kind in (Assumed, Device):
         for entry in fields(kind):
-            parser.add_argument(
-                f"--{entry.name.replace('_', '-')}", type=float, default=entry.default, help=f"{entry.default:g}"
-            )
+            shown = "those of the configuration" if entry.name == "gpus" else f"{entry.default:g}"
+            parser.add_argument(f"--{entry.name.replace('_', '-')}", type=float, help=shown)
     options = vars(parser.parse_intermixed_args(arguments))
-    assumed = Assumed(**{f.name: options[f.name] for f in fields(Assumed)})
-    device = Device(**{f.name: options[f.name] for f in fields(Device)})
+    given = {name: value for name, value in options.items() if value is not None}
+    assumed = Assumed(**{f.name: given[f.name] for f in fields(Assumed) if f.name in given})
+    of_device = {f.name: given[f.name] for f in fields(Device) if f.name in given}
     try:
-        configs = runs_of(options["config_name"], options["overrides"], options["config_dir"])
+        configs, workers = sweep_of(options["config_name"], options["overrides"], options["config_dir"])
+        gpus = max(map(gpus_of, configs))
+        device: Device | CPU
+        if gpus or of_device:
+            device = Device(**{"gpus": gpus or 1, **of_device})
+        else:
+            device = CPU(Path(configs[0].store), workers)
         lines = list(estimate(configs, assumed, device))
         if options["measured"] is not None:
             lines += ["", *compare(configs, assumed, options["measured"])]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from synth_scaling.sampling.engine import Engine
-from synth_scaling.sampling.options import EngineOptions
+from synth_scaling.sampling.options import EngineOptions, check_engine_gpus
+from synth_scaling.system.pinning import devices
 
 _open: dict[str, Engine] = {}
 
 
 def engine_for(options: EngineOptions) -> Engine:
-    """The engine of this process for `options`, started on first use and reused by later runs of a sweep."""
+    """The engine of this process for `options`, started on first use and reused by later runs of a sweep.
+
+    Raises ConfigError if this machine lacks GPUs that it needs.
+    """
     key = repr(options)
     if key not in _open:
         if options.name != "vllm":
             raise ValueError(f"engine.name={options.name}: allowed is vllm")
+        check_engine_gpus(options, len(devices("gpus")))
         close_engines()  # one engine at a time: the old one's memory is freed first
         _open[key] = _new_engine(options)
     return _open[key]

@@ -50,3 +50,27 @@ def check_engine(engine: EngineOptions) -> None:
         at_least("engine.max_model_len", engine.max_model_len, 2)
     above_zero("engine.gpu_memory_share", engine.gpu_memory_share)
     between("engine.gpu_memory_share", engine.gpu_memory_share, 0, 1, "shares up to 1")
+
+
+def engine_gpus(engine: EngineOptions) -> int:
+    """GPUs of the engine's processes; 0 for an engine that runs on a CPU, too.
+
+    CUDA graphs (`eager=false`) and an engine that is split over several devices need GPUs. Several engines alone do
+    not: they may share the cores.
+    """
+    needs_gpus = not engine.eager or engine.tensor_parallel_size > 1
+    return engine.replicas * engine.tensor_parallel_size if needs_gpus else 0
+
+
+def check_engine_gpus(engine: EngineOptions, available: int) -> None:
+    """Refuse an engine that needs more GPUs than are `available`. Raises ConfigError."""
+    if (needed := engine_gpus(engine)) <= available:
+        return
+    why = f"engine.eager={engine.eager}"
+    if engine.tensor_parallel_size > 1:
+        why = f"engine.tensor_parallel_size={engine.tensor_parallel_size}"
+    times = "" if engine.replicas == 1 else f" with engine.replicas={engine.replicas}"
+    allowed = "allowed on a CPU is engine=vllm" if not available else f"allowed are up to {available}"
+    raise ConfigError(
+        f"{why}: needs {needed} GPU{'s' * (needed > 1)}{times}, and this machine has {available or 'none'}; {allowed}"
+    )

@@ -18,7 +18,7 @@ from synth_scaling.config.load import as_options
 from synth_scaling.config.schema import Config, register_schemas
 from synth_scaling.config.search_path import configs
 from synth_scaling.sweep.grid import expand, grids_of
-from synth_scaling.sweep.sweeper import register_sweeper
+from synth_scaling.sweep.sweeper import register_sweeper, workers_of
 
 
 def loader_of(folder: Path | None = None) -> ConfigLoaderImpl:
@@ -33,7 +33,12 @@ def loader_of(folder: Path | None = None) -> ConfigLoaderImpl:
 
 
 def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None) -> list[Config]:
-    """The runs of `--config-name name`, in the order of its grids; one run if it is no sweep.
+    """The runs of `--config-name name`; arguments and errors as of :func:`sweep_of`."""
+    return sweep_of(name, overrides, folder)[0]
+
+
+def sweep_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None) -> tuple[list[Config], int]:
+    """The runs of `--config-name name`, in the order of its grids, and its workers; one run if it is no sweep.
 
     `folder` is searched for sweeps before the package's. Raises ConfigError, or an exception of Hydra, for an
     invalid configuration.
@@ -45,4 +50,5 @@ def runs_of(name: str, overrides: Sequence[str] = (), folder: Path | None = None
         name, [word for word, override in parsed if not override.is_sweep_override()], run_mode=RunMode.MULTIRUN
     )
     arguments = [word for word, override in parsed if not override.key_or_group.startswith("hydra")]  # are in `whole`
-    return [config for _, config in expand(grids_of(whole.hydra.sweeper), arguments, loader, whole, as_options)]
+    runs = expand(grids_of(whole.hydra.sweeper), arguments, loader, whole, as_options)
+    return [config for _, config in runs], workers_of(whole.hydra.launcher)

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from synth_scaling.config.checks import check_folders
+from synth_scaling.config.devices import missing_gpus
 from synth_scaling.config.hydra_errors import refuse
 from synth_scaling.config.load import typed, typed_without_files
 from synth_scaling.config.naming import run_folder
@@ -104,6 +105,8 @@ def job(config: DictConfig) -> float | None:
             _dry_run(config, launched.sweeper.verbose)
             return None
         run_config = typed(config)
+        if (lack := missing_gpus([run_config], "basic")) is not None:
+            raise ConfigError(lack)
         check_folders(run_config)
     except (ConfigError, OmegaConfBaseException) as error:
         refuse(error)  # here, because Hydra would add lines
@@ -131,7 +134,7 @@ def _dry_run(config: DictConfig, verbose: bool) -> None:
     run_config = typed_without_files(config, absent)
     check_folders(run_config, create=False)
     outlook = Outlook(Path(run_config.output), named([run_config], absent), 1, exact=True)
-    for line in outlook.lines(verbose, absent):
+    for line in outlook.lines(verbose, absent, missing_gpus([run_config], "basic")):
         print(line, flush=True)
 
 

@@ -43,8 +43,11 @@ class Outlook:
             keys |= {stage.key for stage in stages_of(config) if stage.name in names}
         return keys
 
-    def lines(self, verbose: bool, absent: Sequence[str] = ()) -> Iterator[str]:
-        """The counts, the forecast, files that are `absent` here, and with `verbose` a line per run."""
+    def lines(self, verbose: bool, absent: Sequence[str] = (), lack: str | None = None) -> Iterator[str]:
+        """The counts, the forecast, what this machine lacks, and with `verbose` a line per run.
+
+        Lacking are the files that are `absent`, and the GPUs that `lack` is a line on.
+        """
         many = "1 run" if len(self.configs) == 1 else f"{len(self.configs)} runs"
         counts = f"{len(self.done)} done, {len(self.failed)} failed, {len(self.missing)} to run"
         yield f"{self.output}: {many}, {counts}"
@@ -55,6 +58,8 @@ class Outlook:
         else:
             yield self.forecast.line(max(1, min(self.workers, len(self.missing))))
         yield from (f"needed before the launch: {line}" for line in absent)
+        if lack is not None:
+            yield f"a launch on this machine would be refused: {lack}"
         if verbose:
             known = self.forecast.seconds if self.forecast else None
             seconds = {} if known is None else dict(zip(self.missing, known, strict=True))

@@ -33,7 +33,7 @@ class StoredStages:
     def names(self, config: Config) -> set[str]:
         """Names of the stages of a run that are stored."""
         names = self._recorded(config)
-        if self._has_base(config):
+        if self.has_base(config):
             names.add("base")
         if self.exact and "policy" in self._hashes:
             names |= _followed(config, self.root)
@@ -63,7 +63,7 @@ class StoredStages:
         stored = set().union(*self._hashes.values())
         return {line["stage"] for line in _objects(text.splitlines()) if line.get("hash") in stored and "stage" in line}
 
-    def _has_base(self, config: Config) -> bool:
+    def has_base(self, config: Config) -> bool:
         """Whether the base model that this run would pretrain is stored."""
         if not isinstance(config.model, TinyOptions):
             return False

@@ -26,6 +26,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from synth_scaling.config.checks import check_folders
+from synth_scaling.config.devices import missing_gpus
 from synth_scaling.config.load import typed, typed_without_files
 from synth_scaling.config.naming import resolved, run_hash, title
 from synth_scaling.config.run_folder import RunFolder, run_locks
@@ -83,14 +84,18 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> None:
         """Compute every run that is not done. Raises ConfigError before any starts, SweepFailed after the last."""
         assert self.config is not None, "set up by Hydra"
-        most = self._workers()
-        check_pins(self.pin, self.devices_per_worker, most, self.config.hydra.runtime.choices["hydra/launcher"])
+        most = workers_of(self.config.hydra.launcher)
+        launcher = self.config.hydra.runtime.choices["hydra/launcher"]
+        check_pins(self.pin, self.devices_per_worker, most, launcher)
         absent: list[str] = []
         jobs = self._jobs(arguments, absent)
         configs = named([config for _, config in jobs], absent)
         output, store = Path(jobs[0][1].output), Path(jobs[0][1].store)
         outlook = Outlook(output, configs, most, exact=self.dry_run)
-        for line in outlook.lines(self.verbose, absent):
+        lack = missing_gpus(outlook.missing.values(), launcher, self.devices_per_worker if self.pin == "gpus" else None)
+        if lack is not None and not self.dry_run:
+            raise ConfigError(lack)
+        for line in outlook.lines(self.verbose, absent, lack):
             print(line, flush=True)
         if self.dry_run:
             return
@@ -125,16 +130,6 @@ class GridSweeper(Sweeper):
             if all(is_over(RunFolder.of(output, run.name), plan) for run in plan.runs):
                 return
 
-    def _workers(self) -> int:
-        """Number of workers: `n_jobs` of joblib, `workers` of ours; Hydra's basic launcher runs one in this process."""
-        assert self.config is not None, "set up by Hydra"
-        launcher = self.config.hydra.launcher
-        for key in ("workers", "n_jobs"):
-            if launcher.get(key) == 0:
-                raise ConfigError(f"hydra.launcher.{key}=0: allowed are values of at least 1, and -1: one a core")
-        workers = launcher.get("workers") or launcher.get("n_jobs") or 1
-        return workers if workers > 0 else max(1, (os.cpu_count() or 1) + 1 + workers)  # as joblib counts
-
     def _detached(self) -> bool:
         assert self.config is not None, "set up by Hydra"
         return self.config.hydra.launcher.get("wait", True) is False
@@ -149,6 +144,18 @@ class GridSweeper(Sweeper):
         check_shared([config for _, config in jobs])
         check_folders(jobs[0][1], create=not self.dry_run)
         return jobs
+
+
+def workers_of(launcher: DictConfig) -> int:
+    """Number of workers: `n_jobs` of joblib, `workers` of ours; Hydra's basic launcher runs one in this process.
+
+    Raises ConfigError for 0.
+    """
+    for key in ("workers", "n_jobs"):
+        if launcher.get(key) == 0:
+            raise ConfigError(f"hydra.launcher.{key}=0: allowed are values of at least 1, and -1: one a core")
+    workers = launcher.get("workers") or launcher.get("n_jobs") or 1
+    return workers if workers > 0 else max(1, (os.cpu_count() or 1) + 1 + workers)  # as joblib counts
 
 
 def check_shared(configs: Sequence[Config]) -> None:

@@ -6,6 +6,7 @@ For `hydra/launcher=joblib`, whose workers share a machine and its devices; Slur
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import shutil
 import subprocess
@@ -57,7 +58,8 @@ def devices(kind: str) -> tuple[str, ...]:
     if kind == "cores":
         return tuple(str(core) for core in sorted(os.sched_getaffinity(0)))
     if VISIBLE in os.environ:
-        return tuple(name.strip() for name in os.environ[VISIBLE].split(",") if name.strip())
+        names = (name.strip() for name in os.environ[VISIBLE].split(","))
+        return tuple(itertools.takewhile(lambda name: name not in ("", "-1"), names))  # as CUDA reads it
     if shutil.which("nvidia-smi") is None:
         return ()
     listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False).stdout
