@@ -21,11 +21,14 @@ COLOURS = {"below": "green", "above": "red", "inconclusive": "dim"}
 
 
 def tables(study: Study) -> list[Table]:
-    """Errors, laws, multipliers (where the baseline's law can be inverted) and differences, in that order."""
+    """Errors, laws, multipliers (where the baseline's law can be inverted) and differences, in that order.
+
+    A table without rows is left out: with two sizes, that of sizes two steps apart.
+    """
     shown = [error_table(study), law_table(study), size_step_table(study)]
     if study.data_efficiency.multipliers or study.compute_efficiency.multipliers:
         shown += [multiplier_table(study), summary_table(study)]
-    return [*shown, difference_table(study)]
+    return [table for table in (*shown, difference_table(study)) if table.row_count]
 
 
 def error_table(study: Study) -> Table:

@@ -17,6 +17,7 @@ from analysis.fits.size_laws import bent_shape, size_shape
 from analysis.fits.solving import refit_counts, solve_counts
 from analysis.stats.overdispersion import overdispersion
 
+ROUNDING = 1e-6  # of a logarithm of errors: smaller differences are those of the optimiser
 FAR = 700.0  # largest magnitude of a logarithm, near the range of floating point
 
 
@@ -81,12 +82,13 @@ class BaselineLaw:
         """The places of the settings that the law misses by more than noise, given their errors in every draw, (B, K).
 
         At those the interval of log error - log law's error excludes 0, at 95 % for all settings together (Bonferroni).
+        Differences within `ROUNDING` are none: a law with as many parameters as settings meets every error.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             off = np.log(resampled) - np.log(self.predict(self.spent))
         tail = (1 - LEVEL) / 2 / len(self.spent)
         low, high = np.quantile(off, [tail, 1 - tail], axis=0)
-        return tuple(np.flatnonzero((np.isfinite(low) & (low > 0)) | (np.isfinite(high) & (high < 0))).tolist())
+        return tuple(np.flatnonzero((np.isfinite(low) & (low > ROUNDING)) | (np.isfinite(high) & (high < -ROUNDING))).tolist())
 
 
 def best_law(power: BaselineLaw, cells: Sequence[Cell], resampled: Floats, log_likelihood: float) -> BaselineLaw:

@@ -115,6 +115,16 @@ def test_a_law_that_misses_its_own_points_says_where():
     assert bent.misses() and bent.baseline_law.misses(bent.resampled) == ()  # the law with a floor misses nothing
 
 
+@settings(max_examples=20, deadline=None)
+@given(wrong=st.lists(st.integers(40, 960), min_size=2, max_size=2), seed=st.integers(0, 99))
+def test_a_law_with_as_many_parameters_as_sizes_misses_none(wrong: list[int], seed: int):
+    """What is left between the law and such errors is the optimiser's rounding, in every draw of the same sign."""
+    rng = np.random.default_rng(seed)
+    sizes = [("sft", 100), ("sft", 200)]
+    cells = {key: Cell((0,), (rng.permutation(1000) < n)[None]) for key, n in zip(sizes, wrong, strict=True)}
+    assert fit_curve(cells, resample(cells, draws=100), "sft").misses() == ()
+
+
 def test_a_law_that_holds_misses_nothing_but_by_chance():
     scenario = Scenario(5, 0.9, 0.0)
     missed = 0
