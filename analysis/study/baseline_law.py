@@ -88,7 +88,8 @@ class BaselineLaw:
             off = np.log(resampled) - np.log(self.predict(self.spent))
         tail = (1 - LEVEL) / 2 / len(self.spent)
         low, high = np.quantile(off, [tail, 1 - tail], axis=0)
-        return tuple(np.flatnonzero((np.isfinite(low) & (low > ROUNDING)) | (np.isfinite(high) & (high < -ROUNDING))).tolist())
+        above, below = np.isfinite(low) & (low > ROUNDING), np.isfinite(high) & (high < -ROUNDING)
+        return tuple(np.flatnonzero(above | below).tolist())
 
 
 def best_law(power: BaselineLaw, cells: Sequence[Cell], resampled: Floats, log_likelihood: float) -> BaselineLaw:
