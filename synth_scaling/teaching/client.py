@@ -12,6 +12,7 @@ import openai
 
 from synth_scaling.teaching.budget import Budget, BudgetSpent, Prices, most_usage
 from synth_scaling.teaching.journal import Answer, Journal, Request, Usage
+from synth_scaling.teaching.reach import CONNECT_SECONDS, cause_of, unreachable
 
 
 class Stopped(Exception):
@@ -65,24 +66,35 @@ def prices_of(options: OpenAIOptions) -> Prices:
 class Client:
     """Sends the requests that the journal has no answer to. `on_answer` is called after each new answer or failure.
 
-    After a refusal that every request would meet (no key, no such model), `give_up_after` failures in a row, or at the
-    end of the budget it starts no further request, and those that run finish.
+    After a refusal that every request would meet (no server, no key, no such model), `give_up_after` failures in a row,
+    or at the end of the budget it starts no further request, and those that run finish. `on_failure` is called with a
+    line on the first failure of each kind.
     """
 
     def __init__(
-        self, options: OpenAIOptions, journal: Journal, budget: Budget, on_answer: Callable[[], None] = lambda: None
+        self,
+        options: OpenAIOptions,
+        journal: Journal,
+        budget: Budget,
+        on_answer: Callable[[], None] = lambda: None,
+        on_failure: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self.options, self.journal, self.budget, self.on_answer = options, journal, budget, on_answer
+        self.options, self.journal, self.budget = options, journal, budget
+        self.on_answer, self.on_failure = on_answer, on_failure
         self.stopped: str | None = None
         self.asked = self.failed = 0  # by this process; not those that the journal answers
+        self.last_failure = ""  # with the endpoint's URL
+        self._kinds: set[str] = set()  # of failures so far
         self._failed_in_a_row = 0
+        self._reached = False
+        self._reaching = asyncio.Lock()
         self._slots = asyncio.Semaphore(options.concurrency)
         self._asking: dict[str, asyncio.Task[Answer]] = {}
         self._openai = openai.AsyncOpenAI(
             api_key=os.environ.get(options.api_key_env) or "none",
             base_url=options.base_url,
             max_retries=options.retries,
-            timeout=options.timeout,
+            timeout=openai.Timeout(options.timeout, connect=min(options.timeout, CONNECT_SECONDS)),
         )
 
     async def __aenter__(self) -> Client:
@@ -102,6 +114,7 @@ class Client:
     async def _ask(self, request: Request) -> Answer:
         most = most_usage(request, self.options.max_tokens)
         async with self._slots:
+            await self._reach()
             if self.stopped:
                 raise Stopped
             try:
@@ -124,6 +137,15 @@ class Client:
                 self.on_answer()
             return answer
 
+    async def _reach(self) -> None:
+        """Stop before the first request if no server answers."""
+        async with self._reaching:
+            if not self._reached and not self.stopped:
+                why = await unreachable(self.options.base_url)
+                self._reached = why is None
+                if why is not None:
+                    self.stopped = f"engine.base_url={self.options.base_url}: {why}"
+
     async def _complete(self, request: Request, most: Usage) -> Answer:
         extra = {key: request.body[key] for key in self.options.extra}
         known = {key: value for key, value in request.body.items() if key not in extra}
@@ -142,7 +164,13 @@ class Client:
             raise openai.OpenAIError("200, but not in the shape of a chat completion") from None
 
     def _failure(self, request: Request, error: openai.OpenAIError) -> None:
-        reason = " ".join(f"{type(error).__name__}: {error}".replace(self._openai.api_key, "***").split())[:500]
+        words = cause_of(error) if isinstance(error, openai.APIConnectionError) else f"{type(error).__name__}: {error}"
+        reason = " ".join(words.replace(self._openai.api_key, "***").split())[:500]
+        self.last_failure = f"engine.base_url={self.options.base_url}: {reason}"
+        kind = f"{type(error).__name__} {getattr(error, 'status_code', '')}"
+        if kind not in self._kinds:
+            self._kinds.add(kind)
+            self.on_failure(f"a request failed: {self.last_failure}")
         self.failed += 1
         self._failed_in_a_row += 1
         self.journal.add_failure(request, reason)

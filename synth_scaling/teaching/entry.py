@@ -51,7 +51,9 @@ def job(config: DictConfig) -> None:
         report(teach_config, collection, client)
     if len(collection.rows) == teach_config.problems:
         sys.exit(0)
-    sys.exit(3 if client.stopped is None or client.stopped.startswith("budget.") else 1)
+    nothing = collection.dropped["request_failed"] == len(collection.outcomes)
+    by_limit = client.stopped.startswith("budget.") if client.stopped else not nothing
+    sys.exit(3 if by_limit else 1)
 
 
 def recipe_of(c: TeachConfig) -> Recipe:
@@ -78,7 +80,10 @@ async def taught(c: TeachConfig, recipe: Recipe, journal: Journal) -> tuple[Coll
             bar.n = bar.n if rows is None else rows
             bar.set_postfix(requests=client.asked, tokens=budget.spent.total, usd=f"{budget.usd:.2f}")
 
-        async with Client(c.engine, journal, budget, on_answer=show) as client:
+        def warn(line: str) -> None:
+            bar.write(line, file=sys.stderr)
+
+        async with Client(c.engine, journal, budget, on_answer=show, on_failure=warn) as client:
             return await collect(recipe, client, c.problems, c.most_attempts, on_row=show), client
 
 
@@ -100,6 +105,8 @@ def report(c: TeachConfig, collection: Collection, client: Client) -> None:
     )
     if client.stopped:
         print(f"stopped: {client.stopped}")
+    elif rows < c.problems and collection.dropped["request_failed"] == len(collection.outcomes):
+        print(f"stopped: every attempt failed, the last with {client.last_failure}")
     elif rows < c.problems:
         print(f"stopped: attempts={c.most_attempts} are used up; more of them may give more rows")
 

@@ -6,6 +6,8 @@ filters worked could not be checked (?); these, and the prompts in conf/teacher/
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,7 +66,7 @@ class Dropped:
 
 
 REASONS = {
-    "request_failed": "an endpoint's error that stayed",
+    "request_failed": "the endpoint gave an error or no answer, after all retries",
     "no_problem": "no new problem in the answer, or cut at engine.max_tokens",
     "seed_repeated": "a seed problem again",
     "contaminated": "overlaps a held-out problem of the task",
@@ -100,10 +102,38 @@ def _messages(teacher: TeacherOptions, text: str) -> list[dict[str, str]]:
 
 
 def new_problem(answer: Answer, mark: str) -> str | None:
-    """The problem that an answer gives; None if it was cut, lacks the mark, or says nothing after it."""
-    if not answer.finished or mark not in answer.text:
+    """The problem that an answer gives; None if it was cut, lacks the mark, or says nothing after it.
+
+    The mark may be in other capitals, and emphasised as in Markdown, alone (`**New problem:**`, `**New problem**:`,
+    `### New problem:`) or together with the problem.
+    """
+    if not answer.finished:
         return None
-    return (answer.text.rpartition(mark)[2] if mark else answer.text).strip() or None
+    if not mark:
+        return answer.text.strip() or None
+    *_, last = [None, *_marks(mark).finditer(answer.text)]
+    if last is None:
+        return None
+    text = answer.text[last.end() :].strip()
+    opened = last["opened"]
+    if opened and not last["closed"] and text.endswith(opened[::-1]):  # around mark and problem
+        text = text.removesuffix(opened[::-1]).rstrip()
+    if whole := re.fullmatch(r"(\*{2,3}|__)(?!\s)((?:(?!\1).)+)(?<!\s)\1", text, re.DOTALL):
+        text = whole[2]
+    return None if not text.strip("*_`#~ \n") else text
+
+
+@functools.cache
+def _marks(mark: str) -> re.Pattern[str]:
+    """The mark with the emphasis around it; half of a pair may stand before its colon."""
+    words, colon = (mark[:-1], ":") if mark.endswith(":") else (mark, "")
+    spaced = r"\s+".join(map(re.escape, words.split()))
+    emphasis = r"(?:\*{1,3}|_{1,3}|`{1,3})"
+    return re.compile(
+        rf"(?P<opened>{emphasis})?{spaced}(?P<closed>{emphasis}?{colon}{emphasis}(?(opened)|(?=\s|\Z))|{emphasis}{colon})?"
+        rf"(?(closed)|{colon})",
+        re.IGNORECASE,
+    )
 
 
 def agreement(task: QuestionTask, seed: Seed, question: str, answers: Sequence[Answer], agree: int) -> Row | Dropped:

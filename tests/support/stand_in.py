@@ -38,6 +38,7 @@ class Endpoint:
     running: int = 0
     most_running: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    stop: Callable[[], None] = lambda: None
 
 
 Serve = Callable[[Callable[[Body], Reply]], Endpoint]
@@ -79,6 +80,12 @@ def endpoints() -> Iterator[Serve]:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+
+        endpoint.stop = stop
         endpoint.url = f"http://127.0.0.1:{server.server_port}/v1"
         return endpoint
 

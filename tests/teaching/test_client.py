@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -80,11 +82,57 @@ def test_too_many_failures_in_a_row_end_the_run(serve: Serve, tmp_path: Path) ->
     assert client.stopped and "3 requests in a row failed" in client.stopped
 
 
-def test_an_endpoint_that_is_not_there_is_named(serve: Serve, tmp_path: Path) -> None:
-    nobody = Endpoint(echo, "http://127.0.0.1:9/v1")
-    outcomes, client = ask(nobody, tmp_path / "j.jsonl", ["a"], retries=0, give_up_after=1)
-    assert [type(outcome) for outcome in outcomes] == [RequestFailed]
-    assert client.stopped and "http://127.0.0.1:9/v1" in client.stopped and "APIConnectionError" in client.stopped
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://127.0.0.1:9/v1", "connection refused"),
+        ("http://no-such-host.invalid/v1", "name or service not known|temporary failure in name resolution"),
+    ],
+)
+def test_an_endpoint_that_is_not_there_is_named_before_any_request(tmp_path: Path, url: str, why: str) -> None:
+    outcomes, client = ask(Endpoint(echo, url), tmp_path / "j.jsonl", list("abc"), concurrency=2)
+    assert [type(outcome) for outcome in outcomes] == [Stopped] * 3
+    assert client.stopped and re.fullmatch(re.escape(f"engine.base_url={url}: ") + f"(?:{why})", client.stopped)
+    assert (client.asked, client.failed) == (0, 0)  # so that no retries were waited for
+
+
+def test_a_server_that_speaks_no_http_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    server.accept()[0].close()
+                except OSError:
+                    return
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        _, client = ask(Endpoint(echo, url), tmp_path / "j.jsonl", ["a"])
+        assert client.stopped and client.stopped.startswith(f"engine.base_url={url}: ") and client.asked == 0
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_server_that_goes_away_is_named_at_the_first_failure(serve: Serve, tmp_path: Path) -> None:
+    lines: list[str] = []
+    endpoint = serve(lambda body: (200, {"connection": "close"}, echo(body)[2]))
+    engine = OpenAIOptions(model="m", base_url=endpoint.url, retries=0)
+
+    async def run() -> Client:
+        with Journal(tmp_path / "j.jsonl") as retained:
+            budget = Budget(BudgetOptions(), Prices(), retained.usage)
+            async with Client(engine, retained, budget, on_failure=lines.append) as client:
+                await client.ask(Request(body_of(engine, [{"role": "user", "content": "a"}], 0)))
+                endpoint.stop()
+                for text in "bc":
+                    with pytest.raises(RequestFailed):
+                        await client.ask(Request(body_of(engine, [{"role": "user", "content": text}], 0)))
+                return client
+
+    client = asyncio.run(run())
+    assert (client.asked, client.failed) == (3, 2)
+    assert lines == [f"a request failed: {client.last_failure}"]
+    assert client.last_failure.startswith(f"engine.base_url={endpoint.url}: connection re")  # refused, or reset
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,40 @@ def test_a_new_problem_stands_after_the_last_mark(text: str, question: str | Non
     assert new_problem(says(text)[0], "New:") == question
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "**New problem:**\nHow many?",
+        "**New problem:** How many?",
+        "**New Problem:** How many?",
+        "**New problem**: How many?",
+        "**New problem:**How many?",
+        "**New problem: How many?**",
+        "**New problem:\nHow many?\n**",
+        "New problem: **How many?**",
+        "__New problem:__ How many?",
+        "*New problem:* How many?",
+        "***New problem:*** How many?",
+        "### New problem:\n\nHow many?",
+        "`New problem:` How many?",
+        "New  problem:\nHow many?",
+        "New problem: a draft\n\n**New problem:**\n\nHow many?",
+    ],
+)
+def test_emphasis_of_the_mark_is_no_part_of_the_problem(text: str) -> None:
+    assert new_problem(says(text)[0], "New problem:") == "How many?"
+
+
+@pytest.mark.parametrize("text", ["**New problem:**", "**New problem:** **", "New problem:\n***", "**New problem**"])
+def test_a_mark_without_a_problem_gives_none(text: str) -> None:
+    assert new_problem(says(text)[0], "New problem:") is None
+
+
+def test_emphasis_within_a_problem_stays() -> None:
+    for question in ("How many **red** apples?", "*Ann* has 2. How many?", "**Ann** has 2 **apples**", "2 ** 3 is?"):
+        assert new_problem(says(f"**New problem:** {question}")[0], "New problem:") == question
+
+
 def test_without_a_mark_the_whole_answer_is_the_problem() -> None:
     assert new_problem(says(" How many? ")[0], "") == "How many?" and new_problem(says(" ")[0], "") is None
 

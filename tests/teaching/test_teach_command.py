@@ -102,6 +102,28 @@ def test_too_few_attempts_are_said(
     assert "stopped: attempts=5 are used up" in report and (folder / "t.jsonl").read_text() == ""
 
 
+def test_attempts_that_all_failed_are_no_reason_for_more_of_them(
+    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    endpoint = serve(lambda body: error(500, "out of order"))
+    words = ["problems=2", "attempts=3", "engine.retries=0", "engine.concurrency=1", "output=t.jsonl"]
+    assert call(monkeypatch, endpoint, *words) == 1
+    out, err = capfd.readouterr()
+    last = f"engine.base_url={endpoint.url}: InternalServerError: "
+    assert f"stopped: every attempt failed, the last with {last}" in out and "used up" not in out
+    assert err.count(f"a request failed: {last}") == 1 and "out of order" in err
+
+
+def test_a_dead_server_is_one_line_and_no_attempt(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    nobody = Endpoint(reply, "http://127.0.0.1:9/v1")
+    assert call(monkeypatch, nobody, "problems=3", "output=t.jsonl") == 1
+    report = capfd.readouterr().out
+    assert "stopped: engine.base_url=http://127.0.0.1:9/v1: connection refused\n" in report
+    assert "asked 0 requests, 0 failed" in report and "request_failed" not in report
+
+
 def test_an_endpoint_that_refuses_is_said(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
