@@ -12,6 +12,7 @@ from analysis.fits.fit import parameters
 from analysis.fits.laws import FloorLaw, RectifiedLaw
 from analysis.stats.overdispersion import Overdispersion
 from analysis.study.curves import Curve
+from analysis.study.degenerate import degenerate_notes
 from analysis.study.differences import Difference
 from analysis.study.efficiency import RelativeEfficiency
 from analysis.study.mean_multipliers import Summary
@@ -34,7 +35,9 @@ def tables(study: Study) -> list[Table]:
 def error_table(study: Study) -> Table:
     """Test error by label (rows) and N (columns), with interval and number of seeds."""
     sizes = sorted({size for _, size in study.cells})
+    notes = degenerate_notes(study.results)
     table = Table(title="Test error in % [95 % interval], seeds", show_lines=True)
+    table.caption = escape(" ".join(["Warning:", *notes])) if notes else None
     table.add_column("label")
     for size in sizes:
         table.add_column(f"N = {size}", justify="center")
@@ -140,8 +143,9 @@ def difference_table(study: Study) -> Table:
 
 
 def as_json(study: Study) -> dict[str, Any]:
-    """The numbers of all tables; errors as fractions, intervals as [low, high]."""
-    return {
+    """The numbers of all tables; errors as fractions, intervals as [low, high]. `warnings` only if there are any."""
+    notes = degenerate_notes(study.results)
+    return ({"warnings": notes} if notes else {}) | {
         "baseline": study.baseline,
         "errors": [
             {"label": label, "size": size, "seeds": list(cell.seeds), "error": cell.error}

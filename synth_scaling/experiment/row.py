@@ -10,6 +10,7 @@ from synth_scaling.config.naming import resolved, run_hash
 from synth_scaling.config.schema import Config, EvaluationOptions
 from synth_scaling.core.metrics import counts, error_of, pass_at_k, shares, wilson_interval
 from synth_scaling.core.stage import MEASURED, Cost, role_of
+from synth_scaling.experiment.degenerate import unfinished
 from synth_scaling.experiment.keys import sampling_versions
 from synth_scaling.experiment.pipeline import Outcome
 
@@ -58,6 +59,7 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "training_rows": len(outcome.rows),
         "tested": tested,
         "wrong": wrong,
+        "unfinished": unfinished(outcome.responses),
         "error": wrong / tested,
         "error_low": low,
         "error_high": high,

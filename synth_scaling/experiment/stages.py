@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from synth_scaling.config.naming import title
 from synth_scaling.config.needed_stages import rollout_stages
 from synth_scaling.config.schema import Config
 from synth_scaling.core.flops import matmul_parameters
@@ -19,6 +21,7 @@ from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult
 from synth_scaling.credit import Prefix, Search
 from synth_scaling.experiment.base_model import base_in_place, base_key, compute_base, is_stored, open_codec
+from synth_scaling.experiment.degenerate import degenerate
 from synth_scaling.experiment.keys import CODE, WORDS, digest, sampling_key, training_key
 from synth_scaling.experiment.store import Store
 from synth_scaling.methods import MethodOptions, PreferenceOptions
@@ -32,6 +35,8 @@ from synth_scaling.sampling.search import search_values
 from synth_scaling.system.usage import Made, measured
 from synth_scaling.tasks import Task
 from synth_scaling.tracking.tracker import NoTracker
+
+log = logging.getLogger("synth_scaling")
 
 
 class Stages:
@@ -126,7 +131,11 @@ class Stages:
             return cost, {"accuracy": float(np.mean([row.reward for row in rows]))}
 
         result = self._stage(name, "responses", key, compute, wait)
-        return read_table(result.path / "responses.parquet", Response)
+        rows = read_table(result.path / "responses.parquet", Response)
+        if name != "base_evaluation":  # a base need not solve anything
+            for line in degenerate(rows):
+                log.warning("%s: %s: %s", title(self.config), name, line)
+        return rows
 
     def rollouts(self, policy: StageResult, problems: Sequence[Problem]) -> list[Response]:
         """M graded responses of `policy` per problem.

@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -74,6 +75,11 @@ def test_wrong_answers_are_counted_the_same_everywhere(row: Row, folder: Path) -
     assert 0 <= row["error_low"] < row["error"] <= row["error_high"] <= 1
     assert sum(row["error_kinds"].values()) == pytest.approx(1.0 if row["wrong"] else 0.0)
     assert row["facts"]["evaluation"]["accuracy"] == pytest.approx(1 - row["error"])
+    assert 0 <= row["unfinished"] <= row["wrong"]
+    log = (folder / "out" / "runs" / row["run"] / "log.txt").read_text()
+    facts = {name: of_stage.get("accuracy") for name, of_stage in row["facts"].items() if name != "base_evaluation"}
+    warned = set(re.findall(r": (\w+): all \d+ responses are incorrect", log))
+    assert warned == {name for name, accuracy in facts.items() if accuracy == 0}
 
 
 def test_a_row_counts_the_data_and_the_cost_of_what_it_used(row: Row) -> None:
