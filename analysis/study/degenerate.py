@@ -27,7 +27,7 @@ def degenerate_notes(results: Results) -> list[str]:
     return [f"{words}: {_points(points)}." for words, points in notes if points]
 
 
-def unfinished(row: Mapping[str, Any]) -> float:
+def unfinished(row: Mapping[Any, Any]) -> float:
     """Number of test responses that were cut; rows of earlier versions count only those without another fault."""
     known = row.get("unfinished")
     if known is not None and known == known:  # NaN: a row without the field beside rows with it

@@ -20,9 +20,9 @@ class PromptFormat:
     def encode(self, tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
         """Token ids of the prompt of `question`.
 
-        A plain prompt starts with the tokens that the tokenizer puts before a text (BOS, for instance), without those
-        that it puts after one. A chat template writes its special tokens itself, up to the assistant's turn. Raises
-        ValueError if the question contains a special token.
+        A plain prompt starts with the tokens that the tokenizer puts before a text (BOS, for instance), once even if
+        the template spells them, and without those that it puts after one. A chat template writes its special tokens
+        itself, up to the assistant's turn. Raises ValueError if the question contains a special token.
         """
         ids = self._encode(tokenizer, question)
         special = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
@@ -32,8 +32,11 @@ class PromptFormat:
 
     def _encode(self, tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
         text = self.template.replace("{question}", question)
+        start = _start(tokenizer)
+        head = tokenizer.encode(self.template.partition("{question}")[0], add_special_tokens=False)
+        spelled = bool(start) and head[: len(start)] == start
         if self.chat is None:
-            return _started(tokenizer, text)
+            return tuple([*([] if spelled else start), *tokenizer.encode(text, add_special_tokens=False)])
         messages = [{"role": "user", "content": text}]
         if self.system is not None:
             messages.insert(0, {"role": "system", "content": self.system})
@@ -41,12 +44,12 @@ class PromptFormat:
         ids: Any = tokenizer.apply_chat_template(
             messages, chat_template=template, add_generation_prompt=True, tokenize=True, return_dict=False
         )
+        if spelled and list(ids[: 2 * len(start)]) == 2 * start:
+            ids = ids[len(start) :]
         return tuple(ids)
 
 
-def _started(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[int, ...]:
-    """Token ids of `text` with the tokenizer's start tokens, and without its end token."""
-    ids, bare = tokenizer.encode(text), tokenizer.encode(text, add_special_tokens=False)
-    if bare and ids[-len(bare) :] != bare and ids[-1] == tokenizer.eos_token_id:
-        ids = ids[:-1]
-    return tuple(ids)
+def _start(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The tokens that the tokenizer puts before a text."""
+    ids, bare = tokenizer.encode("1"), tokenizer.encode("1", add_special_tokens=False)
+    return next((ids[:i] for i in range(len(ids)) if ids[i : i + len(bare)] == bare), [])

@@ -54,6 +54,33 @@ def test_a_plain_prompt_begins_as_the_tokenizer_begins_and_never_ends_nor_is_cut
     assert codec.decode(response) == "12 + 34 = 46.\n#### 46" and not {BOS, EOS} & {*response}
 
 
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize(
+    "template", ["<|im_start|>Q: {question}", "<|im_start|>{question}", "<|im_start|> {question}\n"]
+)
+def test_a_template_that_spells_the_start_does_not_double_it(
+    ends: bool, template: str, smollm2: Path, tmp_path: Path
+) -> None:
+    codec = Codec(variant(smollm2, tmp_path, True, ends), PromptFormat(template))
+    assert codec.decode(codec.encode_prompt(problem())) == template.replace("{question}", QUESTION)
+    # A question that spells it is refused all the same, also where the template does not.
+    for other in (codec, Codec(tmp_path, PromptFormat("{question}"))):
+        with pytest.raises(ValueError, match="the question contains a special token"):
+            other.encode_prompt(problem("<|im_start|>1 + 1?"))
+
+
+def test_a_template_that_spells_a_start_that_the_tokenizer_does_not_add_keeps_it(smollm2: Path) -> None:
+    codec = Codec(smollm2, PromptFormat("<|im_start|>{question}"))
+    assert codec.decode(codec.encode_prompt(problem())) == f"<|im_start|>{QUESTION}"
+
+
+def test_a_chat_template_that_starts_a_text_does_not_double_the_start(smollm2: Path, tmp_path: Path) -> None:
+    (tmp_path / "chat.jinja").write_text("<|im_start|>{% for m in messages %}{{ m['content'] }}{% endfor %}")
+    prompts = PromptFormat("<|im_start|>{question}", str(tmp_path / "chat.jinja"))
+    codec = Codec(variant(smollm2, tmp_path, True, False), prompts)
+    assert codec.decode(codec.encode_prompt(problem())) == f"<|im_start|>{QUESTION}"
+
+
 def test_a_chat_prompt_is_the_template_up_to_where_the_assistant_speaks(smollm2: Path, tmp_path: Path) -> None:
     selected = Codec(smollm2, PromptFormat("{question} Think.", "tokenizer", "You add."))
     assert selected.decode(selected.encode_prompt(problem())) == (
