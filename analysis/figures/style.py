@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.arrays import Floats
+from analysis.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,29 +28,22 @@ THIN, LINE = 0.8, 1.1
 BAND = 0.13  # opacity
 
 
-@dataclass(frozen=True)
-class MethodStyle:
-    """A method's name for readers, its colour and its marker."""
-
-    name: str
-    colour: str
-    marker: str
-
-
-# Okabe and Ito's colours, which colour-blind readers can distinguish; markers distinguish them in grey.
+# Colour and marker per method, in the order of legends. Okabe and Ito's colours, which colour-blind readers can
+# distinguish, and two more; markers distinguish them in grey.
 METHODS = {
-    "sft": MethodStyle("SFT", "#000000", "o"),
-    "rft": MethodStyle("RFT", "#E69F00", "s"),
-    "rft_filtered": MethodStyle("RFT, filtered", "#56B4E9", "P"),
-    "dpo": MethodStyle("DPO", "#D55E00", "v"),
-    "dpo_edit_distance": MethodStyle("DPO, edit distance", "#7F7F7F", "X"),
-    "step_dpo": MethodStyle("per-step DPO", "#0072B2", "^"),
-    "step_sft": MethodStyle("per-step SFT", "#009E73", "D"),
-    "advantage_weighted": MethodStyle("advantage-weighted", "#CC79A7", "p"),
+    "sft": ("#000000", "o"),
+    "rft": ("#E69F00", "s"),
+    "rft_filtered": ("#56B4E9", "P"),
+    "dpo": ("#D55E00", "v"),
+    "dpo_edit_distance": ("#7F7F7F", "X"),
+    "step_dpo": ("#0072B2", "^"),
+    "step_sft": ("#009E73", "D"),
+    "rejected_only": ("#882255", "<"),
+    "advantage_weighted": ("#CC79A7", "p"),
 }
 # For methods that are not in METHODS. The numbers of colours and markers have no common factor, so the first 35 differ.
 OTHER_COLOURS = ("#5B4636", "#7B3294", "#1B7837", "#A6611A", "#2C7FB8", "#C51B7D", "#66A61E")
-OTHER_MARKERS = ("h", "<", ">", "*", "d")
+OTHER_MARKERS = ("h", "8", ">", "*", "d")
 LineStyle = Literal["-", "--", ":", "-.", "none"]
 VARIANT_LINES: tuple[LineStyle, ...] = ("--", ":", "-.")
 Axis = Literal["x", "y"]
@@ -65,21 +59,31 @@ class Look:
     filled: bool = True
 
 
-REFERENCE = Look(METHODS["sft"].colour, "none", "--")
+REFERENCE = Look(METHODS["sft"][0], "none", "--")
 
 
 def look_of(method: str, methods: Iterable[str] = ()) -> Look:
     """The look of a method; one that is not in METHODS is styled by its place among such methods in `methods`."""
     if method in METHODS:
-        return Look(METHODS[method].colour, METHODS[method].marker)
+        return Look(*METHODS[method])
     place = sorted({method, *methods} - METHODS.keys()).index(method)
     return Look(OTHER_COLOURS[place % len(OTHER_COLOURS)], OTHER_MARKERS[place % len(OTHER_MARKERS)])
 
 
 def display_name(label: str) -> str:
-    """A label for readers: "per-step DPO, no NLL" for "step_dpo, no NLL"; one without a known method is unchanged."""
+    """A label for readers: "per-step DPO, no NLL" for "step_dpo, no NLL"; one without a known method is unchanged.
+
+    Titles stand in the methods' files. Raises InputError for a plugin that cannot be imported.
+    """
+    from synth_scaling.core.validation import ConfigError
+    from synth_scaling.methods import METHODS as known
+
     method, comma, variant = label.partition(",")
-    return (METHODS[method].name if method in METHODS else method) + comma + variant
+    try:
+        title = known[method].title if method in known else ""
+    except ConfigError as error:
+        raise InputError(str(error)) from error
+    return (title or method) + comma + variant
 
 
 def looks(labels: pd.DataFrame, methods: Iterable[str] = ()) -> dict[str, Look]:

@@ -84,4 +84,5 @@ METHOD = Method(
     uses=frozenset({"positives", "negatives", "positive_values", "negative_values"}),
     expected_tokens=expected_tokens,
     check=check,
+    title="advantage-weighted",
 )

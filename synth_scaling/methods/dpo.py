@@ -67,5 +67,6 @@ METHOD = Method(
     uses=frozenset({"positives", "negatives"}),
     expected_tokens=expected_tokens,
     check=check,
+    title="DPO",
 )
-EDIT_DISTANCE = replace(METHOD, options=DPOEditDistanceOptions)
+EDIT_DISTANCE = replace(METHOD, options=DPOEditDistanceOptions, title="DPO, edit distance")

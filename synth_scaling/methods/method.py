@@ -90,6 +90,7 @@ class Method:
             "positive_values", "negative_values".
         expected_tokens: tokens of the rows, prompts and end tokens included, gone over once; used by forecasts.
         check: raises ConfigError for options that cannot be, beyond the rules of :func:`check_method`.
+        title: the method's name in figures; empty for the entry's key.
     """
 
     build: Callable[[Graded, Any, np.random.Generator], list[NLLRow] | list[PreferenceRow]]
@@ -98,6 +99,7 @@ class Method:
     uses: frozenset[str] = field(kw_only=True)
     expected_tokens: Callable[[Any, ExpectedData], float] = field(kw_only=True)
     check: Callable[[Any], None] = field(kw_only=True, default=lambda options: None)
+    title: str = field(kw_only=True, default="")
 
 
 def check_method(method: Method, options: MethodOptions) -> None:

@@ -60,4 +60,5 @@ METHOD = Method(
     uses=frozenset({"positives", "negatives", "negative_values"}),
     expected_tokens=expected_tokens,
     check=check,
+    title="rejected steps only",
 )

@@ -27,4 +27,4 @@ def expected_tokens(options: MethodOptions, data: ExpectedData) -> float:
     return data.demonstration_tokens + data.positives * data.response_row
 
 
-METHOD = Method(rft, RFTOptions, "nll", uses=frozenset({"positives"}), expected_tokens=expected_tokens)
+METHOD = Method(rft, RFTOptions, "nll", uses=frozenset({"positives"}), expected_tokens=expected_tokens, title="RFT")

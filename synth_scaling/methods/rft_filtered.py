@@ -57,4 +57,5 @@ METHOD = Method(
     uses=frozenset({"positives", "positive_values"}),
     expected_tokens=expected_tokens,
     check=check,
+    title="RFT, filtered",
 )

@@ -25,4 +25,4 @@ def expected_tokens(options: SFTOptions, data: ExpectedData) -> float:
     return data.demonstration_tokens
 
 
-METHOD = Method(sft, SFTOptions, "nll", uses=frozenset(), expected_tokens=expected_tokens)
+METHOD = Method(sft, SFTOptions, "nll", uses=frozenset(), expected_tokens=expected_tokens, title="SFT")

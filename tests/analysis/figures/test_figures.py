@@ -17,7 +17,9 @@ from analysis.figures.inputs import figure_inputs
 from analysis.figures.style import METHODS, display_name, look_of, looks
 from analysis.study.studies import Studies
 from benchmarks.synthetic_study import FILTERS, FIXED, KAPPA, PAIRINGS, WORTH, write_study
+from synth_scaling.methods import METHODS as REGISTRY
 
+BUILT_IN = REGISTRY.built_in
 SEEDS, PROBLEMS, SIZES = 3, 300, (100, 200, 400, 800)
 
 
@@ -331,14 +333,17 @@ def test_a_label_has_one_look_and_a_variant_keeps_its_methods_colour():
     pairs = [("step_dpo, no NLL", "step_dpo"), ("new", "new"), ("step_dpo", "step_dpo"), ("sft", "sft")]
     result = looks(pd.DataFrame(pairs, columns=["label", "method"]))
     assert list(result) == ["sft", "step_dpo", "step_dpo, no NLL", "new"]
-    assert result["step_dpo"].colour == result["step_dpo, no NLL"].colour == METHODS["step_dpo"].colour
+    assert result["step_dpo"].colour == result["step_dpo, no NLL"].colour == METHODS["step_dpo"][0]
     assert result["step_dpo"].filled and not result["step_dpo, no NLL"].filled
-    assert len({style.colour for style in METHODS.values()}) == len({style.marker for style in METHODS.values()})
-    assert (
-        len({style.name for style in METHODS.values()})
-        == len({style.marker for style in METHODS.values()})
-        == len(METHODS)
-    )
+
+
+def test_every_method_has_a_colour_a_marker_and_a_title_that_no_other_has():
+    assert METHODS.keys() == BUILT_IN.keys()
+    for column in zip(*METHODS.values(), strict=True):
+        assert len(set(column)) == len(METHODS)
+    titles = {method.title for method in BUILT_IN.values()}
+    assert len(titles) == len(METHODS) and "" not in titles
+    assert {display_name(name) for name in METHODS} == titles
 
 
 def test_the_analysis_needs_neither_the_pipeline_nor_a_display():
@@ -351,14 +356,13 @@ def test_the_analysis_needs_neither_the_pipeline_nor_a_display():
     assert done.returncode == 0, done.stderr
 
 
-def test_unknown_methods_have_looks_of_their_own_in_every_figure():
+def test_each_unknown_method_has_a_different_look_the_same_in_every_figure():
     methods = [f"mine_{index}" for index in range(30)]
     table = pd.DataFrame({"label": methods, "method": methods})
     styles = looks(table)
     assert len({(look.colour, look.marker) for look in styles.values()}) == 30
-    assert not {(look.colour, look.marker) for look in styles.values()} & {
-        (style.colour, style.marker) for style in METHODS.values()
-    }
+    assert not {look.colour for look in styles.values()} & {colour for colour, _ in METHODS.values()}
+    assert not {look.marker for look in styles.values()} & {marker for _, marker in METHODS.values()}
     # Neither the order of rows nor the labels of one figure matter.
     assert looks(table[::-1]) == styles == {method: look_of(method, methods) for method in methods}
     assert looks(table[3:5], methods) == {method: styles[method] for method in methods[3:5]}
