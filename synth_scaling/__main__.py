@@ -1,4 +1,4 @@
-"""`python -m synth_scaling`: the `synth-scaling` command; without any word it makes one run of the default settings."""
+"""`python -m synth_scaling`: the `synth-scaling` command; without a word it computes one default run."""
 
 import sys
 

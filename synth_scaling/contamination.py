@@ -1,10 +1,10 @@
-"""Whether problems to train on repeat test problems: shared runs of 13 words (GPT-3, arXiv 2005.14165, appendix C).
+"""Report train problems that repeat test problems: shared runs of 13 words (GPT-3, arXiv 2005.14165, appendix C).
 
     synth-scaling contamination input=TRAIN.jsonl test=TEST.jsonl [output=CLEAN.jsonl]
         [field=question] [test_field=question] [n=13]
 
-A problem overlaps if `n` consecutive words of it stand in a test problem; one of fewer words if a test problem is the
-same, word for word. Words are runs of letters and digits in lower case: punctuation and signs do not count.
+A problem overlaps if `n` consecutive words of it occur in a test problem; a problem of fewer words, if it equals a test
+problem word for word. Words are runs of letters and digits in lower case: punctuation and signs do not count.
 
 Example: synth-scaling contamination input=teacher.jsonl test=data/gsm8k/test.jsonl output=clean.jsonl
 """
@@ -21,7 +21,7 @@ from synth_scaling.system.jsonl import check_output, read_rows, text_at, write_r
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the report, write what is clean, return the exit code: 2, with one line, for unreadable input."""
+    """Print the report, write the problems without overlap, and return the exit code: 2, with one line, if refused."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__)
         return 0 if arguments else 2

@@ -100,7 +100,7 @@ def estimate(configs: Sequence[Config], assumed: Assumed, device: Device | CPU) 
     """Lines of a table: one line per kind of stage, shared stages counted once, and their sum."""
     once = computed_once(configs, assumed)
     asked = sum(len(stages_of(config, assumed)) for config in configs)
-    yield f"{configs[0].sweep}: {len(configs)} runs, {len(once)} stages made of {asked} asked for"
+    yield f"{configs[0].sweep}: {len(configs)} runs, {len(once)} stages to compute for {asked} requests"
     yield f"{'stage':18}{'made':>7}{'tokens trained':>17}{'tokens sampled':>17}{'FLOPs':>11}{device.title:>11}"
     for name in [*ROLES, "all"]:
         if not (stages := _named(name, once)):

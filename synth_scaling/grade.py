@@ -3,11 +3,11 @@ r"""Grade a file of responses: accuracy with its 95 % Wilson interval.
     synth-scaling grade task=gsm8k input=FILE.jsonl [output=GRADED.jsonl]
         [response_field=response] [answer_field=answer] [last_number=false] [bound=5]
 
-`task` is gsm8k, gsm_symbolic, word_sums (numbers) or math (LaTeX). FILE is JSON Lines, also .gz, or Parquet. A field
-may reach into a field, as in `response_field=6b_finetuning.solution`. The answer field holds the gold answer alone or a
-solution that ends with it (`#### n`, `A: n`, `\boxed{}`); a number is read like the text that writes it. OUTPUT has
-each row with `reward`, `given` (the answer that was read) and `over_bound`. A file that cannot be read ends in exit
-code 2 and one line naming file, line and field.
+`task` is gsm8k, gsm_symbolic, word_sums, word_stories (numbers) or math (LaTeX). FILE is JSON Lines, also .gz, or
+Parquet. A field may reach into a field, as in `response_field=6b_finetuning.solution`. The answer field holds the gold
+answer alone or a solution that ends with it (`#### n`, `A: n`, `\boxed{}`); a number is read like the text that writes
+it. OUTPUT has each row with `reward`, `given` (the answer that was read) and `over_bound`. A file that cannot be read
+ends in exit code 2 and one line naming file, line and field.
 
 Example: synth-scaling grade task=gsm8k input=responses.jsonl output=graded.jsonl
 """
@@ -30,7 +30,10 @@ from synth_scaling.grading.rewards import BOUND, Kind, each
 from synth_scaling.grading.workers import WorkerKilled
 from synth_scaling.system.jsonl import check_output, read_rows, text_at, text_of, value_at, write_rows
 
-KINDS: dict[str, Kind] = {"gsm8k": "number", "gsm_symbolic": "number", "word_sums": "number", "math": "latex"}
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("gsm8k", "gsm_symbolic", "word_sums", "word_stories"), "number"),
+    "math": "latex",
+}
 assert set(KINDS.values()) == set(get_args(Kind))
 
 

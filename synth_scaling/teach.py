@@ -3,7 +3,7 @@
     synth-scaling teach task=gsm8k task.path=FOLDER engine.model=MODEL problems=1000 output=FILE.jsonl [key=value ...]
 
 Keys (conf/teach.yaml, conf/engine/openai.yaml, conf/teacher):
-  task=NAME              task whose train problems are the seeds: gsm8k, math, gsm_symbolic, word_sums
+  task=NAME              task whose train problems are the seeds: gsm8k, math, gsm_symbolic, word_sums, word_stories
   problems=1000          rows to write
   samples=1 agree=1      solutions per new problem, and how many of them must give the same answer
   attempts=N             at most N new problems are requested; 4 times `problems` by default

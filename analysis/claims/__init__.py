@@ -43,7 +43,7 @@ CLAIMS: tuple[Callable[[Study], list[Claim]], ...] = (
 
 
 def claims(studies: Studies) -> list[Claim]:
-    """The ledger of every task: the star graph has claims of its own, every other task has all the others.
+    """The ledger of every task: the star graph has separate claims, every other task has all the others.
 
     Raises:
         InputError: two runs of one seed at one point.

@@ -80,7 +80,7 @@ def _answer(study: Study, spoiling: Spoiling) -> Claim:
     for size in sorted({size for size, _ in scanned}):
         values = sorted(value for n, value in scanned if n == size)
         bad = spoiling.spoilt(values)
-        # Without rows at the study's setting, the other end of the scan stands in for it.
+        # Without rows at the study's setting, the other end of the scan takes their place.
         good = usual if usual in values else values[0] if bad == values[-1] else values[-1]
         if (BASELINE, size) not in study.cells or bad == good:
             continue

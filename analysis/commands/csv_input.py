@@ -1,4 +1,4 @@
-"""How `fit` and `fit-joint` read a CSV file and print their reports."""
+"""The CSV input and the printed reports of `fit` and `fit-joint`."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Live:       RESULTS/runs/<hash>/row.json and RESULTS/runs/<hash>/correct.parquet (problem, correct);
             RESULTS/plan.json, if it exists, names the runs that count
-Collected:  RESULTS/rows.jsonl, one row a line, and RESULTS/correct.parquet (run, problem, correct)
+Collected:  RESULTS/rows.jsonl, one row per line, and RESULTS/correct.parquet (run, problem, correct)
 
 correct.parquet may hold another column, pass_rate: the share of correct responses among those that pi_sft, the policy
 before the method, sampled on that test problem. In collected files it is null for runs that did not measure it.

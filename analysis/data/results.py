@@ -19,7 +19,7 @@ class Results:
     """The rows of a study and the answers of every run.
 
     Attributes:
-        rows: one row a run, in the order of `files.ORDER`, columns by name; nested fields stay Python objects.
+        rows: one row per run, in the order of `files.ORDER`, columns by name; nested fields stay Python objects.
         correct: run -> bool array (P,), aligned on the sorted test problems of the run's task.
         problems: task -> its P sorted test problem ids.
         pass_rate: run -> float array (P,), aligned as `correct`: the share of correct samples of the policy before the

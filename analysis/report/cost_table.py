@@ -11,7 +11,7 @@ from analysis.study.costs import StudyCost
 
 
 def cost_table(cost: StudyCost) -> Table:
-    """One row per label: FLOPs and seconds of its runs, alone, with shared stages divided, and of its own stages."""
+    """One row per label: FLOPs and seconds of its runs, alone, with shared stages divided, and unshared stages."""
     table = Table(title="FLOPs and seconds of all stages, without pretraining")
     table.caption = (
         "alone: every run with an empty store; shared: a stage that k runs use counts 1/k in each; only: stages that "

@@ -6,7 +6,7 @@ from analysis.data.results import Results
 from analysis.defaults import DRAWS
 from analysis.study.study import Study
 
-STAR_GRAPH = "star_graph"  # the task that has a figure and claims of its own
+STAR_GRAPH = "star_graph"  # the task with a separate figure and claims
 
 
 class Studies:
@@ -27,7 +27,7 @@ class Studies:
     def shown(self, task: str | None = None) -> Study:
         """The study that figures and tables show: of `task`, else of the task with the most rows.
 
-        The star graph has a figure of its own; it is chosen only if asked for, or if there is no other task.
+        The star graph has a separate figure; it is chosen only if requested, or if there is no other task.
         """
         if task is None:
             counts = self.results.rows["task"].value_counts()

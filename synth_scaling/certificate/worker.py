@@ -48,14 +48,14 @@ def _run(name: str, setup: Setup) -> Line:
     begin = time.perf_counter()
     try:
         with tempfile.TemporaryDirectory() as place:
-            cost, measures = measured(_as_made(PARTS[name].function(), setup), 1)(Path(place))
+            cost, measures = measured(_as_stage_function(PARTS[name].function(), setup), 1)(Path(place))
     except Exception as error:
         traceback.print_exc()
         return Line(name, FAILED, reason(error).line, time.perf_counter() - begin)
     return Line(name, OK, "", time.perf_counter() - begin, cost.peak_device_memory, cost.peak_memory, measures)
 
 
-def _as_made(function: Callable[[Setup], Measures], setup: Setup) -> Callable[[Path], Made]:
+def _as_stage_function(function: Callable[[Setup], Measures], setup: Setup) -> Callable[[Path], Made]:
     return lambda folder: (Cost(), function(setup))
 
 

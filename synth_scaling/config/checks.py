@@ -1,6 +1,6 @@
 """The rules on a whole configuration; those of one group of options stand beside its dataclass.
 
-Each raises ConfigError in one line: the key, the value, what is allowed.
+Each raises ConfigError in one line: the key, the value, the allowed values.
 """
 
 from __future__ import annotations

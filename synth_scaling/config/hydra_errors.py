@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's messages as one line: the key, the value, what is allowed."""
+"""Hydra's and OmegaConf's messages as one line: the key, the value, the allowed values."""
 
 from __future__ import annotations
 

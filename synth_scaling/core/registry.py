@@ -38,7 +38,7 @@ class Registry(MutableMapping[str, T]):
 
     def _entries(self) -> dict[str, T]:
         if self._all is None:
-            self._all = dict(self.built_in)  # what a plugin sees that reads the registry while it is imported
+            self._all = dict(self.built_in)  # seen by a plugin that reads the registry while it is imported
             complete, entries = False, self._all
             try:
                 for source, name, load in self._sources():

@@ -103,4 +103,4 @@ def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> N
             f"credit={options.name}: allowed is exhaustive, method={method} needs the value of every step"
         )
     if not options.stop_at_zero:
-        raise ConfigError(f"credit.stop_at_zero=false: allowed is true, credit={options.name} finds pits alone")
+        raise ConfigError(f"credit.stop_at_zero=false: allowed is true, credit={options.name} finds first errors alone")

@@ -49,8 +49,8 @@ def run_once(config: Config, wait: bool = True, launch: str = "", held: Lease | 
 
     Without `wait`, Busy is raised if another process is computing a stage that this run needs before its evaluation;
     the run then leaves no result and no failure. `launch` is the launch of a sweep that a failure is recorded under.
-    `held` is the lease on the run: it is checked before anything is written into the folder, and LeaseLost raised if
-    another process has taken the run over.
+    `held` is the lease on the run: it is checked before anything is written into the folder, and LeaseLost is raised
+    if another process has taken over the run.
     """
     folder, name = run_folder(config), title(config)
     if folder.is_done:
@@ -182,8 +182,8 @@ class Recorder(NoTracker):
         self._append(self.folder.stages, json.dumps(line))
         self.tracker.stage(name, result)
 
-    def making(self, stage: str, digest: str) -> AbstractContextManager[None]:
-        return self.tracker.making(stage, digest)
+    def computing(self, stage: str, digest: str) -> AbstractContextManager[None]:
+        return self.tracker.computing(stage, digest)
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
         self._append(self.folder.metrics, json.dumps({"stage": stage, **point}))

@@ -203,7 +203,7 @@ class Stages:
         devices = {"base": 1, "policy": trainer.num_processes}.get(kind, engine.replicas * engine.tensor_parallel_size)
 
         def tracked(folder: Path) -> Made:
-            with self.tracker.making(name, stage_hash):
+            with self.tracker.computing(name, stage_hash):
                 return measured(compute, devices)(folder)
 
         self.tracker.stage(name, None)

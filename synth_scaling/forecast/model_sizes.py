@@ -1,4 +1,4 @@
-"""How large the model of a run is, known before any of its files are here."""
+"""The size of a run's model, known before any of its files are here."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PUBLIC = {
 
 
 def matmul_parameters_of(model: ModelOptions, vocabulary: int) -> int:
-    """P of a model by its options; `vocabulary` is the task's, for a base that is made for it with 2 special tokens.
+    """P of a model by its options; `vocabulary` is the task's, for a base pretrained for it, with 2 special tokens.
 
     The size of a model that is not in `PUBLIC` is read from its folder. Raises ConfigError if that is missing as well.
     """
@@ -70,6 +70,6 @@ def matmul_parameters_of(model: ModelOptions, vocabulary: int) -> int:
         return matmul_parameters(resolve(model.path, model.revision))
     except ConfigError:
         raise ConfigError(
-            f"model.path={model.path}: how large it is cannot be told; allowed are a folder, a hub id in the cache, "
+            f"model.path={model.path}: its size is unknown; allowed are a folder, a hub id in the cache, "
             f"{', '.join(PUBLIC)}"
         ) from None

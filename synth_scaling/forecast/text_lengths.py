@@ -1,4 +1,4 @@
-"""How long the texts of a task are, in tokens: what an estimate of costs is made from before a model is here."""
+"""Lengths of a task's texts in tokens, from which costs are estimated before a model is here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Lengths:
     steps: float
     tested: dict[str, int]
     document: float = 0.0  # of the corpus that a base is pretrained on, with its end token
-    vocabulary: int = 0  # of the base that is made for the task
+    vocabulary: int = 0  # of the base that is pretrained for the task
 
 
 # Tasks whose files may not be here. gsm8k: the first 1,000 train problems of seed 0 in SmolLM2's tokens. math: ours, a

@@ -1,4 +1,4 @@
-r"""Whether two LaTeX answers mean the same, by math-verify. Imported in worker processes only (:mod:`.workers`)."""
+r"""Equality of two LaTeX answers by math-verify. Imported in worker processes only (:mod:`.workers`)."""
 
 from __future__ import annotations
 

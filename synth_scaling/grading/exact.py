@@ -1,4 +1,4 @@
-"""Whether two sympy objects that math-verify calls equal are equal exactly, or to 60 digits where that is impossible.
+"""Exact equality of two sympy objects that math-verify calls equal, or to 60 digits where that is impossible.
 
 math-verify compares values to 15 digits, and decimals to six places; both accept different rationals.
 """

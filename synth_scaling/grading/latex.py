@@ -1,4 +1,4 @@
-r"""Whether two LaTeX answers mean the same, as far as comparing text and exact numbers decides.
+r"""Equality of two LaTeX answers, as far as a comparison of text and exact numbers decides it.
 
 Exact numbers alone, with units or in degrees, as points, intervals and matrices, and complex ones. The rest is for
 worker processes: :mod:`.formulas`, then :mod:`.algebra`.

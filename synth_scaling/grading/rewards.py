@@ -42,7 +42,7 @@ def each(
     kind: Kind, pairs: Sequence[tuple[str, str]], last_number: bool = False, bound: float = BOUND
 ) -> Iterator[bool | None]:
     """Like :func:`grade`, one reward at a time; None for a response that hit the bound."""
-    calls: dict[Call, int] = {}  # each is made once: samples of one problem repeat their answers
+    calls: dict[Call, int] = {}  # each distinct call once: samples of one problem repeat answers
     decided = [_in_this_process(kind, gold, response, last_number, calls) for gold, response in pairs]
     later = workers.run(in_worker, list(calls), bound) if calls else iter(())
     results: list[bool | None] = []

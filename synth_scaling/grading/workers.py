@@ -5,7 +5,7 @@ fresh process without this one's threads and memory, so torch and vLLM may be lo
 the calls and do not depend on the number of workers.
 
 A worker may also die of something outside: a signal to the process group, or the kernel's out-of-memory killer. That
-says nothing about the call: it is made again, alone, and a second death is an error, never a result.
+says nothing about the call: the call is repeated alone, and a second death is an error, never a result.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 MEMORY = 4 << 30  # bytes of address space a worker may have
-CHUNK = 16  # calls that travel together at most; the calls of a chunk that fails are made again one by one
+CHUNK = 16  # calls that travel together at most; the calls of a chunk that fails are repeated one by one
 # A process receives these from its own instructions, as from a stack that overflows: the call is the reason.
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
 STALL = 45  # seconds that no worker takes the next call before the pool is replaced; a start takes up to 20
@@ -46,7 +46,7 @@ class _Death:
 def run(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: float) -> Iterator[bool | None]:
     """`function(*call)` for each call, in order; None for one that took longer than `bound` seconds or died of itself.
 
-    `function` is importable and raises nothing. A chunk has the same bound, and its calls are made again one by one
+    `function` is importable and raises nothing. A chunk has the same bound, and its calls are repeated one by one
     if it is exceeded: no call runs longer than `bound`, and a slow one runs twice. Raises WorkerKilled for a call whose
     worker was killed twice by a signal that neither the pool nor a fault of the worker sent.
     """
@@ -73,7 +73,7 @@ def count() -> int:
 def _alone(
     function: Callable[..., bool], call: tuple[Any, ...], bound: float, first: list[bool] | _Death | None
 ) -> bool | None:
-    """The result of a call that has been made alone once, with `first`; it is made again if its worker died."""
+    """The result of a call whose first attempt alone is `first`; it is repeated if its worker died."""
     result = _result(_schedule(function, [call], bound)) if isinstance(first, _Death) else first
     if isinstance(result, _Death):
         if result.by in FAULTS:

@@ -109,7 +109,7 @@ def _make(config: Config, plan: Plan, held: Lease) -> None:
 
 @dataclass(frozen=True)
 class Attempts:
-    """begun.json: how often a run was begun in a launch."""
+    """begun.json: the number of times that a run was started in a launch."""
 
     launch: str
     attempts: int

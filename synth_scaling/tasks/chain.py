@@ -1,4 +1,4 @@
-"""`chain`: compute one letter from shuffled definitions modulo 10, a step for each operation.
+"""`chain`: compute one letter from shuffled definitions modulo 10, one step per operation.
 
 A problem gives leaves (` a=3`) and operations (` f:b+c`) in random order and asks for one letter (` ?f`). A
 response restates an operation, looks its operands up and computes: ` f:b+c 6+5 f=1`, and ends with ` #1`. The
@@ -9,8 +9,8 @@ letter not yet computed) rather than a habit, so negatives have little to unlear
 operands, and the tokens ` f:`, ` f=` and `f` have to be different, or a small model never learns to copy:
 ` f:` finds the operation in the prompt, and an operand finds its value after ` b=`, in prompt and steps alike.
 
-The reward looks at the final answer only (arXiv 2406.14532): a response is right iff it ends with ` #` and the
-right digit. Wrong or missing steps before it do not matter, so one guess in ten is right without any step.
+The reward looks at the final answer only (arXiv 2406.14532): a response is correct iff it ends with ` #` and
+the correct digit. Incorrect or missing steps before it do not matter: one guess in ten is correct without any step.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Chain:
                 return fault
         return "no_answer" if finished else "unfinished"
 
-    # -- what a pretrained model has seen ------------------------------------------------------------------------
+    # -- the pretraining corpus ----------------------------------------------------------------------------------
 
     def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
         """Easier problems, solved in the teacher's style, and recitations (` !`) of all definitions in random order.

@@ -1,9 +1,9 @@
 """`collect`: list the wanted items, each once, in any order.
 
-A world in which an incorrect step has a worth of its own: there are many correct next steps, and one rule, checked in
-the prompt, for the wrong ones. A problem is a class and `wanted` distinct items out of `items`; a response lists items,
-a step is one item. It is correct iff it lists exactly the wanted items, each once. The first error of a response, its
-first item that is not or no longer wanted, is known exactly.
+A world in which an incorrect step is informative in itself: there are many correct next steps, and one rule,
+checked in the prompt, for the incorrect ones. A problem is a class and `wanted` distinct items out of `items`; a
+response lists items, a step is one item. It is correct iff it lists exactly the wanted items, each once. The first
+error of a response, its first item that is not or no longer wanted, is known exactly.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_REPEATS = 10_000  # draws in a row without a new set of items, before a spli
 class CollectOptions(TaskOptions):
     items: int = 20  # item names
     wanted: int = 10  # items per problem
-    classes: int = 4  # each has habits of its own; correctness does not depend on the class
+    classes: int = 4  # habits differ between classes; correctness does not depend on the class
     choices: int | None = None  # of the items that are left, so many in prompt order may come next; null: all
     n_test: int = 1000  # [problems] held out for testing
     n_validation: int = 1000  # [problems] held out for choosing settings
@@ -156,7 +156,7 @@ class Collect:
             left.remove(item)
         return (max(1, len(steps)), "incomplete") if left else None
 
-    # -- what a pretrained model has seen ------------------------------------------------------------------------
+    # -- the pretraining corpus ----------------------------------------------------------------------------------
 
     def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
         """Careless lists of `wanted` items: after some items the class' habit comes next, wanted or not.

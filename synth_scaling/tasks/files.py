@@ -1,26 +1,30 @@
-"""Base of the tasks of public data sets: questions from files or the hub, a validation split taken from train."""
+"""Base class of the tasks of public data sets: questions from files or the hub, a validation split cut from train."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from synth_scaling.tasks.options import check_common
+from synth_scaling.tasks.options import FileOptions, check_files
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording, distinct, shuffled
 from synth_scaling.tasks.sources import Row, Source
 
 
 class FileTask(QuestionTask):
-    """Attributes: `repeated`, how many train questions were left out because train or test has them already, and
-    `unanswered`, how many rows because they have no answer.
+    """A task whose questions are the rows of a data set.
+
+    Attributes:
+        repeated: number of train questions left out because they occur earlier in train, or in test.
+        unanswered: number of rows left out because they have no answer.
     """
 
-    def __init__(self, options: Any, wording: Wording, download: str, read: Callable[[Row], Question | None]) -> None:
-        """`read` makes a question of a row, or None of one without an answer. `download`: see :class:`Source`."""
+    def __init__(
+        self, options: FileOptions, wording: Wording, download: str, read: Callable[[Row], Question | None]
+    ) -> None:
+        """`read` returns a row's question, or None for a row without an answer. `download`: see :class:`Source`."""
         self.options = o = options
-        check_common(o)
+        check_files(o)
         source = Source(o.name, o.path, o.hub, o.revision, o.subsets, download)
         read_test, read_train = ([read(row) for row in source.rows(parts)] for parts in (o.test_parts, o.train_parts))
         self.unanswered = read_test.count(None) + read_train.count(None)
@@ -40,7 +44,7 @@ class FileTask(QuestionTask):
 
 
 def held_back(train: list[Question], n: int, seed: int) -> tuple[list[Question], list[Question]]:
-    """`train` without `n` questions drawn by `seed`, and these. Raises ValueError if that leaves none."""
+    """Split `train` into the remaining questions and `n` drawn with `seed`. Raises ValueError if none would remain."""
     if n >= len(train):
         raise ValueError(f"task.n_validation={n}: allowed are 0 to {len(train) - 1}, fewer than the train questions")
     drawn = set(np.random.default_rng([seed, 2]).permutation(len(train))[:n].tolist())

@@ -1,7 +1,7 @@
 """`gsm8k`: grade school word problems with their written solutions (Cobbe et al. 2021, arXiv 2110.14168).
 
 7,473 train and 1,319 test questions from local files or the hub; validation is cut from train by a fixed seed. The
-teacher's solution is the data set's own, lines of text that end `#### n`.
+teacher's solution is the data set's: lines of text that end with `#### n`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""`gsm_symbolic`: word problems from 85 templates with fresh names and numbers, any number of them, offline.
+"""`gsm_symbolic`: word problems from 85 templates, with random names and numbers; endless, and offline.
 
 The templates are reasoning-gym's, after GSM-Symbolic (Mirzadeh et al. 2024, arXiv 2410.05229), which took them from
 GSM8K's test questions: do not train on these and test on GSM8K (`python -m synth_scaling.contamination` shows it).
-Questions are kept apart by their text; train and test share the templates. Some of the worked solutions that serve as
-the teacher's put a wrong or an odd step on the way to the right number; one that the grader does not accept is dropped.
+The splits share templates but no question. The teacher's solutions are the generator's; some have an incorrect or odd
+step before the correct number, and one that the grader does not accept is dropped.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from dataclasses import dataclass
 
 from synth_scaling.grading.numbers import canonical, rational
 from synth_scaling.grading.rewards import grade
-from synth_scaling.tasks.options import check_common
+from synth_scaling.tasks.options import check_drawn
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording, normalised
 from synth_scaling.tasks.steps import lines
 from synth_scaling.tasks.streams import Streams, held_out
 from synth_scaling.tasks.task import TaskOptions
 
 CHUNK = 1000  # items drawn from one seed of the generator
-REQUEST = " Give the result as your final answer. Do not include units."  # ends every question; the prompt's to say
+# Ends every question of the generator; removed, since prompts ask for it.
+REQUEST = " Give the result as your final answer. Do not include units."
 
 
 @dataclass
@@ -39,11 +40,16 @@ class GSMSymbolicOptions(TaskOptions):
 
 
 class GSMSymbolic(QuestionTask):
-    """Attributes: `drawn` items so far, `dropped` of them as the grader does not accept their solution."""
+    """The task.
+
+    Attributes:
+        drawn: number of items generated so far.
+        dropped: number of those whose solution the grader does not accept.
+    """
 
     def __init__(self, options: GSMSymbolicOptions) -> None:
         self.options = o = options
-        check_common(o)
+        check_drawn(o)
         if importlib.util.find_spec("reasoning_gym") is None:
             raise ValueError("task=gsm_symbolic needs reasoning-gym: run `make extra-words`")
         self.drawn = self.dropped = 0
@@ -80,7 +86,7 @@ class GSMSymbolic(QuestionTask):
 
 
 def _question(item: dict) -> Question | None:
-    """None where the worked solution does not come to the answer."""
+    """The question of an item; None if its worked solution does not give its answer."""
     gold, solution = rational(item["answer"]), item["metadata"]["answer_cot"].strip()
     if gold is None or not grade("number", [(canonical(gold), solution)]).rewards[0]:
         return None

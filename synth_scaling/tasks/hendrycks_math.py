@@ -1,7 +1,8 @@
 r"""`math`: competition problems whose solutions box their answer (Hendrycks et al. 2021, arXiv 2103.03874).
 
-From files of your own or the hub: nothing of it comes with this package. The usual split of 12,000 train and 500 test
-problems (MATH-500) is `task.train_parts=[train,test] task.test_parts=[math500]`: what is tested is left out of train.
+Read from local files or the hub; the data set does not come with this package. The usual split of 12,000 train and 500
+test problems (MATH-500) is `task.train_parts=[train,test] task.test_parts=[math500]`: train questions that occur in
+test are left out.
 Known dirt: two train rows with an empty `\boxed{}` have no answer and are left out, two with `Level ?` get level 0.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from synth_scaling.core.hashing import UNKEYED
+from synth_scaling.core.validation import at_least
 from synth_scaling.grading.answers import boxes
 from synth_scaling.system.jsonl import text_at
 from synth_scaling.tasks.files import FileTask
@@ -48,6 +50,7 @@ class MATHOptions(TaskOptions):
 
 class MATH(FileTask):
     def __init__(self, options: MATHOptions) -> None:
+        at_least("task.max_steps", options.max_steps, 1)
         steps = partial(sentences, most=options.max_steps)
         wording = Wording("latex", steps, options.last_number, options.grading_bound)
         super().__init__(options, wording, DOWNLOAD, _question)
@@ -56,10 +59,10 @@ class MATH(FileTask):
 def _question(row: Row) -> Question | None:
     """None where the solution's last box is empty. Raises ValueError where it has no box at all."""
     text, solution = text_at(*row, "problem").strip(), text_at(*row, "solution").strip()
-    found = boxes(solution)
-    if not found:
+    boxed = boxes(solution)
+    if not boxed:
         raise ValueError(f"{row[0]}:{row[1]}: solution: has no \\boxed{{}} that closes: {solution[-60:]!r}")
-    answer = found[-1].strip()
+    answer = boxed[-1].strip()
     return Question(text, answer, solution, _level(row)) if answer else None
 
 

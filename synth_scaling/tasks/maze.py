@@ -1,9 +1,9 @@
 """`maze`: walk from start to goal in a fixed grid world within a move budget.
 
-The default task: all claims of arXiv 2406.14532 can be seen on it in seconds a run. A problem is (start, goal),
-a response the nodes walked (the start not repeated), a step is one node. A response is right iff every move is
-an edge, it ends at the goal, and it takes at most `distance + slack` moves. Wrong turns use the budget up, so
-the true pit of a response, the first step after which the goal is out of reach, is known exactly.
+The default task: all claims of arXiv 2406.14532 can be tested on it, with seconds per run. A problem is (start, goal),
+a response the nodes walked (the start not repeated), a step is one node. A response is correct iff every move
+is an edge, it ends at the goal, and it takes at most `distance + slack` moves. Detours use up the budget, so the first
+error of a response, the first step after which the goal is out of reach, is known exactly.
 """
 
 from __future__ import annotations
@@ -132,10 +132,10 @@ class Maze:
         return None if node == goal else max(1, len(walk))  # stopped short: the last step, which ends the response
 
     def spurious_steps(self, problem: Problem, response: str) -> int | None:
-        """Moves that do not get nearer the goal."""
+        """Number of moves that do not get nearer to the goal."""
         (node, goal), spurious = self._endpoints(problem), 0
         for after in self._walk(response):
-            assert after is not None, f"not right: {response}"
+            assert after is not None, f"an incorrect response: {response}"
             spurious += int(self.distance[after, goal] >= self.distance[node, goal])
             node = after
         return spurious
@@ -152,7 +152,7 @@ class Maze:
             return "malformed"
         return "out_of_budget" if not finished or node == goal else "wrong_place"
 
-    # -- what a pretrained model has seen ------------------------------------------------------------------------
+    # -- the pretraining corpus ----------------------------------------------------------------------------------
 
     def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
         """Walks of careless walkers: mostly shortest moves, with fixed bad habits that depend on the goal's region.
@@ -215,7 +215,7 @@ def _check(o: MazeOptions) -> None:
 
 
 def _grid_world(side: int, edge_share: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """Neighbours a node: a random spanning tree of the grid plus random edges, up to a share of all."""
+    """Neighbours of each node: a random spanning tree of the grid plus random edges, up to a share of all."""
     cells = np.arange(side * side).reshape(side, side)
     down = np.stack([cells[:-1].ravel(), cells[1:].ravel()], axis=1)
     right = np.stack([cells[:, :-1].ravel(), cells[:, 1:].ravel()], axis=1)

@@ -28,16 +28,16 @@ class Question:
 
 
 def normalised(question: str) -> str:
-    """In lower case, with single spaces, straight quotes and no closing punctuation: two that agree are one question.
+    """The question in lower case, with single spaces, straight quotes and no closing punctuation.
 
-    Signs are kept: in MATH they can be all that tells two questions apart.
+    Questions that agree in this form count as one. Signs stay: in MATH two questions may differ in a sign alone.
     """
     text = unicodedata.normalize("NFKC", question).lower().translate(_STRAIGHT)
     return " ".join(text.split()).rstrip(" .?!")
 
 
 def distinct(questions: Iterable[Question], seen: set[str]) -> list[Question]:
-    """Those whose text has not been seen; what they say is seen from then on."""
+    """The questions whose normalised text is not in `seen`; their texts are added to it."""
     retained = []
     for question in questions:
         if (key := normalised(question.text)) not in seen:
@@ -48,16 +48,16 @@ def distinct(questions: Iterable[Question], seen: set[str]) -> list[Question]:
 
 @dataclass(frozen=True)
 class Wording:
-    """How a task's responses are read."""
+    """The rules for reading a task's responses."""
 
     kind: Kind
     steps: Callable[[str], list[str]]
     last_number: bool
-    bound: float  # seconds a response may take to grade
+    bound: float  # [seconds] that grading one response may take
 
 
 class QuestionTask:
-    """A task given by its questions. `train` is asked for by seed: a fixed order of a file, or an endless source."""
+    """A task given by its questions. `train` takes a seed, of a file's order or of an endless stream."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class QuestionTask:
         max_prompt_tokens: int,
         max_response_tokens: int,
     ) -> None:
-        """`train(n, seed)` gives the first `n` questions, or all there are if these are fewer."""
+        """`train(n, seed)` returns the first `n` questions, or all of them if there are fewer."""
         self.name, self.wording = name, wording
         self.max_prompt_tokens, self.max_response_tokens = max_prompt_tokens, max_response_tokens
         self._held_out, self._train = held_out, train
@@ -88,7 +88,7 @@ class QuestionTask:
         return [Problem(f"{split}/{i}", q.text, q.answer, q.difficulty) for i, q in enumerate(questions[:n])]
 
     def teacher(self, problem: Problem, rng: np.random.Generator) -> str:
-        """The gold solution, one per problem. Raises ValueError for a problem of another task."""
+        """The gold solution. Raises ValueError for a problem of another task."""
         if problem.prompt not in self._solutions:
             raise ValueError(f"task={self.name}: no solution of {problem.id}, which is not one of its problems")
         return self._solutions[problem.prompt]
@@ -100,7 +100,7 @@ class QuestionTask:
         return self.grade_all([(problem, response)]).rewards[0]
 
     def grade_all(self, pairs: Sequence[tuple[Problem, str]]) -> Grades:
-        """The rewards of (problem, response) pairs, in order; each is done within the task's bound."""
+        """The rewards of (problem, response) pairs, in order; grading one takes at most the task's bound on time."""
         answers = [(problem.answer, response) for problem, response in pairs]
         return grade(self.wording.kind, answers, self.wording.last_number, self.wording.bound)
 
@@ -109,15 +109,15 @@ class QuestionTask:
         return self.wording.steps(response)
 
     def true_pit(self, problem: Problem, response: str) -> int | None:
-        """None: not known of a text in words."""
+        """None: unknown for texts in words."""
         return None
 
     def spurious_steps(self, problem: Problem, response: str) -> int | None:
-        """None: not known of a text in words."""
+        """None: unknown for texts in words."""
         return None
 
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
-        """unfinished, no_answer (nothing marked as one), unreadable_answer (no number) or wrong_answer."""
+        """unfinished, no_answer (no marked answer), unreadable_answer (no number) or wrong_answer."""
         if not finished:
             return "unfinished"
         answer = final_answer(response, self.wording.last_number)
@@ -127,7 +127,7 @@ class QuestionTask:
 
 
 def shuffled(questions: Sequence[Question]) -> Callable[[int, int], Sequence[Question]]:
-    """`train` of a task whose questions come from a file: one fixed order a seed."""
+    """The `train` of a task whose questions come from a file: one fixed order per seed."""
 
     def train(n: int, seed: int) -> Sequence[Question]:
         order = np.random.default_rng([seed, 1]).permutation(len(questions))

@@ -9,23 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.system.jsonl import SUFFIXES, content_digest, read_rows
+from synth_scaling.tasks.options import FileOptions
+from synth_scaling.tasks.task import TaskOptions
 
-Row = tuple[Path, int, dict[str, Any]]  # where it is from: file and line (or hub part and row); and what it says
+Row = tuple[Path, int, dict[str, Any]]  # file and line (or hub part and row) for messages, and the fields
 
 
 @dataclass(frozen=True)
 class Source:
-    """`parts` are names of files below `path`, with or without suffix, or of the splits of `hub`."""
+    """A data set. Its parts are files below `path`, named with or without suffix, or splits of `hub`."""
 
     task: str
     path: str | None
     hub: str | None
     revision: str | None
-    subsets: Sequence[str]  # the hub's configurations, read one after the other
-    download: str  # where a user gets the files, for the message
+    subsets: Sequence[str]  # the hub's configurations, read in this order
+    download: str  # address of the files, for messages
 
     def rows(self, parts: Sequence[str]) -> Iterator[Row]:
-        """Every row of `parts` in order. Raises ValueError that says what to download and where to put it."""
+        """Every row of `parts` in order. Raises ValueError naming the files to download and their place."""
         if self.path is not None:
             for part in parts:
                 file = self.file(part)
@@ -77,12 +79,12 @@ class Source:
         return f"download {self.download}, put it at {files} (.jsonl.gz or .parquet will do) and set task.path={folder}"
 
 
-def contents_of_files(options: Any) -> dict[str, list[str]]:
+def contents_of_files(options: TaskOptions) -> dict[str, list[str]]:
     """The entries of a run's hash that stand for `task.path`: digests of the task's files; {} if it has none.
 
     Raises ValueError if one is missing.
     """
-    if getattr(options, "path", None) is None:
+    if not isinstance(options, FileOptions) or options.path is None:
         return {}
     source = Source(options.name, options.path, None, None, (), "")
     parts = [*options.train_parts, *options.test_parts]

@@ -4,8 +4,8 @@ The didactic task of Bachmann and Nagarajan 2024 (arXiv 2403.06963). `degree` ar
 and goal counted, leave one source; node names are drawn from `n_nodes`. In the authors' public format a line reads
 `a,b|c,d|…/source,goal=source,…,goal`: shuffled edges that point away from the source, the question, and the path.
 The prompt ends with `=`. After the first hop every node can be copied from the edge list, so a next-token learner
-masters copying and guesses the first hop, right in 1 of `degree`. There is no way back, so the first step that
-leaves the path is the true pit, and it is known exactly.
+masters copying and guesses the first hop, correctly in 1 of `degree`. There is no way back, so the first step that
+leaves the path is the first error, and it is known exactly.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EDGE = re.compile(rf"({NODE}),({NODE})")
 @dataclass
 class StarGraphOptions(TaskOptions):
     # Public shapes: (2,2,50), (2,3,10), (2,3,50), (2,5,50), (3,3,50), (5,3,50). Ours has the shortest prompt, 28
-    # tokens, among those where a guess is wrong more often than not and a hop is left to copy: 0.2 M parameters on a
+    # tokens, among those where most guesses are incorrect and a hop is left to copy: 0.2 M parameters on a
     # CPU take a real first edge in two walks of three after 100,000 corpus documents with the loss on the prompt too.
     degree: int = 3
     path_length: int = 3  # [nodes] of each path, source and goal counted
@@ -85,7 +85,7 @@ def read_line(line: str) -> Star:
 
 
 def _check_path(star: Star) -> None:
-    """ValueError unless the path is the graph's only one from source to goal."""
+    """Raise ValueError unless the path is the graph's only one from source to goal."""
     ends = [b for _, b in star.edges]
     if star.source in ends:
         raise ValueError(f"star line: an edge leads back to the source {star.source}")
@@ -166,19 +166,19 @@ class StarGraph:
         return response == problem.answer
 
     def steps(self, response: str) -> list[str]:
-        """One node each, with the comma after it: a step says where to go and that the walk goes on."""
+        """One node each, with the comma after it: a step names a node and whether another one follows."""
         return re.findall(r"[^,]*,|[^,]+", response) or [""]
 
     def true_pit(self, problem: Problem, response: str) -> int | None:
-        """The first step that is not the path's own; for a response that stops at a comma, its last step."""
-        given, right = self.steps(response), self.steps(problem.answer)
-        for i, (a, b) in enumerate(zip(given, right, strict=False), start=1):
+        """The first step that differs from the path's; for a response that stops at a comma, its last step."""
+        given, correct = self.steps(response), self.steps(problem.answer)
+        for i, (a, b) in enumerate(zip(given, correct, strict=False), start=1):
             if a != b:
                 return i
-        return None if len(given) == len(right) else len(given)
+        return None if len(given) == len(correct) else len(given)
 
     def spurious_steps(self, problem: Problem, response: str) -> int | None:
-        """None: only the path itself is correct."""
+        """Always 0: only the path itself is correct."""
         return 0
 
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
@@ -198,10 +198,10 @@ class StarGraph:
                 return "wrong_first_hop"
         return "stopped_short" if finished else "unfinished"
 
-    # -- what a pretrained model has seen ------------------------------------------------------------------------
+    # -- the pretraining corpus ----------------------------------------------------------------------------------
 
     def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
-        """Walks to the end of a random arm, whatever the goal: how to copy edges, and nothing about the first hop."""
+        """Walks to the end of a random arm, whatever the goal: they teach copying edges, but not the first hop."""
         while True:
             star, arms = self._draw(rng)
             if frozenset(star.edges) not in self._held_out:

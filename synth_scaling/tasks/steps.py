@@ -1,4 +1,4 @@
-r"""Responses in words cut into steps: by lines, or by sentences and displayed formulas, never inside a formula.
+r"""Split responses in words into steps: by lines, or by sentences and displayed formulas, never inside a formula.
 
 Joining the steps gives the response back, character for character. Both ways are one scan of the text.
 """
@@ -22,13 +22,16 @@ _ABBREVIATED = re.compile(
 
 
 def lines(text: str) -> list[str]:
-    """One line each, with the line breaks after it. At least one step."""
+    """The text split into lines, each with the line breaks after it. At least one step."""
     spans, _ = formulas(text, inline=False)  # a dollar sign is money here
     return _cut(text, [match.end() for match in _LINE_END.finditer(text)], spans)
 
 
 def sentences(text: str, most: int = 12) -> list[str]:
-    """One sentence, line or displayed formula each, with the space after it; more than `most` are merged evenly."""
+    """The text split into sentences, lines and displayed formulas, each with the space after it.
+
+    More than `most` are merged evenly.
+    """
     spans, displayed = formulas(text, inline=True)
     ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _abbreviated(text, match)]
     around = [place for start, end in displayed for place in (start, _after_display(text, end))]
@@ -73,7 +76,7 @@ def formulas(text: str, inline: bool) -> tuple[list[Span], list[Span]]:
 
 
 def _cut(text: str, places: list[int], spans: list[Span]) -> list[str]:
-    """`text` cut at those of the ascending `places` that are not inside a span; no piece is blank but an only one."""
+    """`text` cut at those of the ascending `places` that are not inside a span; no piece of several is blank."""
     starts, ends = [start for start, _ in spans], [end for _, end in spans]
     pieces: list[str] = []
     begin = 0
@@ -105,7 +108,7 @@ def _merged(pieces: list[str], most: int) -> list[str]:
 
 
 def _after_display(text: str, end: int) -> int:
-    """Behind the punctuation and space that follow a displayed formula."""
+    """The place after the punctuation and space that follow a displayed formula."""
     match = re.compile(r"[.,;:!?]{0,3}\s*").match(text, end)
     assert match is not None
     return match.end()

@@ -71,7 +71,7 @@ class Task(Protocol):
 class EmbeddedTask(Task, Protocol):
     """A procedural task with a vocabulary and a corpus, on which its base model is pretrained."""
 
-    vocabulary: Sequence[str]  # no special tokens; every text of the task is made of these
+    vocabulary: Sequence[str]  # no special tokens; every text of the task consists of these
     token_pattern: str
 
     def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:

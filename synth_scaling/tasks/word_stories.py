@@ -1,4 +1,4 @@
-r"""`word_stories`: an amount and two events told as a story, for small pretrained models.
+r"""`word_stories`: an amount and two events as a story, for small pretrained models.
 
 Someone has some things; events add to them or, at most once, take away, in one number or in groups ("3 bags of 4").
 The teacher writes one operation per line and ends with `#### n`. A correct line joins two open amounts or multiplies
@@ -19,7 +19,7 @@ import numpy as np
 
 from synth_scaling.core.records import Problem
 from synth_scaling.core.validation import between, one_of
-from synth_scaling.tasks.options import check_common
+from synth_scaling.tasks.options import check_drawn
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording
 from synth_scaling.tasks.steps import lines
 from synth_scaling.tasks.streams import Streams
@@ -38,7 +38,7 @@ BEGINS = (
     "{name} owns {a} {things}.",
     "{name} counts {a} {things} in the {place}.",
 )
-EVENTS = {  # by (sign, numbers); only a loss is told with one of LOSS_WORDS
+EVENTS = {  # by (sign, numbers); only a loss has one of LOSS_WORDS
     (1, 1): ("{other} gives {name} {b} more.", "{name} buys {b} more.", "{name} finds {b} more in the {place}."),
     (1, 2): (
         "{name} buys {b} {boxes} of {c}.",
@@ -66,7 +66,7 @@ ANSWER = re.compile(r"#### ([0-9]{1,6})")
 
 @dataclass
 class WordStoriesOptions(TaskOptions):
-    orders: str = "teacher"  # of operations: as told, groups at once or when needed; "any": every correct order
+    orders: str = "teacher"  # of operations: "teacher": as in the story; "any": every correct order
     events: int = 2  # after the start
     n_test: int = 500  # [problems] held out for testing, each with a set of numbers that occurs nowhere else
     n_validation: int = 200  # [problems] held out for choosing settings
@@ -98,12 +98,12 @@ Line = tuple[int, str, int, int]  # 18 - 12 = 6
 class WordStories(QuestionTask):
     def __init__(self, options: WordStoriesOptions) -> None:
         self.options = o = options
-        check_common(o)
+        check_drawn(o)
         one_of("task.orders", o.orders, ORDERS)
         between("task.events", o.events, 1, 3, "1 to 3")
         rng = np.random.default_rng([o.world_seed, 3])
         held_out = _held_out(o.n_test + o.n_validation, o.events, rng)
-        questions = [_told(amounts, rng) for amounts in held_out.values()]
+        questions = [_question(amounts, rng) for amounts in held_out.values()]
         super().__init__(
             o.name,
             Wording("number", lines, o.last_number, o.grading_bound),
@@ -119,7 +119,7 @@ class WordStories(QuestionTask):
         return solution(amounts_of(problem.prompt), self.options.orders, rng)
 
     def true_pit(self, problem: Problem, response: str) -> int | None:
-        """The first line of an incorrect response that is no correct step; its last one if it only stops short."""
+        """The first line of an incorrect response that is no correct step; the last one if it only stops short."""
         if self.grade(problem, response):
             return None
         kinds = _kinds(amounts_of(problem.prompt), self.steps(response))
@@ -156,7 +156,7 @@ def _numbers(amounts: Amounts) -> tuple[int, ...]:
 
 
 def _story(events: int, rng: np.random.Generator) -> Amounts:
-    """A start and `events`, at most one a loss of no more than there is; two groups have different numbers."""
+    """A start and `events`, at most one a loss that the amount before it covers; no two groups are alike."""
     while True:
         amounts = [Amount(1, (_one_of(START, rng),))]
         loss = int(rng.integers(2 * events))  # at this event, if there are so many
@@ -189,10 +189,10 @@ def _draw(events: int, held_out: frozenset[tuple[int, ...]], seed: int) -> Itera
     while True:
         amounts = _story(events, rng)
         if _numbers(amounts) not in held_out:
-            yield _told(amounts, rng)
+            yield _question(amounts, rng)
 
 
-def _told(amounts: Amounts, rng: np.random.Generator) -> Question:
+def _question(amounts: Amounts, rng: np.random.Generator) -> Question:
     """The story in random words; its difficulty is the number of operations."""
     name, other = (NAMES[i] for i in rng.permutation(len(NAMES))[:2])
     words = {"name": name, "other": other, "things": _one_of(THINGS, rng), "place": _one_of(PLACES, rng)}
@@ -209,7 +209,7 @@ def _told(amounts: Amounts, rng: np.random.Generator) -> Question:
 
 
 def amounts_of(story: str) -> Amounts:
-    """The amounts that a story tells, in its order."""
+    """The amounts in a story, in its order."""
     sentences = re.split(r"(?<=\.) ", story)
     received = [(sentence, tuple(map(int, re.findall(r"[0-9]+", sentence)))) for sentence in sentences]
     return tuple(Amount(-1 if LOSS_WORDS.search(sentence) else 1, numbers) for sentence, numbers in received if numbers)
@@ -266,7 +266,7 @@ def solution(amounts: Amounts, orders: str, rng: np.random.Generator) -> str:
 
 
 def _kinds(amounts: Amounts, steps: list[str]) -> list[str | None]:
-    """Of each step of a response, the kind of its error, or None for a correct one; only these change what is open."""
+    """The kind of error of each step, None for a correct one; only correct steps change the open amounts."""
     kinds: list[str | None] = []
     answered = False
     for step in steps:

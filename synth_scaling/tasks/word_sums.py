@@ -1,7 +1,7 @@
-"""`word_sums`: two-digit sums told as little stories, for small pretrained models that GSM8K is too hard for.
+"""`word_sums`: two-digit sums as short stories, for small pretrained models that find GSM8K too hard.
 
-The teacher adds tens, then units, then both, or all at once, and ends with `#### n`. The two numbers of a held-out
-problem never meet in a train problem, in either order, so an answer cannot be remembered.
+The teacher adds tens, then units, then both, or all at once, and ends with `#### n`. The pair of numbers of a held-out
+problem occurs in no train problem, in either order, so an answer cannot be memorised.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synth_scaling.core.validation import one_of
-from synth_scaling.tasks.options import check_common
+from synth_scaling.tasks.options import check_drawn
 from synth_scaling.tasks.questions import Question, QuestionTask, Wording
 from synth_scaling.tasks.steps import lines
 from synth_scaling.tasks.streams import Streams
@@ -35,7 +35,7 @@ THINGS = _words(
 PLACES = _words("attic barn cellar garage garden hall kitchen library office school shed shop studio workshop")
 DAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
 
-# {a} and {b} are the numbers; what is asked for is always their sum.
+# {a} and {b} are the numbers; the answer is always their sum.
 TEMPLATES = (
     "{name} has {a} {things}. {other} gives {name} {b} more {things}. How many {things} does {name} have now?",
     "{name} has {a} {things} and {other} has {b} {things}. How many {things} do they have together?",
@@ -75,20 +75,22 @@ PAIRS: tuple[Pair, ...] = tuple(itertools.combinations_with_replacement(range(10
 class WordSums(QuestionTask):
     def __init__(self, options: WordSumsOptions) -> None:
         self.options = o = options
-        check_common(o)
+        check_drawn(o)
         one_of("task.solution", o.solution, tuple(SOLUTIONS))
         solve = SOLUTIONS[o.solution]
-        kept = o.n_test + o.n_validation
-        if kept >= len(PAIRS):
-            raise ValueError(f"task.n_test + task.n_validation={kept}: allowed are up to {len(PAIRS) - 1}, a pair each")
+        n_held_out = o.n_test + o.n_validation
+        if n_held_out >= len(PAIRS):
+            raise ValueError(
+                f"task.n_test + task.n_validation={n_held_out}: allowed are up to {len(PAIRS) - 1}, a pair each"
+            )
         rng = np.random.default_rng([o.world_seed, 2])
         pairs = [PAIRS[i] for i in rng.permutation(len(PAIRS))]
-        questions = [_tell(pair, rng, solve) for pair in pairs[:kept]]
+        questions = [_question(pair, rng, solve) for pair in pairs[:n_held_out]]
         super().__init__(
             o.name,
             Wording("number", lines, o.last_number, o.grading_bound),
             {"test": questions[: o.n_test], "validation": questions[o.n_test :]},
-            Streams(lambda seed: _draw(pairs[kept:], seed, solve)),
+            Streams(lambda seed: _draw(pairs[n_held_out:], seed, solve)),
             o.max_prompt_tokens,
             o.max_response_tokens,
         )
@@ -97,13 +99,13 @@ class WordSums(QuestionTask):
 def _draw(pairs: list[Pair], seed: int, solve: Callable[[int, int], str]) -> Iterator[Question]:
     rng = np.random.default_rng([seed, 1])
     while True:
-        yield _tell(pairs[rng.integers(len(pairs))], rng, solve)
+        yield _question(pairs[rng.integers(len(pairs))], rng, solve)
 
 
-def _tell(pair: Pair, rng: np.random.Generator, solve: Callable[[int, int], str]) -> Question:
+def _question(pair: Pair, rng: np.random.Generator, solve: Callable[[int, int], str]) -> Question:
     """The pair in either order, in a random story; the difficulty is 2 where the units carry, else 1.
 
-    The solution has an order of its own, so that there is more than one right response.
+    The order of the solution is drawn independently, so that there is more than one correct response.
     """
     a, b = pair if rng.random() < 0.5 else pair[::-1]
     name, other = (NAMES[i] for i in rng.permutation(len(NAMES))[:2])

@@ -31,7 +31,7 @@ class NoTracker:
     def stage(self, name: str, result: StageResult | None) -> None:
         """A stage is requested (`result` is None), or complete."""
 
-    def making(self, stage: str, digest: str) -> contextlib.AbstractContextManager[None]:
+    def computing(self, stage: str, digest: str) -> contextlib.AbstractContextManager[None]:
         """Context in which this process computes the stage `stage` with the hash `digest`."""
         return contextlib.nullcontext()
 
@@ -56,7 +56,7 @@ class WandbTracker(NoTracker):
         self.stage_run: WandbRun | None = None
 
     @contextlib.contextmanager
-    def making(self, stage: str, digest: str) -> Iterator[None]:
+    def computing(self, stage: str, digest: str) -> Iterator[None]:
         if stage == "policy":
             self._opened()
             yield

@@ -93,7 +93,7 @@ def test_a_failed_run_makes_the_launch_fail(slurm: OneNode, small: Callable[...,
     assert "2 of 2 runs failed:" in failing.log() and "responses" in failing.log()
 
 
-def test_what_slurm_refuses_is_one_line(slurm: OneNode, small: Callable[..., Small]) -> None:
+def test_a_refusal_of_slurm_is_one_line(slurm: OneNode, small: Callable[..., Small]) -> None:
     refused = small()
     assert refused.run(*SLURM, "hydra.launcher.partition=nowhere") == 2
     assert refused.log().splitlines()[-1].startswith("configuration refused: hydra/launcher=slurm: sbatch refused: ")

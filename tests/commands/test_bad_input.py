@@ -45,7 +45,7 @@ def command(module: str, *words: str, cwd: Path = ROOT) -> subprocess.CompletedP
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("line", "words"), BAD_LINES.items(), ids=["malformed", "missing field", "no answer"])
-def test_a_bad_line_of_a_tasks_file_stops_every_command_before_anything_is_asked_or_made(
+def test_a_malformed_line_of_a_tasks_file_stops_every_command_before_it_starts(
     line: str, words: str, random_model: Path, tmp_path: Path
 ) -> None:
     write_rows(tmp_path / "test.jsonl", ROWS[9:])
@@ -66,7 +66,7 @@ def test_a_bad_line_of_a_tasks_file_stops_every_command_before_anything_is_asked
 
 
 @pytest.mark.slow
-def test_a_template_that_raises_fails_its_run_in_one_line_and_the_sweeps_other_run_is_made(
+def test_a_template_that_raises_fails_its_run_in_one_line_and_the_sweeps_other_run_succeeds(
     random_model: Path, tmp_path: Path
 ) -> None:
     chat = tmp_path / "chat.jinja"

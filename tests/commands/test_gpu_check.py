@@ -36,7 +36,7 @@ def test_on_a_gpu_each_engine_has_a_process_and_on_a_cpu_all_parts_share_one(tmp
         assert sum(PARTS[name].vllm for name in group) <= 1
 
 
-def test_a_part_is_left_out_without_gpu_without_vllm_and_after_a_failure_and_says_so(tmp_path: Path) -> None:
+def test_a_part_left_out_without_gpu_without_vllm_or_after_a_failure_is_reported(tmp_path: Path) -> None:
     cpu, gpu = setup_of(tmp_path), setup_of(tmp_path, cuda=True)
     for name, part in PARTS.items():
         assert obstacle(name, gpu, {}, vllm=True) is None
@@ -72,7 +72,7 @@ def test_a_line_shows_seconds_memory_and_measures_or_the_reason() -> None:
 # -- failures --------------------------------------------------------------------------------------------------------
 
 
-def test_a_missing_model_is_one_failed_line_and_the_others_say_what_they_lack(tmp_path: Path) -> None:
+def test_a_missing_model_is_one_failed_line_and_the_others_name_the_missing_part(tmp_path: Path) -> None:
     lines, _ = gpu_check.check(setup_of(tmp_path), ["model", "train_full", "sample_graphs"], minutes=5)
     assert [(line.part, line.status) for line in lines] == [
         ("model", FAILED),

@@ -43,7 +43,7 @@ def test_accuracy_and_output(name: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert graded[0]["id"] == 1 and not any(row["over_bound"] for row in graded)
 
 
-def test_the_last_number_if_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_last_number_if_the_option_is_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = write(tmp_path / "r.jsonl", ROWS)
     assert main(["task=word_sums", f"input={file}", "last_number=true"]) == 0
     assert capsys.readouterr().out.startswith("accuracy 80.00 % (4 of 5)")
@@ -146,7 +146,7 @@ def test_bad_lines_are_refused_in_one_line(
     [
         (["input=x"], "task= is needed"),
         (["task=gsm8k"], "input= is needed"),
-        (["task=maze", "input=x"], "task=maze: allowed are gsm8k, gsm_symbolic, word_sums, math"),
+        (["task=maze", "input=x"], "task=maze: allowed are gsm8k, gsm_symbolic, word_sums, word_stories, math"),
         (["task=gsm8k", "input=/no/file"], "/no/file: no such file"),
         (["task=gsm8k", "input=x", "bound=0"], "bound=0: allowed are seconds above 0, up to 600"),
         (["task=gsm8k", "input=x", "bound=soon"], "bound=soon: allowed are"),
@@ -156,7 +156,7 @@ def test_bad_lines_are_refused_in_one_line(
     ],
     ids=" ".join,
 )
-def test_wrong_arguments_are_refused(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_arguments_are_refused(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert words in (said := capsys.readouterr().err) and said.count("\n") == 1
 

@@ -1,4 +1,4 @@
-"""Looking after a store: what is listed, what is found damaged, what garbage collection takes and leaves."""
+"""The store command: its listings, the damage that it detects, the stages that garbage collection removes."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def sweep_that_used(folder: Path, *stages: StageResult) -> Path:
     return folder
 
 
-def test_ls_and_du_say_what_there_is(store: Path, capsys: pytest.CaptureFixture) -> None:
+def test_ls_and_du_list_the_stages(store: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["ls", str(store)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("/")[0] for line in lines] == ["policy"] * 3 + ["responses"]
@@ -51,7 +51,7 @@ def test_ls_and_du_say_what_there_is(store: Path, capsys: pytest.CaptureFixture)
     ]
 
 
-def test_verify_names_what_is_damaged(store: Path, capsys: pytest.CaptureFixture) -> None:
+def test_verify_names_damaged_stages(store: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["verify", str(store)]) == 0
     assert capsys.readouterr().out == f"{store}: 4 stages, 0 damaged\n"
     file = next(store.glob("policy/*/result.txt"))
@@ -60,7 +60,7 @@ def test_verify_names_what_is_damaged(store: Path, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out == f"{file} is damaged\n{store}: 4 stages, 1 damaged\n"
 
 
-def test_gc_keeps_what_a_sweep_used_and_what_is_being_made(
+def test_gc_keeps_the_stages_of_a_sweep_and_those_being_computed(
     store: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     used = [make(store, "policy", n) for n in (0, 1)]
@@ -81,15 +81,15 @@ def test_gc_keeps_what_a_sweep_used_and_what_is_being_made(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ([], "gc: name the sweeps to keep: --keep-sweep SWEEP ..."),
         (["--keep-sweep", "nowhere"], "no runs there; allowed is the output folder of a sweep"),
     ],
 )
-def test_gc_takes_nothing_without_a_sweep_to_keep(
-    words: list[str], told: str, store: Path, capsys: pytest.CaptureFixture
+def test_gc_removes_nothing_without_a_sweep_to_keep(
+    words: list[str], message: str, store: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert main(["gc", str(store), *words]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert len(list(store.glob("*/*/stage.json"))) == 4

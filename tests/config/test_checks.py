@@ -1,4 +1,4 @@
-"""Which values are refused, and in which words."""
+"""Refused values, and the messages."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("overrides", "allowed"), REFUSED, ids=[overrides for overrides, _ in REFUSED])
-def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(overrides: str, allowed: str) -> None:
+def test_an_invalid_value_is_refused_with_key_value_and_allowed_values(overrides: str, allowed: str) -> None:
     wrong = overrides.split()[0]
     with pytest.raises(ConfigError) as error:
         config(*reversed(overrides.split()))
@@ -131,8 +131,8 @@ FAIL_LATE = [
 
 
 @pytest.mark.parametrize(("overrides", "allowed"), FAIL_LATE, ids=[overrides for overrides, _ in FAIL_LATE])
-def test_what_would_fail_late_is_refused_early(overrides: str, allowed: str) -> None:
-    test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(overrides, allowed)
+def test_options_that_would_fail_late_are_refused_early(overrides: str, allowed: str) -> None:
+    test_an_invalid_value_is_refused_with_key_value_and_allowed_values(overrides, allowed)
 
 
 @pytest.mark.parametrize("task", WORDED)
@@ -152,7 +152,7 @@ def test_a_model_is_pretrained_for_embedded_tasks_only(task: str) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_a_task_in_words_refuses_is_one_line(overrides: list[str], words: str) -> None:
+def test_a_task_in_words_refuses_options_in_one_line(overrides: list[str], words: str) -> None:
     with pytest.raises(ConfigError) as error:
         check_task(with_words(*overrides))
     assert str(error.value).startswith(words) and "\n" not in str(error.value)
@@ -207,7 +207,7 @@ def test_more_problems_than_the_task_has_are_refused(overrides: list[str], words
         ("method.beta=1", ["method.beta", "no such key", "epochs"]),
     ],
 )
-def test_what_hydra_refuses_is_one_line_too(override: str, words: list[str]) -> None:
+def test_hydras_refusals_are_one_line_too(override: str, words: list[str]) -> None:
     with pytest.raises((HydraException, OmegaConfBaseException)) as error:
         config(override)
     line = one_line(error.value)

@@ -66,7 +66,7 @@ def test_every_file_of_a_group_is_a_choice_and_every_choice_has_a_file() -> None
     ],
     ids=" ".join,
 )
-def test_the_edges_of_what_is_allowed_pass_and_name_a_run(overrides: list[str]) -> None:
+def test_values_at_the_allowed_limits_pass_and_name_a_run(overrides: list[str]) -> None:
     assert re.fullmatch("[0-9a-f]{16}", run_hash(config(*overrides)))
 
 

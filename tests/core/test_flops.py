@@ -29,7 +29,7 @@ def test_all_but_the_input_embedding_count(tmp_path: Path) -> None:
     assert matmul_parameters(checkpoint(tmp_path, EMBEDDING | INNER | OUTPUT, tie_word_embeddings=False)) == 12 + 4 + 44
 
 
-def test_an_embedding_is_untied_unless_the_config_says_so(tmp_path: Path) -> None:
+def test_an_embedding_is_untied_unless_the_config_ties_it(tmp_path: Path) -> None:
     assert matmul_parameters(checkpoint(tmp_path, EMBEDDING | INNER | OUTPUT)) == 12 + 4 + 44
 
 

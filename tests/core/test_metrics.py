@@ -42,7 +42,7 @@ def test_wilson_bounds_are_where_the_score_test_just_rejects(counts: tuple[int, 
         assert abs(wrong / tested - bound) == pytest.approx(z * sqrt(bound * (1 - bound) / tested), abs=1e-8)
 
 
-def test_wilson_interval_is_symmetric_in_right_and_wrong() -> None:
+def test_the_wilson_interval_is_symmetric_in_correct_and_incorrect() -> None:
     low, high = wilson_interval(3, 40)
     assert wilson_interval(37, 40) == pytest.approx((1 - high, 1 - low))
 
@@ -53,7 +53,7 @@ def test_an_interval_needs_something_tested() -> None:
 
 
 @pytest.mark.parametrize("n", range(1, 7))
-def test_pass_at_k_is_the_share_of_draws_with_a_right_one(n: int) -> None:
+def test_pass_at_k_is_the_share_of_draws_with_a_correct_one(n: int) -> None:
     for right in range(n + 1):
         rewards = [1] * right + [0] * (n - right)
         for k in range(1, n + 1):

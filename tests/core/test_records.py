@@ -61,7 +61,7 @@ def test_no_weights_stay_no_weights(weights: list[tuple[float, ...] | None], tmp
     assert [row.weights for row in read_table(tmp_path / "rows.parquet", NLLRow)] == weights
 
 
-def test_what_is_read_can_be_hashed_and_compared_like_what_was_written(tmp_path: Path) -> None:
+def test_records_read_back_can_be_hashed_and_compared_like_those_written(tmp_path: Path) -> None:
     rows = [PrefixValue("p", (), 0.25, 8, ((1, 2), ())), PrefixValue("p", (3,), 0.0, 8, ())]
     write_table(tmp_path / "rows.parquet", rows, PrefixValue)
     assert {row: row.correct for row in read_table(tmp_path / "rows.parquet", PrefixValue)} == {

@@ -50,7 +50,7 @@ def numbers() -> Registry[int]:
     return Registry("tests", {"two": 2}, even)
 
 
-def test_entry_points_and_modules_are_added_to_what_is_built_in(
+def test_entry_points_and_modules_are_added_to_the_built_in_components(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "some_numbers.py").write_text("FOUR = 4\nTESTS = {'six': 6, 'eight': 8}\n")

@@ -22,7 +22,7 @@ def test_every_file_is_a_choice_with_the_defaults_of_its_options() -> None:
         assert config(f"credit={name}").credit == options() and options().name == name
 
 
-def test_runs_made_before_there_was_a_choice_keep_their_names() -> None:
+def test_runs_from_before_the_option_existed_keep_their_names() -> None:
     assert run_hash(config()) == run_hash(config("credit=exhaustive")) == "f7aa3b19beadcbe3"
     assert run_hash(config("method=step_dpo")) == "50dc758710ba7da3"
     # Part of the hash of a stage: what it was before there were searches.
@@ -83,6 +83,6 @@ def test_methods_that_need_pits_or_nothing_take_them(credit: str, method: str) -
         ("credit=adaptive credit.order=random", r"credit\.order=random: allowed are forward, halving"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(overrides: str, words: str) -> None:
+def test_impossible_options_are_refused_in_one_line(overrides: str, words: str) -> None:
     with pytest.raises(ConfigError, match=f"^{words}$"):
         config(*overrides.split())

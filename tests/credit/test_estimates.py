@@ -50,7 +50,7 @@ def valued(responses: Sequence[Response], k: int, seed: int, stop_at_zero: bool 
 # -- estimates against the exact values ----------------------------------------------------------------------------
 
 
-def test_the_chain_is_what_it_says() -> None:
+def test_the_chain_has_its_stated_values() -> None:
     assert value("w.w.") == 0.0 and value("w.r.") == pytest.approx(0.49) and value("w.") == pytest.approx(0.4 * 0.49)
     assert value("r.r.r.") == 1.0 and value("r.r.") == pytest.approx(0.7 + 0.3 * 0.4)
     exact = sum(
@@ -133,7 +133,7 @@ def test_responses_come_in_the_order_of_problems_then_draws_and_are_graded() -> 
     assert cost.tokens_sampled == 6 * 2 * MOVES and cost.flops_sampling == 2 * 10 * (3 + 6 * 2 * MOVES)
 
 
-def test_a_response_cut_at_the_limit_is_wrong_however_it_reads() -> None:
+def test_a_response_cut_at_the_limit_is_incorrect_whatever_its_text() -> None:
     short: Any = TwoLives(max_response_tokens=2 * MOVES - 1)
     assert {(row.reward, row.finished, len(row.tokens)) for row in sampled(50, 0, short)} == {(0, False, 2 * MOVES - 1)}
     prefix = (NAME, CODEC.encode("r.r.r."))
@@ -142,7 +142,7 @@ def test_a_response_cut_at_the_limit_is_wrong_however_it_reads() -> None:
         assert known[prefix].value == expected
 
 
-def test_correct_completions_are_distinct_and_right_after_their_prefix() -> None:
+def test_correct_completions_are_distinct_and_correct_after_their_prefix() -> None:
     prefix, start = (NAME, CODEC.encode("w.r.")), (NAME, ())
     known, cost = values_of({prefix: 64}, 2)
     assert known[prefix].correct == (CODEC.encode("r.r."),)  # the one right ending, sampled about 31 times

@@ -31,7 +31,7 @@ ASKED = credit.asked_prefixes(NEGATIVES, [(2, 4, 6, 8), (2, 4)])
 DRAWS = [draw("r.w.r.r.", 2), draw("r.w.w.r.", 2), draw("r.r.r.r.", 2), draw("w.r.r.r.", 0, "b")]
 
 
-def test_asked_are_the_prefixes_at_the_ends_of_steps_but_for_the_last() -> None:
+def test_values_are_estimated_at_the_ends_of_all_steps_but_the_last() -> None:
     encode = CODEC.encode
     assert {
         "a": {2: {encode("r.")}, 4: {encode("r.w.")}, 6: {encode("r.w.w.")}},
@@ -39,7 +39,7 @@ def test_asked_are_the_prefixes_at_the_ends_of_steps_but_for_the_last() -> None:
     } == ASKED
 
 
-def test_a_completion_counts_for_its_own_prefix_and_for_the_asked_ones_that_it_passes() -> None:
+def test_a_completion_counts_for_its_prefix_and_for_the_longer_ones_that_it_passes() -> None:
     assert said(credit.learned({}, DRAWS)) == {
         ("a", "r."): (2 / 3, 3, ["w.r.r.", "r.r.r."]),
         ("b", ""): (1.0, 1, ["w.r.r.r."]),
@@ -60,13 +60,13 @@ def test_a_completion_that_ends_where_a_prefix_does_counts_for_it() -> None:
 
 @PROPERTY
 @given(st.lists(st.sampled_from(DRAWS), max_size=12), st.integers(0, 12))
-def test_learning_bit_by_bit_comes_to_the_same(draws: list[Draw], cut: int) -> None:
+def test_incremental_counts_equal_those_of_all_draws_at_once(draws: list[Draw], cut: int) -> None:
     for asked in (None, ASKED):
         parts = credit.learned(credit.learned({}, draws[:cut], asked), draws[cut:], asked)
         assert said(parts) == said(credit.learned({}, draws, asked))
 
 
-def test_of_initial_rollouts_one_wrong_one_is_left_out_at_each_prefix() -> None:
+def test_one_incorrect_initial_rollout_is_left_out_at_each_prefix() -> None:
     """Four pass `r.`, one of them right: 1 of 3 says nothing of the response itself. Only it passes `r.w.w.`."""
     texts = ["r.w.w.r.", "r.w.r.w.", "r.r.w.w.", "r.w.r.r.", "w.w.w.w."]
     rollouts = [draw(text, 0).response for text in texts]
@@ -76,7 +76,7 @@ def test_of_initial_rollouts_one_wrong_one_is_left_out_at_each_prefix() -> None:
     }
 
 
-def test_what_is_reused_has_the_binomial_error_of_what_was_asked_for() -> None:
+def test_reused_completions_have_the_binomial_error_of_fresh_ones() -> None:
     """Completions of `r.` that pass `r.w.`, against the chain's own value: squared errors by the chi-square law."""
     start, passed, squares = (NAME, CODEC.encode("r.")), (NAME, CODEC.encode("r.w.")), []
     asked = {NAME: {4: frozenset({passed[1]})}}
@@ -90,7 +90,7 @@ def test_what_is_reused_has_the_binomial_error_of_what_was_asked_for() -> None:
     assert low < sum(squares) < high
 
 
-def test_initial_rollouts_say_of_wrong_ones_prefixes_what_is_so_on_average() -> None:
+def test_initial_rollouts_estimate_prefixes_of_incorrect_responses_without_bias() -> None:
     """Over wrong responses; with the response itself in, its prefixes look worse than they are."""
     start, left_out, left_in = CODEC.encode("r."), [], []
     for seed in range(400):
@@ -107,7 +107,7 @@ def test_initial_rollouts_say_of_wrong_ones_prefixes_what_is_so_on_average() -> 
     assert abs(np.mean(left_out) - value("r.")) < 4 * error
 
 
-def test_completed_prefixes_are_whole_right_responses() -> None:
+def test_completed_prefixes_are_whole_correct_responses() -> None:
     known = credit.learned({}, DRAWS)
     fresh = credit.completed(known.values(), 16)
     assert [(r.problem, r.sample, CODEC.decode(r.tokens), r.finished, r.reward) for r in fresh] == [

@@ -50,7 +50,7 @@ def test_stopping_at_zero_goes_step_by_step_and_not_beyond_a_zero() -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])
-def test_stopping_at_zero_rolls_out_what_has_no_zero_before_it(k: int) -> None:
+def test_stopping_at_zero_samples_prefixes_without_an_earlier_zero(k: int) -> None:
     responses = sampled(80, seed=8)
     ends = ends_of(responses)
     known = searched(credit.Exhaustive(k, True), responses, 9).values

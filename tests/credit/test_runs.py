@@ -51,7 +51,7 @@ def test_pits_are_found_and_paired(name: str, rows: dict[str, Row], folder: Path
         assert len({value.rollouts for value in stored}) > 1
 
 
-def test_searches_share_all_but_what_they_find_and_sample_less(rows: dict[str, Row]) -> None:
+def test_searches_share_all_stages_but_their_values_and_sample_less(rows: dict[str, Row]) -> None:
     for stage in ("base", "pi_sft", "rollouts"):
         assert len({row["hashes"][stage] for row in rows.values()}) == 1
     assert len({row["hashes"]["negative_values"] for row in rows.values()}) == len(CHOICES)
@@ -60,7 +60,7 @@ def test_searches_share_all_but_what_they_find_and_sample_less(rows: dict[str, R
     assert tokens["adaptive"] < tokens["bisect"] < tokens["exhaustive"]
 
 
-def test_by_numbered_completions_forward_comes_to_the_policy_of_exhaustive_values(folder: Path) -> None:
+def test_with_numbered_completions_forward_gives_the_policy_of_exhaustive_values(folder: Path) -> None:
     """The same pits and, with all completions of the prefixes before them, the same pairs: one stage, made once."""
     settings = ("method=step_dpo", "credit.rollouts=12", "engine.seeds=request")
     whole = run_once(configuration(folder, *settings))
@@ -72,7 +72,7 @@ def test_by_numbered_completions_forward_comes_to_the_policy_of_exhaustive_value
     assert sampled[0] > sampled[1] > sampled[2]
 
 
-def test_completed_prefixes_become_positives_where_they_are_asked_for(rows: dict[str, Row], folder: Path) -> None:
+def test_completed_prefixes_become_positives_where_the_option_is_set(rows: dict[str, Row], folder: Path) -> None:
     """rft then needs step values, too, and has more right responses to choose from."""
     settings = ("method=rft", "credit=adaptive", "credit.rollouts=12")
     plain = run_once(configuration(folder, *settings))

@@ -137,7 +137,7 @@ def test_a_response_of_one_step_needs_nothing() -> None:
 
 
 @pytest.mark.parametrize("order", ["forward", "halving"])
-def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) -> None:
+def test_the_prefix_before_a_first_error_gets_enough_correct_completions_for_pairs(order: str) -> None:
     """Four, or as many as come of `most` completions; on the chain one in five is right after the first wrong move."""
     negatives = [response for response in sampled(60, seed=2) if not response.reward]
     search = Adaptive(32, 0.1, 0.95, 1, order, reuse=True, right=4)  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ def test_the_prefix_before_a_pit_gets_enough_right_ones_for_pairs(order: str) ->
 @pytest.mark.parametrize(
     ("epsilon", "confidence", "n"), [(0.1, 0.95, 29), (0.5, 0.75, 2), (0.9, 0.9, 1), (0.1, 0.19, 2), (0.2, 0.9999, 42)]
 )
-def test_as_many_wrong_ones_are_needed_as_a_value_of_epsilon_rarely_gives(
+def test_as_many_incorrect_completions_are_needed_as_a_value_of_epsilon_rarely_gives(
     epsilon: float, confidence: float, n: int
 ) -> None:
     assert incorrect_needed(epsilon, confidence) == n
@@ -212,7 +212,7 @@ def test_given_the_same_completions_forward_finds_the_pits_of_the_exhaustive_sea
     assert again == pits and set(pits) > {MOVES} and part < whole
 
 
-def test_numbered_completions_go_on_where_the_last_round_ended() -> None:
+def test_numbered_completions_continue_where_the_last_round_ended() -> None:
     """Forward with all of the completions before a pit: the exhaustive search's pits, values and right completions."""
     rollouts = sampled(150, seed=11)
     negatives = [response for response in rollouts if not response.reward]

@@ -75,7 +75,7 @@ def test_advantages_sum_to_reward_minus_initial_value(values: list[float]) -> No
 
 @PROPERTY
 @given(st.floats(0, 1), st.integers(1, 8))
-def test_best_of_k_is_the_chance_that_one_of_k_is_right(q: float, k: int) -> None:
+def test_best_of_k_is_the_chance_that_one_of_k_is_correct(q: float, k: int) -> None:
     outcomes = itertools.product((1, 0), repeat=k)
     exact = sum(np.prod([q if right else 1 - q for right in outcome]) for outcome in outcomes if any(outcome))
     assert credit.best_of([q, 0.0, 1.0], k) == pytest.approx((exact, 0.0, 1.0))

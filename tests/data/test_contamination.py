@@ -71,7 +71,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @needs_shared
 def test_gsm8k_train_against_test() -> None:
-    """What the 13 words find in GSM8K's own train set."""
+    """The overlaps of 13 words within GSM8K."""
     tests = TestSet(row["question"] for row in rows("gsm8k/test.jsonl.gz"))
     report = tests.check([row["question"] for row in rows("gsm8k/train.jsonl.gz")])
     assert report.checked == 7473 and (DATA / "gsm8k").is_dir()

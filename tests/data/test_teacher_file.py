@@ -101,7 +101,7 @@ def test_rows_with_one_question_are_solutions_of_one_problem(tmp_path: Path) -> 
 # -- what is left out ------------------------------------------------------------------------------------------------
 
 
-def test_wrong_solutions_and_held_out_problems_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_incorrect_solutions_and_held_out_problems_are_left_out_and_counted(tmp_path: Path) -> None:
     tested, validated = TASK.problems("test", 3, 0)[2], TASK.problems("validation", 1, 0)[0]
     rows = [
         row(1),
@@ -219,7 +219,7 @@ def test_the_present_runs_keep_their_names() -> None:
     assert run_hash(typed(compose("config", []))) == "f7aa3b19beadcbe3"  # as before data=jsonl
 
 
-def test_a_run_is_named_by_what_is_in_the_file(mazes: Path, tmp_path: Path) -> None:
+def test_a_run_is_named_by_the_content_of_the_file(mazes: Path, tmp_path: Path) -> None:
     name = run_hash(config(mazes, "data.problems=20"))
     packed = tmp_path / "elsewhere.jsonl.gz"
     packed.write_bytes(gzip.compress(mazes.read_bytes()))

@@ -70,7 +70,7 @@ def test_the_page_of_keys_has_every_task_method_and_preset() -> None:
     assert "`trainer=fsdp_7b`: `batch_size=128`" in page
 
 
-def test_the_table_of_packages_shows_what_each_imports() -> None:
+def test_the_table_of_packages_shows_the_imports_of_each() -> None:
     rows = {line.split("`")[1]: line for line in layers.table("synth_scaling").splitlines()[2:]}
     assert rows["credit"].split(" | ")[2] == "`core`"
     assert rows["core"].split(" | ")[2] == ""

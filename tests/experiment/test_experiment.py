@@ -37,7 +37,7 @@ Weights = Callable[[Path], bytes]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the study below keeps its rows and its store."""
+    """The output folder of the study below: its rows and its store."""
     return tmp_path_factory.mktemp("study")
 
 
@@ -67,7 +67,7 @@ def test_the_row_of_every_method_is_complete_and_as_it_lies_on_disk(row: Row, fo
     assert row["versions"].keys() >= {"vllm", "torch"}
 
 
-def test_wrong_answers_are_counted_the_same_everywhere(row: Row, folder: Path) -> None:
+def test_incorrect_answers_are_counted_the_same_everywhere(row: Row, folder: Path) -> None:
     correct = pd.read_parquet(folder / "out" / "runs" / row["run"] / "correct.parquet")
     assert row["tested"] == len(correct) == correct["problem"].nunique() == TESTED
     assert row["wrong"] == TESTED - int(correct["correct"].sum())
@@ -82,7 +82,7 @@ def test_wrong_answers_are_counted_the_same_everywhere(row: Row, folder: Path) -
     assert warned == {name for name, accuracy in facts.items() if accuracy == 0}
 
 
-def test_a_row_counts_the_data_and_the_cost_of_what_it_used(row: Row) -> None:
+def test_a_row_counts_the_data_and_the_cost_of_its_stages(row: Row) -> None:
     uses = METHODS[row["method"]].uses
     assert (row["positives_used"] > 0) == ("positives" in uses) and row["positives_used"] <= 2 * N
     assert (row["negatives_used"] > 0) == ("negatives" in uses) and row["negatives_used"] <= 2 * N
@@ -151,11 +151,11 @@ def test_a_second_call_computes_nothing(study: dict[str, Row], folder: Path, tmp
     assert run_once(configuration(folder, "method=rft", "evaluation.pass_at_k=[1,2]")) == study["rft"]
     # Elsewhere, but from the same store: every stage is found there, and the row is the same.
     again = run_once(configuration(tmp_path, "method=rft", "evaluation.pass_at_k=[1,2]", store=folder / "store"))
-    assert again == study["rft"]  # with the seconds and the memory of the making
+    assert again == study["rft"]  # with the seconds and the memory of the stages when they were computed
     assert {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()} == files
 
 
-def test_pi_sft_is_the_sft_of_its_epochs_and_made_once_for_both(
+def test_pi_sft_is_the_sft_of_its_epochs_and_computed_once_for_both(
     study: dict[str, Row], tmp_path: Path, folder: Path
 ) -> None:
     """An `sft` run with the roll-out policy's epochs and rate finds its policy in the store."""

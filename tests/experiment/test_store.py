@@ -73,7 +73,7 @@ def test_costs_add_up() -> None:
 # -- one process -----------------------------------------------------------------------------------------------------
 
 
-def test_a_stage_is_made_once_and_found_later(tmp_path: Path) -> None:
+def test_a_stage_is_computed_once_and_reused_later(tmp_path: Path) -> None:
     created = Store(tmp_path).stage("policy", {"n": 1}, writes("one"))
     actual = Store(tmp_path).stage("policy", {"n": 1}, refuses)
     assert created.made_here and not actual.made_here
@@ -93,7 +93,7 @@ def test_another_key_or_another_stage_is_another_folder(tmp_path: Path) -> None:
     assert len({result.path for result in results}) == len({result.hash for result in results}) == 4
 
 
-def test_only_a_stage_that_is_made_is_announced(tmp_path: Path) -> None:
+def test_only_a_computed_stage_is_announced(tmp_path: Path) -> None:
     heard: list[str] = []
     store = Store(tmp_path, heard.append)
     for key in ({"n": 1}, {"n": 1}, {"n": 2}):
@@ -111,7 +111,7 @@ def test_a_maker_that_raises_stores_nothing_and_a_later_call_makes_it(tmp_path: 
     assert sorted(p.name for p in result.path.rglob("*")) == ["deep", "result.txt", "stage.json"]
 
 
-def test_what_a_dead_process_left_behind_is_cleaned(tmp_path: Path) -> None:
+def test_the_rest_of_a_dead_process_is_cleaned(tmp_path: Path) -> None:
     name = Store(tmp_path / "other").stage("policy", {"n": 1}, writes("one")).hash
     partial, bare = tmp_path / "policy" / f"{name}.partial", tmp_path / "policy" / name
     for folder in (partial, bare):  # died while it made the stage; died while something removed it
@@ -122,7 +122,7 @@ def test_what_a_dead_process_left_behind_is_cleaned(tmp_path: Path) -> None:
     assert not (result.path / "half.txt").exists()
 
 
-def test_what_a_maker_left_to_go_on_from_is_there_for_the_next_and_no_part_of_the_result(tmp_path: Path) -> None:
+def test_a_checkpoint_folder_passes_to_the_next_attempt_and_is_no_part_of_the_result(tmp_path: Path) -> None:
     def dies(folder: Path) -> tuple[Cost, Mapping[str, Any]]:
         (folder / "half.txt").write_text("half")
         (folder / "resume").mkdir()
@@ -173,7 +173,7 @@ DAMAGES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_result_is_moved_aside_reported_and_made_again(
+def test_a_damaged_result_is_moved_reported_and_computed_again(
     damage: Callable[[Path], Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store = Store(tmp_path)
@@ -212,10 +212,10 @@ def test_two_processes_that_want_a_stage_make_it_once(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("made-by-*"))) == 1
 
 
-def makes_until_killed(root: Path, begun: Any) -> None:
+def computes_until_killed(root: Path, started: Any) -> None:
     def make(folder: Path) -> tuple[Cost, Mapping[str, Any]]:
         (folder / "half.txt").write_text("half")
-        begun.set()
+        started.set()
         threading.Event().wait()
         raise AssertionError("killed by then")
 
@@ -224,10 +224,10 @@ def makes_until_killed(root: Path, begun: Any) -> None:
 
 def test_a_stage_that_another_process_makes_is_busy_and_taken_over_once_that_is_dead(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
-    begun = spawn.Event()
-    process = spawn.Process(target=makes_until_killed, args=(tmp_path, begun))
+    started = spawn.Event()
+    process = spawn.Process(target=computes_until_killed, args=(tmp_path, started))
     process.start()
-    begun.wait()
+    started.wait()
     impatient = Store(tmp_path, wait=False)
     with pytest.raises(Busy) as busy:
         impatient.stage("policy", {"n": 1}, refuses)
@@ -267,21 +267,23 @@ class Options:
     size: int = 3
     packing: bool = field(default=False, metadata=ADDED)
     inner: Inner = field(default_factory=Inner, metadata=ADDED)
-    kept: Inner = field(default_factory=Inner)
+    inner_values: Inner = field(default_factory=Inner)
 
 
 def test_fields_added_later_count_from_when_they_are_used() -> None:
-    kept = {"rank": 0, "targets": []}
-    assert key_of(Options()) == {"size": 3, "kept": kept}
-    assert key_of(Options(packing=True)) == {"size": 3, "kept": kept, "packing": True}
+    inner_values = {"rank": 0, "targets": []}
+    assert key_of(Options()) == {"size": 3, "inner_values": inner_values}
+    assert key_of(Options(packing=True)) == {"size": 3, "inner_values": inner_values, "packing": True}
     assert key_of(Options(inner=Inner(targets=["q"]))) == {
         "size": 3,
-        "kept": kept,
+        "inner_values": inner_values,
         "inner": {"rank": 0, "targets": ["q"]},
     }
-    assert without_added({"size": 1, "packing": False, "inner": {}, "kept": kept, "else": 2}, Options()) == {
+    assert without_added(
+        {"size": 1, "packing": False, "inner": {}, "inner_values": inner_values, "else": 2}, Options()
+    ) == {
         "size": 1,
-        "kept": kept,
+        "inner_values": inner_values,
         "else": 2,
     }
 
@@ -367,7 +369,7 @@ def test_a_manifest_of_a_later_version_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "empty folder", "folder without a manifest"])
-def test_what_is_in_a_stages_place_is_moved_before_the_stage_is_computed(tmp_path: Path, kind: str) -> None:
+def test_foreign_files_in_a_stages_place_are_moved_before_the_stage_is_computed(tmp_path: Path, kind: str) -> None:
     store = Store(tmp_path / "store")
     folder = store.stage("policy", {"a": 1}, _written).path
     shutil.rmtree(folder)

@@ -66,7 +66,7 @@ def test_the_size_of_smollm2_is_that_of_its_checkpoint(smollm2: Path) -> None:
 
 
 def test_a_model_of_unknown_size_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^model\.path=some-org/other: how large it is cannot be told"):
+    with pytest.raises(ConfigError, match=r"^model\.path=some-org/other: its size is unknown"):
         stages_of(single("task=gsm8k", "model=pretrained", "model.path=some-org/other"))
 
 
@@ -114,7 +114,7 @@ def test_the_cost_of_per_step_dpo_stage_by_stage() -> None:
     assert actual["policy"].flops_training == pytest.approx((6 * 2 + 2) * P * once, rel=1e-9)
 
 
-def test_a_cheaper_search_is_a_stage_of_its_own_at_its_share_of_the_tokens() -> None:
+def test_a_cheaper_search_is_a_separate_stage_at_its_share_of_the_tokens() -> None:
     whole, half = (
         single("method=step_dpo", f"credit={name}", "credit.rollouts=32") for name in ("exhaustive", "bisect")
     )
@@ -123,7 +123,7 @@ def test_a_cheaper_search_is_a_stage_of_its_own_at_its_share_of_the_tokens() -> 
     assert len([stage for stage in computed_once([whole, half]) if stage.name == "negative_values"]) == 2
 
 
-def test_methods_of_one_n_and_seed_share_what_comes_before_them() -> None:
+def test_methods_of_one_n_and_seed_share_the_stages_before_them() -> None:
     runs = runs_of("config", ["hydra/sweeper=grid", "method=sft,rft,dpo,step_dpo,step_sft,advantage_weighted"])
     once = computed_once(runs)
     computed = {name: sum(stage.name == name for stage in once) for name in ("base", "pi_sft", "rollouts", "policy")}
@@ -171,7 +171,7 @@ def test_known_numbers_of_test_problems() -> None:
 
 
 @pytest.mark.parametrize("sweep", ["maze", pytest.param("maze_full", marks=pytest.mark.slow)])
-def test_the_estimate_of_a_committed_study_is_within_a_third_of_what_it_took(sweep: str) -> None:
+def test_the_estimate_of_a_committed_study_is_within_a_third_of_its_cost(sweep: str) -> None:
     lines = list(compare(runs_of(sweep), Assumed(), ROOT / "results" / sweep))[2:]
     ratios = [float(word) for line in lines for word in line[30:].split()]
     assert len(ratios) >= 15 and all(0.75 <= ratio <= 1.33 for ratio in ratios), lines
@@ -191,7 +191,7 @@ def test_the_command_prints_the_table_or_one_line(capsys: pytest.CaptureFixture,
     received = ["--config-name", "self_vs_other", "seed=0", "--wrong", "0.5", "--flops-per-second", "1e15"]
     assert main(received) == 0
     out = capsys.readouterr().out
-    assert out.startswith("self_vs_other: 22 runs, 60 stages made of 68 asked for\n")
+    assert out.startswith("self_vs_other: 22 runs, 60 stages to compute for 68 requests\n")
     assert "GPU hours" in out and "wrong 0.5" in out and "flops_per_second 1e+15" in out
     for wrong in (["seed=-1"], ["method=nope"], ["--measured", str(tmp_path)]):
         assert main(["--config-name", "self_vs_other", *wrong]) == 2

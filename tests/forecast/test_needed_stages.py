@@ -55,7 +55,7 @@ def test_the_forecast_names_the_stages_of_the_run(name: str, configs: dict[str, 
     assert expected == list(hashes[name]) == list(needed_stages(configs[name]))
 
 
-def test_runs_share_the_stages_that_the_forecast_says(configs: dict[str, Config], hashes: Hashes) -> None:
+def test_runs_share_the_stages_of_the_forecast(configs: dict[str, Config], hashes: Hashes) -> None:
     """Two stages, of one run or of two, are one in the store if and only if the forecast gives them one key."""
     keys = {(run, stage.name): stage.key for run, c in configs.items() for stage in stages_of(c)}
     stored = {(run, name): digest for run, stages in hashes.items() for name, digest in stages.items()}
@@ -109,7 +109,7 @@ def test_completions_as_positives_cost_values_and_give_positives() -> None:
     assert 3 + 3 + 1 <= added / (100 * 3.6) <= 3 + 14 + 1  # prompt, 3 to 14 moves, end token
 
 
-def test_blocks_of_rollouts_cost_what_they_sample() -> None:
+def test_blocks_of_rollouts_cost_their_samples() -> None:
     amounts = ["method=rft", "data.positives=4", "data.negatives=4"]
     whole, blocks = (
         {stage.name: stage.cost.tokens_sampled for stage in stages_of(config(*amounts, *more))}

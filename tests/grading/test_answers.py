@@ -1,4 +1,4 @@
-"""Which text of a response is its final answer."""
+"""The final answer of a response."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_answer_after_the_last_mark(response: str, answer: str | None) -> No
         ("#### 4 of 18", "4 of 18"),
     ],
 )
-def test_the_last_number_only_if_asked_for(response: str, answer: str | None) -> None:
+def test_the_last_number_only_if_the_option_is_set(response: str, answer: str | None) -> None:
     assert final_answer(response, last_number=True) == answer
 
 

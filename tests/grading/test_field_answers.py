@@ -471,7 +471,7 @@ def test_the_last_mark_that_has_an_answer_counts(value: object, ending: str, rem
 
 
 @given(st.integers(0, 10**6), st.sampled_from([unit.partition(" ")[2][2:] for _, unit in SCALED if unit[5:7] == "60"]))
-def test_what_scales_one_number_scales_any(value: int, scale: str) -> None:
+def test_a_scale_word_applies_to_any_number(value: int, scale: str) -> None:
     assert scale == "" or rational(f"{value}{scale}") != value or scale in (".5", "/2")
 
 

@@ -12,7 +12,7 @@ from synth_scaling.grading.rewards import in_worker
 
 
 @pytest.mark.parametrize(
-    ("gold", "given", "told"),
+    ("gold", "given", "expected"),
     [
         (r"3\sqrt{8}", r"6\sqrt{2}", True),
         (r"\sqrt{8}", r"\sqrt{2} \cdot 2", True),
@@ -29,7 +29,7 @@ from synth_scaling.grading.rewards import in_worker
         ("x^{12}", r"x^{6} \cdot x^{6}", True),
         (r"\frac{x^2}{2}", r"\frac{1}{2}x^2", True),
         ("2^{10}", "2^9 + 2^9", True),
-        # A difference is told, equality is left to math-verify:
+        # A difference is expected, equality is left to math-verify:
         (r"\sqrt{x^2}", r"1\sqrt{x^2}", None),
         (r"\frac{1}{x+1}", r"\frac{2}{2x+2}", None),
         (r"\pi x^2", r"x^2 \pi", None),
@@ -68,8 +68,8 @@ from synth_scaling.grading.rewards import in_worker
         ("\u0661+1", "1+1", None),
     ],
 )
-def test_by_hand(gold: str, given: str, told: bool | None) -> None:
-    assert same_value(gold, given) is told
+def test_by_hand(gold: str, given: str, expected: bool | None) -> None:
+    assert same_value(gold, given) is expected
 
 
 def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
@@ -89,11 +89,11 @@ FORMULAS = st.recursive(NUMBERS, _grown, max_leaves=4) | st.recursive(st.integer
 
 @settings(max_examples=60)
 @given(one=FORMULAS, change=st.sampled_from(["0+{}", "1({})", "({})+1", "{}+x-x", "{}"]), other=FORMULAS)
-def test_math_verify_says_the_same(one: str, change: str, other: str) -> None:
+def test_math_verify_agrees(one: str, change: str, other: str) -> None:
     for gold, answer in ((one, change.format(one)), (one, other)):
         assume(len(gold + answer) < 60)
-        told = same_value(gold, answer)
-        assert told is None or told is same(gold, answer), (gold, answer, told)
+        expected = same_value(gold, answer)
+        assert expected is None or expected is same(gold, answer), (gold, answer, expected)
 
 
 @given(st.text(alphabet="0123456789xy+-^{}() \\fracsqtpi", max_size=40))

@@ -11,7 +11,7 @@ from synth_scaling.grading.latex import DEEPEST, LONGEST, settled
 
 
 @pytest.mark.parametrize(
-    ("gold", "given", "told"),
+    ("gold", "given", "expected"),
     [
         ("5", "5", True),
         ("5", " $5$. ", True),
@@ -88,12 +88,12 @@ from synth_scaling.grading.latex import DEEPEST, LONGEST, settled
         ("5", "{" * (DEEPEST + 1) + "5" + "}" * (DEEPEST + 1), False),
     ],
 )
-def test_what_needs_no_algebra(gold: str, given: str, told: bool | None) -> None:
-    assert settled(gold, given) is told
+def test_answers_that_need_no_algebra(gold: str, given: str, expected: bool | None) -> None:
+    assert settled(gold, given) is expected
 
 
 @pytest.mark.parametrize(
-    ("gold", "given", "right"),
+    ("gold", "given", "expected"),
     [
         (r"\frac{1}{2}", "0.5", True),
         (r"\sqrt{8}", r"2\sqrt{2}", True),
@@ -120,8 +120,8 @@ def test_what_needs_no_algebra(gold: str, given: str, told: bool | None) -> None
         ("5", "__import__('os').abort()", False),
     ],
 )
-def test_what_math_verify_says(gold: str, given: str, right: bool) -> None:
-    assert same(gold, given) is right
+def test_answers_that_math_verify_decides(gold: str, given: str, expected: bool) -> None:
+    assert same(gold, given) is expected
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(1, 10**6), st.integers(2, 50))
@@ -168,16 +168,16 @@ MATRICES = st.tuples(st.sampled_from("pb"), st.sampled_from([r"\\", "&"]), NUMBE
 @pytest.mark.parametrize(
     "answers", [LISTS, DEGREES, COMPLEX, MATRICES], ids=["lists", "degrees", "complex", "matrices"]
 )
-def test_what_a_look_tells_is_what_math_verify_says(answers: st.SearchStrategy[str]) -> None:
-    told = []
+def test_decisions_without_algebra_agree_with_math_verify(answers: st.SearchStrategy[str]) -> None:
+    expected = []
 
     @settings(max_examples=40)
     @given(answers, answers)
     def check(gold: str, answer: str) -> None:
         for one, other in ((gold, answer), (gold, gold + " "), (answer, gold.replace("+", " + "))):
             known = settled(one, other)
-            told.append(known)
+            expected.append(known)
             assert known is None or known is same(one, other), (one, other, known)
 
     check()
-    assert {True, False} <= set(told)
+    assert {True, False} <= set(expected)

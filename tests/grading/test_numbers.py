@@ -121,7 +121,7 @@ def test_numbers_by_hand(text: str, value: Fraction | int) -> None:
         ),
     ],
 )
-def test_what_is_not_exactly_one_number(text: str) -> None:
+def test_texts_that_are_not_exactly_one_number(text: str) -> None:
     assert rational(text) is None
 
 

@@ -14,12 +14,12 @@ pytestmark = needs_shared
 SYSTEMS = ("6b_finetuning", "175b_verification")
 
 
-def test_gold_answers_are_right_and_perturbed_ones_wrong() -> None:
+def test_gold_answers_are_correct_and_perturbed_ones_incorrect() -> None:
     solutions = [row["answer"] for split in ("train", "test") for row in rows(f"gsm8k/{split}.jsonl.gz")]
     golds = [gold_answer("number", solution) for solution in solutions]
     assert len(golds) == 8792
-    right = grade("number", [(gold or "", solution) for gold, solution in zip(golds, solutions, strict=True)])
-    assert sum(right.rewards) == 8792 and right.over_bound == 0
+    grades = grade("number", [(gold or "", solution) for gold, solution in zip(golds, solutions, strict=True)])
+    assert sum(grades.rewards) == 8792 and grades.over_bound == 0
     wrong = grade("number", [(gold or "", _plus_one(s)) for gold, s in zip(golds, solutions, strict=True)])
     assert sum(wrong.rewards) == 0
 
@@ -34,9 +34,9 @@ def _plus_one(solution: str) -> str:
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_published_grades_are_reproduced(system: str) -> None:
     """Every one of them: there is no disagreement to list in docs/reference/grading.md."""
-    found = rows("outputs/gsm8k_model_solutions.jsonl.gz")
-    pairs = [(gold_answer("number", row["ground_truth"]) or "", row[system]["solution"]) for row in found]
-    published = [row[system]["is_correct"] for row in found]
+    answers = rows("outputs/gsm8k_model_solutions.jsonl.gz")
+    pairs = [(gold_answer("number", row["ground_truth"]) or "", row[system]["solution"]) for row in answers]
+    published = [row[system]["is_correct"] for row in answers]
     assert len(published) == 1319 and sum(published) == {"6b_finetuning": 286, "175b_verification": 742}[system]
     assert grade("number", pairs).rewards == published
     assert grade("latex", pairs).rewards == published

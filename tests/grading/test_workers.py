@@ -25,7 +25,7 @@ def test_nothing_to_do() -> None:
     assert list(workers.run(even, [], 30.0)) == []
 
 
-def test_what_never_ends_is_killed_and_the_rest_is_graded() -> None:
+def test_a_call_that_never_ends_is_killed_and_the_others_are_graded() -> None:
     expected = [None if i % 50 in KILLED else i % 2 == 0 for i in range(60)]
     assert list(workers.run(hard, [(i,) for i in range(60)], 2.0)) == expected
 
@@ -40,12 +40,12 @@ def test_other_workers_take_over_when_all_are_dead() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_worker_killed_from_outside_is_asked_again(number: signal.Signals, tmp_path: Path) -> None:
+def test_calls_of_a_worker_killed_from_outside_are_repeated(number: signal.Signals, tmp_path: Path) -> None:
     calls = [(i, str(tmp_path), int(number)) for i in range(12)]
     assert list(workers.run(killed_once, calls, 30.0)) == [i % 2 == 0 for i in range(12)]
 
 
-def test_a_single_call_whose_worker_is_killed_is_asked_again(tmp_path: Path) -> None:
+def test_a_single_call_whose_worker_is_killed_is_repeated(tmp_path: Path) -> None:
     assert list(workers.run(killed_once, [(10, str(tmp_path), int(signal.SIGKILL))], 30.0)) == [True]
 
 

@@ -29,7 +29,7 @@ def test_ties_in_edit_distance_go_to_the_earlier_response(pairing: str) -> None:
         assert build(Graded(PROMPTS, TAUGHT, candidates, WRONG), pairing=pairing)[0].chosen == candidates[0].tokens
 
 
-def test_edit_distance_pairs_the_nearest_unless_told() -> None:
+def test_edit_distance_pairs_the_nearest_by_default() -> None:
     graded = Graded(PROMPTS, TAUGHT, RIGHT, WRONG)
     rows = METHODS["dpo_edit_distance"].build(graded, DPOEditDistanceOptions(), np.random.default_rng(0))
     assert rows == build(graded, pairing="nearest")

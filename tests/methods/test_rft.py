@@ -16,11 +16,11 @@ def own(problem: str, *tokens: int) -> Response:
     return Response(problem, 0, tokens, True, 1)
 
 
-def build(found: list[Response]) -> list[NLLRow]:
-    return rft(Graded(PROMPTS, TAUGHT, found), RFTOptions(), np.random.default_rng(0))
+def build(positives: list[Response]) -> list[NLLRow]:
+    return rft(Graded(PROMPTS, TAUGHT, positives), RFTOptions(), np.random.default_rng(0))
 
 
-def test_demonstrations_come_first_then_the_policys_own() -> None:
+def test_demonstrations_precede_self_generated_responses() -> None:
     rows = build([own("p", 1, 3), own("q", 4, 4)])
     assert rows == [
         NLLRow((90,), (1, 2, 3), True),
@@ -34,7 +34,7 @@ def test_a_response_that_the_teacher_gave_too_is_trained_on_once() -> None:
     assert build([own("p", 1, 2, 3)]) == build([])
 
 
-def test_the_same_tokens_for_another_problem_are_kept() -> None:
+def test_the_same_tokens_for_another_problem_are_retained() -> None:
     assert build([own("q", 1, 2, 3)])[2:] == [NLLRow((91, 92), (1, 2, 3), True)]
 
 

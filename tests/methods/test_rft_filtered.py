@@ -42,7 +42,7 @@ def test_where_no_step_is_spurious_it_is_rft(drop: str) -> None:
 
 
 @pytest.mark.parametrize("drop", ["responses", "tokens"])
-def test_the_teachers_own_response_stays_and_comes_once(drop: str) -> None:
+def test_the_teachers_response_is_retained_once(drop: str) -> None:
     again = Response("p", 0, (1, 2), True, 1)
     graded = Graded(PROMPTS, TAUGHT, [again], positive_values=[ResponseValues(0, (1, 2), (1.0, 0.0, 1.0))])
     assert build(graded, drop=drop) == [NLLRow((90,), (1, 2), True)]

@@ -10,12 +10,12 @@ PROMPTS = {"p": (90, 91), "q": (92,)}
 TAUGHT = [Response("p", -1, (1, 2, 3), True, 1), Response("q", -1, (4,), True, 1)]
 
 
-def test_one_row_a_demonstration_after_its_own_prompt() -> None:
+def test_one_row_per_demonstration_after_its_prompt() -> None:
     rows = sft(Graded(PROMPTS, TAUGHT), SFTOptions(), np.random.default_rng(0))
     assert rows == [NLLRow((90, 91), (1, 2, 3), True, None), NLLRow((92,), (4,), True, None)]
 
 
-def test_self_generated_responses_are_not_looked_at() -> None:
+def test_self_generated_responses_are_ignored() -> None:
     selected = [Response("p", 0, (1, 9), True, 1), Response("p", 1, (8,), True, 0)]
     rng = np.random.default_rng(0)
     assert sft(Graded(PROMPTS, TAUGHT, selected[:1], selected[1:]), SFTOptions(), rng) == sft(

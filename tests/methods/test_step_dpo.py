@@ -81,7 +81,7 @@ def test_chosen_completions_are_drawn_evenly() -> None:
     assert abs(count - 200) < 4 * np.sqrt(400 / 4)
 
 
-def test_without_anything_right_to_choose_there_is_no_pair() -> None:
+def test_without_a_correct_candidate_there_is_no_pair() -> None:
     assert build(graded(0.0, 0.0, 0.0, right=[])) == []
     assert build(graded(0.5, 0.0, 0.0, right=[]), chosen="response") == []
     empty = {key: PrefixValue(*key, 0.0, 8, ()) for key in PREFIX_VALUES}
@@ -107,7 +107,7 @@ def test_the_pit_rule_is_a_setting() -> None:
     assert row.rejected == (3,)
 
 
-def test_a_right_completion_that_takes_the_rejected_step_is_not_set_against_it() -> None:
+def test_a_correct_completion_that_takes_the_rejected_step_is_not_paired_with_it() -> None:
     table = graded(0.5, 0.0, 0.0)
     (row,) = build(table)
     known = {

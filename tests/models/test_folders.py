@@ -155,7 +155,7 @@ def test_a_model_is_named_by_its_content_not_by_its_place(folder: Path, tmp_path
     assert content_digest(elsewhere) == content_digest(folder)
 
 
-def test_a_run_is_named_by_what_is_in_model_and_task_files_not_by_their_place(folder: Path, tmp_path: Path) -> None:
+def test_a_run_is_named_by_the_content_of_model_and_task_files_not_by_their_place(folder: Path, tmp_path: Path) -> None:
     rows = [{"question": f"What is {i} and 1?", "answer": f"#### {i + 1}"} for i in range(9)]
     for place, suffix in (("here", ".jsonl"), ("there", ".jsonl.gz")):
         (tmp_path / place).mkdir()

@@ -40,7 +40,7 @@ def test_responses_come_in_order_and_carry_the_tasks_own_grade(
     assert not any(r.reward for r in responses if not r.finished)
 
 
-def test_the_value_of_a_prefix_is_the_share_of_its_completions_that_are_right(
+def test_the_value_of_a_prefix_is_its_share_of_correct_completions(
     responses: list[Response], small_maze: Maze, codec: Codec, engine: Engine, pretrained: Path
 ) -> None:
     """After all but the last step of right responses: some completions are right, and all right ones are kept."""

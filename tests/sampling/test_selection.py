@@ -57,7 +57,7 @@ def test_ties_go_to_the_earlier_response() -> None:
     assert words(positives([response(word) for word in ("aa", "ab", "ba", "bb")], 3)) == ["aa", "bb", "ab"]
 
 
-def test_right_ones_are_positives_and_wrong_ones_negatives() -> None:
+def test_correct_responses_are_positives_and_incorrect_ones_negatives() -> None:
     rollouts = [response("a", 1), response("b", 0), response("a", 1), response("c", 0), response("d", 1)]
     assert words(positives(rollouts, 9)) == ["a", "d"]
     assert words(negatives(rollouts, 9)) == ["b", "c"]
@@ -88,7 +88,7 @@ def test_nothing_sampled_nothing_taken() -> None:
 
 @PROPERTY
 @given(RESPONSES, st.integers(0, 5))
-def test_positives_are_distinct_right_and_at_most_k_a_problem(rollouts: list[Response], k: int) -> None:
+def test_positives_are_distinct_correct_and_at_most_k_per_problem(rollouts: list[Response], k: int) -> None:
     taken = positives(rollouts, k)
     assert distinct(taken) and all(row in rollouts and row.reward == 1 for row in taken)
     for problem in "abc":
@@ -98,7 +98,7 @@ def test_positives_are_distinct_right_and_at_most_k_a_problem(rollouts: list[Res
 
 @PROPERTY
 @given(RESPONSES, st.integers(0, 5))
-def test_a_smaller_k_takes_the_first_of_a_larger_one(rollouts: list[Response], k: int) -> None:
+def test_a_smaller_k_selects_the_first_of_a_larger_one(rollouts: list[Response], k: int) -> None:
     smaller, larger = (
         {problem: list(rows) for problem, rows in groupby(positives(rollouts, size), key=lambda row: row.problem)}
         for size in (k, k + 1)

@@ -239,7 +239,7 @@ def test_a_merged_checkpoint_is_swapped_in_and_the_base_back(
     assert greedy(loaded, prompts) == before
 
 
-def test_a_checkpoint_that_lacks_tensors_is_refused_and_the_engine_goes_on(
+def test_a_checkpoint_that_lacks_tensors_is_refused_and_the_engine_continues(
     loaded: Engine, smollm2: Path, codec: Codec, problems: list[Problem], tmp_path: Path
 ) -> None:
     prompts = [codec.encode_prompt(p) for p in problems[:2]]

@@ -1,4 +1,4 @@
-"""Faults in the middle of a sweep: each run that cannot go on says why, the others are what they always are."""
+"""Faults during a sweep: each run that cannot continue records the reason, the others are unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_training_that_diverges_fails_its_run_alone(undisturbed: Small, small:
     assert one.leftovers() == []
 
 
-def test_a_full_disk_fails_what_is_under_way_and_the_sweep_goes_on_when_there_is_room(
+def test_a_full_disk_fails_the_runs_in_progress_and_the_sweep_continues_when_there_is_room(
     undisturbed: Small, small: Callable[..., Small], small_disk: Callable[[str], Path]
 ) -> None:
     """There is room for the base and not for all policies."""

@@ -58,7 +58,7 @@ def test_workers_stop_with_their_launch(undisturbed: Small, small: Callable[...,
     assert stopped.rows() == undisturbed.rows() and stopped.leftovers() == []
 
 
-def test_a_failed_run_is_named_counted_and_made_by_retry(undisturbed: Small, small: Callable[..., Small]) -> None:
+def test_a_failed_run_is_named_counted_and_computed_by_retry(undisturbed: Small, small: Callable[..., Small]) -> None:
     failing = small("failing")
     shutil.copytree(undisturbed.store / "base", failing.store / "base")
     (failing.store / "responses").write_text("a file where a folder should be: nothing can be sampled")

@@ -117,7 +117,7 @@ def outcome(compose: Callable[[], Config]) -> Config | str:
 
 
 @pytest.mark.parametrize("job", [*JOBS, *REFUSED], ids=" ".join)
-def test_values_mean_what_they_mean_to_hydra(job: list[str], loader: ConfigLoaderImpl, plain: DictConfig) -> None:
+def test_values_mean_the_same_as_to_hydra(job: list[str], loader: ConfigLoaderImpl, plain: DictConfig) -> None:
     ours = outcome(lambda: expand([{}], job, loader, plain)[0][1])
     assert ours == outcome(lambda: by_hydra(loader, plain, job)) and isinstance(ours, Config) == (job in JOBS)
 

@@ -1,4 +1,4 @@
-"""What the launchers refuse before anything is started; what they start is tested on a cluster (tests/cluster)."""
+"""Refusals of the launchers before anything starts; launches are tested on a cluster (tests/cluster)."""
 
 from typing import Any
 

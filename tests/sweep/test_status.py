@@ -1,4 +1,4 @@
-"""How a sweep stands, read off real run folders in every state."""
+"""The state of a sweep, read from real run folders in every state."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def output(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_every_state_is_told_apart(output: Path) -> None:
+def test_every_state_is_distinguished(output: Path) -> None:
     with lease(output / "runs" / "running.lock", wait=False):
         _, runs = status.survey(output)
     assert {run.name: run.state for run in runs} == {

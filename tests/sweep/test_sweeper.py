@@ -1,4 +1,4 @@
-"""Which runs a sweep plans, through Hydra's own composition and a launcher whose workers only say that they did."""
+"""The runs that a sweep plans, by Hydra's composition and a launcher whose workers only record that they ran."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_jobs_with_one_result_are_one_run(tmp_path: Path) -> None:
     assert len(launch(tmp_path, "grid")) == 1
 
 
-def test_what_is_done_is_counted_and_a_finished_sweep_starts_no_worker(
+def test_finished_runs_are_counted_and_a_finished_sweep_starts_no_worker(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     write_sweep(tmp_path, 'params: {seed: range(3), model.seed: "1"}')  # another base than the one that comes along
@@ -241,7 +241,7 @@ def test_what_is_done_is_counted_and_a_finished_sweep_starts_no_worker(
     ]
 
 
-def test_a_dry_run_says_what_there_is_to_do_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_dry_run_prints_the_runs_to_compute_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write_sweep(tmp_path, "params: {seed: range(3)}")
     with pytest.raises(FileNotFoundError):  # no plan to read
         launch(tmp_path, "grid", "hydra.sweeper.dry_run=true")
@@ -272,7 +272,7 @@ def test_no_more_workers_are_started_than_there_are_runs(jobs: int, workers: int
     assert len(Recorder.launched) == workers
 
 
-def test_one_wrong_job_anywhere_stops_the_sweep_before_it_starts(tmp_path: Path) -> None:
+def test_one_invalid_job_anywhere_stops_the_sweep_before_it_starts(tmp_path: Path) -> None:
     write_sweep(tmp_path, "params: {seed: range(2)}\nalso:\n  - {method: dpo, method.beta: '0.1,0'}")
     with pytest.raises(ConfigError, match=r"^method\.beta=0\.0: allowed are values above 0$"):
         launch(tmp_path, "grid")

@@ -69,7 +69,7 @@ def test_a_disk_that_is_full_at_a_checkpoint(
     assert not (full_disk / RESUME).exists()  # what could not be written whole is not there
 
 
-def test_a_disk_that_is_full_for_what_else_is_written(rows: list[NLLRow], full_disk: Path) -> None:
+def test_a_disk_that_is_full_for_other_files(rows: list[NLLRow], full_disk: Path) -> None:
     big = torch.zeros(1_000_000)
     wide = [NLLRow(tuple(range(i, i + 40)), tuple(range(i * i, i * i + 40)), True) for i in range(20_000)]
     for write in (
@@ -160,7 +160,7 @@ def test_the_first_cause_counts_however_deep() -> None:
     assert reason(raised(fail)) == Reason("disk_full", "OSError: [Errno 28] No space left on device")
 
 
-def test_what_was_suppressed_does_not_count() -> None:
+def test_a_suppressed_exception_does_not_count() -> None:
     def fail() -> None:
         try:
             Path("/nowhere/at/all").read_text()

@@ -83,7 +83,7 @@ def test_an_unreadable_file_is_reported_once(tmp_path: Path, monkeypatch: pytest
     assert read_advisory(tmp_path / "missing", dict) is None and read_advisory_lines(tmp_path / "missing", dict) == []
 
 
-def test_what_grows_and_what_is_nested_beyond_reason(tmp_path: Path) -> None:
+def test_growing_files_and_excessive_nesting(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 1}\n' + "[" * 100_000 + "\n" + '{"step": 2}')
     assert read_advisory_lines(path, dict) == [{"step": 1}]

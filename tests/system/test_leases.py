@@ -36,7 +36,7 @@ def test_only_one_holds_a_marker_and_it_goes_with_the_block(marker: Path) -> Non
     assert not marker.exists() and not is_held(marker)
 
 
-def test_who_holds_it_is_said(marker: Path) -> None:
+def test_the_holder_is_named(marker: Path) -> None:
     with lease(marker, wait=False):
         messages: list[str] = []
 
@@ -94,7 +94,7 @@ def test_a_dead_process_is_succeeded_at_once(marker: Path) -> None:
         held.check()
 
 
-def test_who_was_superseded_is_told(marker: Path) -> None:
+def test_a_superseded_holder_gets_lease_lost(marker: Path) -> None:
     with lease(marker, wait=False) as held:
         marker.unlink()
         with pytest.raises(LeaseLost, match="0123"):
@@ -107,7 +107,7 @@ def test_who_was_superseded_is_told(marker: Path) -> None:
         taken.release()
 
 
-def test_a_long_wait_says_for_what_for_whom_and_how_long(
+def test_a_long_wait_names_the_stage_the_holder_and_the_time(
     marker: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(leases, "REPORT", 0.3)

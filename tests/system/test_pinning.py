@@ -1,4 +1,4 @@
-"""Which cores or devices a worker gets, and that it gets them."""
+"""The cores or devices that are assigned to a worker, and that it has them."""
 
 import os
 import subprocess
@@ -64,7 +64,7 @@ subprocess.run([sys.executable, "-c", child], check=True)
         ("gpus", 1, 1, "slurm", "hydra.sweeper.pin=gpus: allowed is none; hydra/launcher=slurm allots devices itself"),
     ],
 )
-def test_what_cannot_be_pinned_is_refused(
+def test_impossible_pinning_is_refused(
     four_gpus: None, pin: str, each: int, workers: int, launcher: str, words: str
 ) -> None:
     with pytest.raises(ConfigError) as refused:
@@ -72,7 +72,7 @@ def test_what_cannot_be_pinned_is_refused(
     assert str(refused.value) == words
 
 
-def test_nothing_is_pinned_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_pinned_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "0")
     before = os.sched_getaffinity(0)
     check_pins("none", 1, 10_000, "slurm")

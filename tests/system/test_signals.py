@@ -49,14 +49,14 @@ def test_a_second_signal_ends_at_once() -> None:
         assert child.wait() == -signal.SIGUSR1
 
 
-def test_a_child_takes_the_second_signal_for_the_first() -> None:
+def test_a_child_treats_the_second_signal_as_the_first() -> None:
     code = "i.install(insist=False)\nready()\nwhile not i.requested(): pass\n"
     with process(code + "import signal\nsignal.raise_signal(signal.SIGTERM)\ni.check()\n") as child:
         child.send_signal(signal.SIGTERM)
         assert child.wait() == EXIT_CODE
 
 
-def test_who_never_asks_is_interrupted_where_it_stands() -> None:
+def test_a_process_without_safe_points_is_interrupted_at_once() -> None:
     code = "try:\n    ready()\n    while True: pass\nfinally:\n    print('locks released')\n"
     with process("i.PATIENCE = 1e-3\n" + code) as child:
         child.send_signal(signal.SIGTERM)
@@ -64,7 +64,7 @@ def test_who_never_asks_is_interrupted_where_it_stands() -> None:
         assert child.returncode == EXIT_CODE
 
 
-def test_who_has_asked_is_not_hurried() -> None:
+def test_a_process_with_safe_points_is_not_interrupted() -> None:
     # The timer is off when `requested` has answered: nothing is left of it.
     code = "import signal\nready()\nwhile not i.requested(): pass\nprint(signal.getitimer(signal.ITIMER_REAL))\n"
     with process(code) as child:
@@ -73,13 +73,13 @@ def test_who_has_asked_is_not_hurried() -> None:
         assert child.returncode == 0  # it chose to end by itself
 
 
-def test_who_waits_for_workers_elsewhere_ends_at_once() -> None:
+def test_a_process_waiting_for_remote_workers_ends_at_once() -> None:
     with process("with i.passed_on():\n    ready()\n    while True: pass\n") as child:
         child.send_signal(signal.SIGTERM)
         assert child.wait() == -signal.SIGTERM
 
 
-def test_who_waits_for_jobs_of_joblib_passes_a_signal_on() -> None:
+def test_a_process_waiting_for_joblib_jobs_forwards_a_signal() -> None:
     code = f"""
 import subprocess, sys
 with i.passed_on():

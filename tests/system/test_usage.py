@@ -1,4 +1,4 @@
-"""Device seconds and peak memory of a making, whose memory is known."""
+"""Device seconds and peak memory of a call that uses a known amount of memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def holds(mib: int):
     return make
 
 
-def test_the_peak_of_a_making_is_its_own(tmp_path: Path) -> None:
+def test_the_peak_is_that_of_the_measured_call(tmp_path: Path) -> None:
     low, high, again = (peak(tmp_path, holds(mib)) for mib in (1, 300, 1))
     assert 280 * MIB < high - low < 320 * MIB
     assert abs(again - low) < 40 * MIB  # what came before it is forgotten
@@ -64,7 +64,7 @@ def test_seconds_are_multiplied_by_the_devices(tmp_path: Path) -> None:
     assert stage.cost.peak_memory > 50 * MIB and stage.cost.tokens_trained == 7
 
 
-def test_what_fails_is_raised(tmp_path: Path) -> None:
+def test_a_failure_is_raised(tmp_path: Path) -> None:
     def make(folder: Path):
         raise FloatingPointError("diverged")
 

@@ -20,7 +20,7 @@ BY_HAND = Problem("p", " e:d-c a=3 f:c-a b=6 d:a+b g:f+d c=5 ?e", "4", 2)
 
 
 def meaning(prompt: str) -> tuple[dict[str, str], str]:
-    """What each name stands for, and the name asked for."""
+    """The value of each name, and the queried name."""
     *definitions, query = prompt.split()
     return {d[0]: d[2:] for d in definitions}, query[1]
 
@@ -129,7 +129,7 @@ def test_bad_options_are_named(key: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("spurious", [0.0, 0.25, 1.0])
-def test_teacher_is_right(spurious: float) -> None:
+def test_the_teacher_is_correct(spurious: float) -> None:
     chain, rng, extra, orders = Chain(ChainOptions(spurious=spurious)), np.random.default_rng(0), 0, set()
     for problem in chain.problems("train", 300, 0):
         response = chain.teacher(problem, rng)
@@ -248,7 +248,7 @@ def test_spurious_steps_by_hand(response: str, spurious: int) -> None:
     assert CHAIN.grade(BY_HAND, response) and CHAIN.spurious_steps(BY_HAND, response) == spurious
 
 
-def test_perturbed_answers_are_wrong() -> None:
+def test_perturbed_answers_are_incorrect() -> None:
     rng = np.random.default_rng(2)
     for problem in CHAIN.problems("test", 200, 0):
         right = CHAIN.teacher(problem, rng)
@@ -291,7 +291,7 @@ def test_the_three_tokens_of_a_letter() -> None:
     assert len(set(CHAIN.vocabulary)) == len(CHAIN.vocabulary) == 61
 
 
-def test_prompts_are_made_of_the_vocabulary() -> None:
+def test_prompts_consist_of_the_vocabulary() -> None:
     for problem in CHAIN.problems("train", 500, 0) + CHAIN.problems("test", None, 0):
         tokens = re.findall(CHAIN.token_pattern, problem.prompt)
         assert len(tokens) == CHAIN.max_prompt_tokens and set(tokens) <= set(CHAIN.vocabulary)

@@ -195,7 +195,7 @@ def test_a_response_cut_at_the_limit_is_unfinished() -> None:
     assert SMALL.error_kind(FIVE, " 5 2", finished=False) == "unwanted"
 
 
-def test_choices_limit_what_may_come_next() -> None:
+def test_choices_limit_the_next_items() -> None:
     assert IN_ORDER.grade(FIVE, " 3 1 5")
     assert IN_ORDER.true_pit(FIVE, " 3 5 1") == 2
     assert IN_ORDER.error_kind(FIVE, " 3 5 1", finished=True) == "out_of_turn"

@@ -126,7 +126,7 @@ def test_bad_options_are_named(options: MazeOptions, message: str) -> None:
 
 
 @pytest.mark.parametrize("spurious", [0.0, 0.25, 1.0])
-def test_teacher_is_right(spurious: float) -> None:
+def test_the_teacher_is_correct(spurious: float) -> None:
     maze, rng = Maze(MazeOptions(spurious=spurious)), np.random.default_rng(0)
     for problem in maze.problems("train", 500, 0):
         response = maze.teacher(problem, rng)
@@ -221,7 +221,7 @@ def test_true_pit_of_a_stray_token_is_where_it_is() -> None:
     assert OPEN.true_pit(CORNER, " A1 :") == 2
 
 
-def test_perturbed_right_answers_are_wrong() -> None:
+def test_perturbed_correct_answers_are_incorrect() -> None:
     rng = np.random.default_rng(2)
     for problem in MAZE.problems("test", 200, 0):
         right = MAZE.teacher(problem, rng)
@@ -260,7 +260,7 @@ def test_tokens_are_found_again_and_steps_end_between_them(tokens: list[str]) ->
     assert pit is None or 1 <= pit <= len(MAZE.steps(text))
 
 
-def test_prompts_are_made_of_the_vocabulary() -> None:
+def test_prompts_consist_of_the_vocabulary() -> None:
     assert len(set(MAZE.vocabulary)) == len(MAZE.vocabulary) == 101
     for problem in MAZE.problems("train", 500, 0) + MAZE.problems("test", None, 0):
         tokens = re.findall(MAZE.token_pattern, problem.prompt)

@@ -16,7 +16,7 @@ from synth_scaling.tasks.gsm8k import GSM8K, GSM8KOptions
 from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 from synth_scaling.tasks.questions import QuestionTask, normalised
-from synth_scaling.tasks.streams import BARREN, Streams
+from synth_scaling.tasks.streams import MAX_REPEATS, Streams
 from synth_scaling.tasks.task import EmbeddedTask, embedded, grade_all
 from synth_scaling.tasks.word_sums import PAIRS, TEMPLATES, WordSums, WordSumsOptions
 from tests.support.shared_data import DATA, needs_shared
@@ -63,7 +63,7 @@ def math_folder(tmp_path: Path) -> Path:
 
 
 def promises(task: QuestionTask, n: int = 20) -> None:
-    """What every task in words keeps."""
+    """Properties that every task in words has."""
     train = task.problems("train", n, 0)
     assert task.problems("train", n // 2, 0) == train[: n // 2] and task.problems("train", n, 0) == train
     assert task.problems("train", n, 1) != train
@@ -329,4 +329,4 @@ def test_a_stream_that_runs_dry_ends() -> None:
             yield from (Question(f"Q{i}", "1", "#### 1", 1) for i in range(3))
 
     stream = Streams(draw, frozenset({"q1"}))
-    assert [question.text for question in stream(5, 0)] == ["Q0", "Q2"] and stream.repeats > BARREN
+    assert [question.text for question in stream(5, 0)] == ["Q0", "Q2"] and stream.repeats > MAX_REPEATS

@@ -89,7 +89,7 @@ def test_line_by_hand() -> None:
         ("1,2|2,3/1,3=1,3", "path takes 1,3, which is no edge"),
     ],
 )
-def test_bad_lines_say_what_is_wrong(line: str, message: str) -> None:
+def test_malformed_lines_are_refused_with_the_reason(line: str, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)) as error:
         read_line(line)
     assert str(error.value).startswith("star line")
@@ -233,7 +233,7 @@ def test_cases_by_hand(response: str, pit: int, kind: str) -> None:
     assert STAR.error_kind(BY_HAND, response, finished=True) == kind
 
 
-def test_right_steps_and_unfinished_walks_by_hand() -> None:
+def test_correct_steps_and_unfinished_walks_by_hand() -> None:
     assert STAR.grade(BY_HAND, "5,7,2,4") and STAR.true_pit(BY_HAND, "5,7,2,4") is None
     assert STAR.steps("5,7,2,4") == ["5,", "7,", "2,", "4"]
     assert STAR.steps("") == [""] and STAR.steps("5,,") == ["5,", ","]
@@ -242,7 +242,7 @@ def test_right_steps_and_unfinished_walks_by_hand() -> None:
     assert STAR.error_kind(BY_HAND, "5,9,", finished=False) == "wrong_first_hop"
 
 
-def test_true_pit_is_the_end_of_the_longest_right_prefix() -> None:
+def test_the_first_error_ends_the_longest_correct_prefix() -> None:
     """By brute force over all responses of up to three nodes: a prefix is alive iff the answer begins with it."""
     problem = Problem("p", "1,2|1,3|2,4|3,5/1,4=", "1,2,4", 3)
     for nodes in itertools.chain(*(itertools.product("12345", repeat=n) for n in (1, 2, 3))):
@@ -254,7 +254,7 @@ def test_true_pit_is_the_end_of_the_longest_right_prefix() -> None:
         assert (pit is None) == STAR.grade(problem, response)
 
 
-def test_perturbed_right_answers_are_wrong() -> None:
+def test_perturbed_correct_answers_are_incorrect() -> None:
     for problem in STAR.problems("test", 200, 0):
         right = problem.answer
         nodes = right.split(",")

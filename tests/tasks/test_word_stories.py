@@ -34,7 +34,7 @@ def solutions(amounts: tuple[Amount, ...], orders: str) -> set[str]:
 # -- stories -------------------------------------------------------------------------------------------------------
 
 
-def test_a_story_is_read_as_it_is_told() -> None:
+def test_the_amounts_of_a_story_are_read_back() -> None:
     assert amounts_of(EXAMPLE.prompt) == AMOUNTS
     loss = "Zoe owns 12 keys. Zoe sells 3 of them. Zoe buys 2 bags of 5. How many keys does that make now?"
     assert amounts_of(loss) == (Amount(1, (12,)), Amount(-1, (3,)), Amount(1, (2, 5)))

@@ -20,7 +20,7 @@ usages = st.builds(Usage, st.integers(0, 50), st.integers(0, 50))
     usd=st.one_of(st.none(), st.floats(1e-6, 1e-3)),
     at_once=st.integers(1, 5),
 )
-def test_no_limit_is_passed_and_what_fits_is_asked(
+def test_no_limit_is_passed_and_requests_that_fit_are_sent(
     requests: list[tuple[Usage, float]], tokens: int | None, usd: float | None, at_once: int
 ) -> None:
     prices = Prices(2.0, 8.0)
@@ -54,7 +54,7 @@ def test_money_is_tokens_times_prices() -> None:
     assert Prices(2.5, 10.0).usd(Usage(1_000_000, 100_000)) == 3.5
 
 
-def test_what_earlier_runs_spent_counts() -> None:
+def test_the_usage_of_earlier_runs_counts() -> None:
     async def reserve(most: int) -> None:
         await Budget(BudgetOptions(tokens=100), Prices(), Usage(60, 20)).reserve(Usage(most, 0))
 

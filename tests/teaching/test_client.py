@@ -41,14 +41,14 @@ def echo(body: Body) -> Reply:
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 503])
-def test_a_busy_endpoint_is_asked_again(serve: Serve, tmp_path: Path, status: int) -> None:
+def test_a_busy_endpoint_is_tried_again(serve: Serve, tmp_path: Path, status: int) -> None:
     endpoint = serve(lambda body: error(status) if len(endpoint.bodies) <= 2 else echo(body))
     (answer,), client = ask(endpoint, tmp_path / "j.jsonl", ["hello"])
     assert answer == Answer("HELLO", True, "served-1", Usage(10, 5))
     assert len(endpoint.bodies) == 3 and (client.asked, client.failed) == (1, 0)
 
 
-def test_what_stays_wrong_is_recorded_and_the_others_go_on(serve: Serve, tmp_path: Path) -> None:
+def test_a_lasting_failure_is_recorded_and_the_other_requests_continue(serve: Serve, tmp_path: Path) -> None:
     def reply(body: Body) -> Reply:
         return error(500, "broken") if "bad" in body["messages"][-1]["content"] else echo(body)
 
@@ -66,7 +66,7 @@ def test_what_stays_wrong_is_recorded_and_the_others_go_on(serve: Serve, tmp_pat
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_what_every_request_would_meet_ends_the_run(serve: Serve, tmp_path: Path, status: int) -> None:
+def test_an_error_that_every_request_would_meet_ends_the_run(serve: Serve, tmp_path: Path, status: int) -> None:
     endpoint = serve(lambda body: error(status, "no such model"))
     outcomes, client = ask(endpoint, tmp_path / "j.jsonl", ["a", "b", "c"], concurrency=1)
     assert [type(outcome) for outcome in outcomes] == [RequestFailed, Stopped, Stopped]
@@ -174,7 +174,7 @@ def test_no_more_than_so_many_requests_run_at_a_time(serve: Serve, tmp_path: Pat
     assert all(isinstance(outcome, Answer) for outcome in outcomes) and endpoint.most_running == 3
 
 
-def test_equal_requests_are_asked_once(serve: Serve, tmp_path: Path) -> None:
+def test_equal_requests_are_sent_once(serve: Serve, tmp_path: Path) -> None:
     endpoint = serve(echo)
     outcomes, _ = ask(endpoint, tmp_path / "j.jsonl", ["same"] * 5)
     assert len(endpoint.bodies) == 1 and len(set(map(str, outcomes))) == 1
@@ -204,7 +204,7 @@ def test_the_key_is_sent_and_written_nowhere(serve: Serve, tmp_path: Path, monke
     assert "secret" not in (tmp_path / "j.jsonl").read_text() and "secret" not in (client.stopped or "")
 
 
-def test_the_body_holds_what_was_set_and_nothing_else(serve: Serve, tmp_path: Path) -> None:
+def test_the_body_holds_the_given_options_and_nothing_else(serve: Serve, tmp_path: Path) -> None:
     endpoint = serve(echo)
     settings: dict[str, Any] = {"temperature": None, "max_tokens_key": "max_completion_tokens", "seed": 7}
     ask(endpoint, tmp_path / "j.jsonl", ["a"], extra={"reasoning_effort": "low"}, **settings)

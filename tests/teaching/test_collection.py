@@ -1,4 +1,4 @@
-"""Which attempts are made and what comes of them, for every concurrency; and deaths in between."""
+"""The attempts and their outcomes for every concurrency, and after kills in between."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_rows_and_attempts_do_not_depend_on_the_concurrency(
     assert len(one.outcomes) > 8 and len(endpoint.bodies) - asked >= asked
 
 
-def test_what_is_written_passed_every_filter(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_written_rows_passed_every_filter(endpoint: Endpoint, tmp_path: Path) -> None:
     collection, _ = made(endpoint, tmp_path / "j.jsonl", 4, problems=12)
     rows = collection.rows
     assert len({normalised(row.question) for row in rows}) == len(rows)
@@ -89,7 +89,7 @@ def test_what_is_written_passed_every_filter(endpoint: Endpoint, tmp_path: Path)
     assert {"no_problem", "seed_repeated", "contaminated", "duplicate"} <= dropped.keys()
 
 
-def test_fewer_attempts_than_needed_end_with_what_there_is(endpoint: Endpoint, tmp_path: Path) -> None:
+def test_fewer_attempts_than_needed_end_with_the_rows_so_far(endpoint: Endpoint, tmp_path: Path) -> None:
     collection, client = made(endpoint, tmp_path / "j.jsonl", 4, problems=30, attempts=31)
     assert len(collection.outcomes) == 31 and 0 < len(collection.rows) < 30 and client.stopped is None
 

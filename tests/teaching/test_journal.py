@@ -1,4 +1,4 @@
-"""What the journal keeps over deaths, and what it says of a damaged file."""
+"""The journal after kills, and its messages on a damaged file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_answer_is_there_again_with_its_usage(tmp_path: Path) -> None:
         assert len(journal) == 1 and journal.get(REQUEST) == answer() and journal.usage == Usage(5, 1)
 
 
-def test_any_difference_in_what_is_asked_is_another_request() -> None:
+def test_any_difference_in_the_body_is_another_request() -> None:
     body = dict(REQUEST.body)
     others = [
         Request({**body, "model": "n"}),

@@ -1,4 +1,4 @@
-"""The recipe's functions on texts whose outcome is known."""
+"""The recipe's functions on texts with known outcomes."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def test_a_problem_is_text_in_a_prompt_and_never_a_template(question: str) -> No
 
 
 @pytest.mark.parametrize("template", ["{{ answer }}", "{{ question", "{% for %}", "{{ question.__class__.__mro__ }}"])
-def test_a_wrong_template_is_refused(template: str) -> None:
+def test_an_invalid_template_is_refused(template: str) -> None:
     with pytest.raises(ValueError):
         rendered(template, question="why?")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "conf/teacher").glob("*.yaml")))
-def test_the_prompts_that_come_along_hold_what_they_are_about(name: str) -> None:
+def test_the_shipped_prompts_contain_their_subject(name: str) -> None:
     register_teach_schemas()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         teacher = OmegaConf.to_object(compose(f"teacher/{name}").teacher)
@@ -163,7 +163,7 @@ def test_without_a_mark_the_whole_answer_is_the_problem() -> None:
         (["The answer is 4."], 1, ("The answer is 4.", "4", 1)),
     ],
 )
-def test_the_first_solution_of_the_largest_group_is_kept(
+def test_the_first_solution_of_the_largest_group_is_retained(
     task: WordSums, texts: list[str], agree: int, expected: tuple[str, str, int] | str
 ) -> None:
     actual = agreement(task, SEED, "why?", says(*texts), agree)
@@ -177,7 +177,7 @@ def test_the_first_solution_of_the_largest_group_is_kept(
 @given(
     texts=st.lists(st.one_of(st.text(), st.integers(0, 3).map("#### {}".format)), max_size=6), agree=st.integers(1, 4)
 )
-def test_no_text_breaks_the_agreement_and_what_is_kept_is_right(texts: list[str], agree: int) -> None:
+def test_no_text_breaks_the_agreement_and_the_result_is_correct(texts: list[str], agree: int) -> None:
     task = WordSums(WordSumsOptions(n_test=5, n_validation=5))
     actual = agreement(task, SEED, "why?", says(*texts), agree)
     if isinstance(actual, Row):

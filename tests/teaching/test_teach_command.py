@@ -45,7 +45,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_rows_are_written_read_again_and_asked_for_once(
+def test_rows_are_written_read_again_and_requested_once(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     endpoint = serve(reply)
@@ -77,7 +77,7 @@ def test_rows_are_written_read_again_and_asked_for_once(
     assert all(KEY not in path.read_text() for path in folder.iterdir())
 
 
-def test_the_end_of_the_budget_is_said_and_what_there_is_is_written(
+def test_the_end_of_the_budget_is_reported_and_the_rows_so_far_are_written(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     endpoint = serve(reply)
@@ -92,7 +92,7 @@ def test_the_end_of_the_budget_is_said_and_what_there_is_is_written(
     assert call(monkeypatch, endpoint, *settings) == 0 and len(endpoint.bodies) == 40
 
 
-def test_too_few_attempts_are_said(
+def test_too_few_attempts_are_reported(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     endpoint = serve(lambda body: completion("I would rather not."))
@@ -124,7 +124,7 @@ def test_a_dead_server_is_one_line_and_no_attempt(
     assert "asked 0 requests, 0 failed" in report and "request_failed" not in report
 
 
-def test_an_endpoint_that_refuses_is_said(
+def test_an_endpoint_that_refuses_is_reported(
     serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     endpoint = serve(lambda body: error(401, f"wrong key {KEY}") if len(endpoint.bodies) > 4 else reply(body))

@@ -1,4 +1,4 @@
-"""What the teach command refuses before it asks anything, in one line each."""
+"""Refusals of the teach command before its first request, in one line each."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_defaults_are_the_papers_recipe() -> None:
         ("engine.usd_per_million_input=null budget.usd=1.0", "needs the endpoint's price"),
     ],
 )  # fmt: skip
-def test_a_wrong_value_is_refused_with_key_value_and_what_is_allowed(overrides: str, words: str) -> None:
+def test_an_invalid_value_is_refused_with_key_value_and_allowed_values(overrides: str, words: str) -> None:
     Path("file").touch()
     Path("there.jsonl").touch()
     with pytest.raises(ConfigError) as error:
@@ -97,7 +97,7 @@ def test_a_template_that_cannot_serve_is_refused(template: str) -> None:
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_what_hydra_refuses_is_one_line_too(overrides: list[str], words: list[str]) -> None:
+def test_hydras_refusals_are_one_line_too(overrides: list[str], words: list[str]) -> None:
     with pytest.raises((HydraException, OmegaConfBaseException)) as error:
         config(*overrides)
     line = one_line(error.value)

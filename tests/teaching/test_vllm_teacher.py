@@ -94,7 +94,7 @@ def run(words: list[str]) -> str:
 
 
 def answers(folder: Path) -> dict[str, Any]:
-    """What the journal holds by request; none is there twice."""
+    """The journal's records by request; none is there twice."""
     path = folder / "t.journal.jsonl"
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     records = [json.loads(line) for line in lines]
@@ -109,7 +109,7 @@ def served(server: str) -> int:
     return int(sum(map(float, counts)))
 
 
-def test_a_killed_command_goes_on_and_asks_for_nothing_twice(server: str, tmp_path: Path) -> None:
+def test_a_killed_command_resumes_and_repeats_no_request(server: str, tmp_path: Path) -> None:
     whole, halved = tmp_path / "whole", tmp_path / "halved"
     report = run(command(server, whole))
     everything = answers(whole)

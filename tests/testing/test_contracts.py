@@ -18,7 +18,7 @@ from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.testing import check_method, check_task
 from tests.support.shared_data import DATA, needs_shared
 
-PROCEDURAL = [*embedded_tasks(), "word_sums"]
+PROCEDURAL = [*embedded_tasks(), "word_sums", "word_stories"]
 
 
 @pytest.mark.parametrize("name", PROCEDURAL)

@@ -36,8 +36,8 @@ def answers() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def row() -> dict[str, Any]:
     lines = (MAZE / "rows.jsonl").read_text().splitlines()
-    found: dict[str, Any] = json.loads(lines[0]) | MORE
-    return found
+    row: dict[str, Any] = json.loads(lines[0]) | MORE
+    return row
 
 
 @pytest.fixture(scope="module")
@@ -47,28 +47,26 @@ def run(row: dict[str, Any], answers: pd.DataFrame, tmp_path_factory: pytest.Tem
 
 
 def test_the_summary_and_the_configuration_hold_the_whole_row(run: tuple[dict[str, Any], Offline]) -> None:
-    row, found = run
+    row, recording = run
     fields = {key: value for key, value in row.items() if key != "config"}
-    assert {key: found.summary[key] for key in fields} == fields
+    assert {key: recording.summary[key] for key in fields} == fields
     assert len(fields) > 30 and {"costs", "facts", "seconds", "hashes", "versions", *MORE} <= set(fields)
-    assert {key: found.config[key] for key in row["config"]} == row["config"]
+    assert {key: recording.config[key] for key in row["config"]} == row["config"]
 
 
 def test_the_run_is_named_by_its_configuration_and_grouped_by_its_sweep(run: tuple[dict[str, Any], Offline]) -> None:
-    row, found = run
+    row, recording = run
     received = json.dumps({"run": row["run"], "sweep": "maze"}, separators=(",", ":"))
-    assert found.run.run_id == hashlib.sha256(received.encode()).hexdigest()[:16]
-    assert (found.run.run_group, found.run.job_type) == ("maze", "run")
-    assert found.run.display_name == f"rft N={row['problems']} seed={row['seed']}"
-    assert list(found.run.tags) == ["maze", "rft", row["figure"], "tiny"]
-    assert found.exit_codes == [0]
-    assert [point["policy/loss"] for point in found.history if "policy/loss" in point] == [0.5]
-    assert found.axes == {"policy/step": "", "policy/*": "policy/step"}
+    assert recording.run.run_id == hashlib.sha256(received.encode()).hexdigest()[:16]
+    assert (recording.run.run_group, recording.run.job_type) == ("maze", "run")
+    assert recording.run.display_name == f"rft N={row['problems']} seed={row['seed']}"
+    assert list(recording.run.tags) == ["maze", "rft", row["figure"], "tiny"]
+    assert recording.exit_codes == [0]
+    assert [point["policy/loss"] for point in recording.history if "policy/loss" in point] == [0.5]
+    assert recording.axes == {"policy/step": "", "policy/*": "policy/step"}
 
 
-def test_the_table_correct_is_what_correct_parquet_holds(
-    run: tuple[dict[str, Any], Offline], answers: pd.DataFrame
-) -> None:
+def test_the_table_correct_equals_correct_parquet(run: tuple[dict[str, Any], Offline], answers: pd.DataFrame) -> None:
     table = run[1].table("correct")
     stored = pd.DataFrame(table["data"], columns=table["columns"])
     pd.testing.assert_frame_equal(stored, answers)
@@ -80,29 +78,33 @@ def test_a_run_that_failed_has_no_row_and_exit_code_1(tmp_path: Path, answers: p
     answers.to_parquet(tmp_path / "correct.parquet")  # of an earlier attempt
     tracker = WandbTracker(config, run_hash(config), tmp_path)
     tracker.finish(None)
-    found = offline(tmp_path)
-    assert found.exit_codes == [1]
-    assert not {"run", "error", "correct"} & set(found.summary)
+    recording = offline(tmp_path)
+    assert recording.exit_codes == [1]
+    assert not {"run", "error", "correct"} & set(recording.summary)
 
 
 def test_a_row_without_answers_is_tracked_all_the_same(row: dict[str, Any], tmp_path: Path) -> None:
     config = configuration(method="sft")
     WandbTracker(config, run_hash(config), tmp_path).finish(row)
-    found = offline(tmp_path)
-    assert found.exit_codes == [0] and found.summary["error"] == row["error"] and "correct" not in found.summary
+    recording = offline(tmp_path)
+    assert (
+        recording.exit_codes == [0]
+        and recording.summary["error"] == row["error"]
+        and "correct" not in recording.summary
+    )
 
 
-def losses(found: Offline, stage: str) -> list[float]:
-    return [point[f"{stage}/loss"] for point in found.history if f"{stage}/loss" in point]
+def losses(recording: Offline, stage: str) -> list[float]:
+    return [point[f"{stage}/loss"] for point in recording.history if f"{stage}/loss" in point]
 
 
-def test_a_run_set_aside_before_its_policy_has_no_wandb_run_yet(tmp_path: Path) -> None:
+def test_a_run_deferred_before_its_policy_has_no_wandb_run_yet(tmp_path: Path) -> None:
     config = configuration(method="sft", sweep="mine")
     first = WandbTracker(config, run_hash(config), tmp_path)
-    with first.making("base", "b" * 16):
+    with first.computing("base", "b" * 16):
         first.curve("base", {"step": 100, "loss": 2.0})
         first.curve("base", {"step": 200, "loss": 1.0})
-    with first.making("rollouts", "c" * 16):
+    with first.computing("rollouts", "c" * 16):
         pass  # no curve: nothing to show
     (stage,) = offline_runs(tmp_path)
     assert (stage.run.job_type, stage.run.run_group, stage.run.display_name) == ("stage", "mine", f"base {'b' * 16}")
@@ -112,36 +114,36 @@ def test_a_run_set_aside_before_its_policy_has_no_wandb_run_yet(tmp_path: Path) 
     again = WandbTracker(config, run_hash(config), tmp_path)
     again.curve("base", {"step": 100, "loss": 2.0})  # of the stage in the store
     again.curve("base", {"step": 200, "loss": 1.0})
-    with again.making("policy", "d" * 16):
+    with again.computing("policy", "d" * 16):
         again.curve("policy", {"step": 2, "loss": 0.5})
     again.finish({"error": 0.25})
-    runs = {found.run.job_type: found for found in offline_runs(tmp_path)}
+    runs = {recording.run.job_type: recording for recording in offline_runs(tmp_path)}
     assert set(runs) == {"run", "stage"} and runs["run"].run.run_id != runs["stage"].run.run_id
     assert losses(runs["run"], "base") == [2.0, 1.0] and losses(runs["run"], "policy") == [0.5]
     assert runs["run"].summary["error"] == 0.25 and runs["run"].exit_codes == [0]
 
 
-def test_a_run_that_is_broken_off_and_begun_again_leaves_one_recording(tmp_path: Path) -> None:
+def test_a_run_that_is_interrupted_and_started_again_leaves_one_recording(tmp_path: Path) -> None:
     config = configuration(method="sft")
     for loss in (0.5, 0.25):
         close_service()  # as when the process ends
         tracker = WandbTracker(config, run_hash(config), tmp_path)
-        with tracker.making("policy", "d" * 16):
+        with tracker.computing("policy", "d" * 16):
             tracker.curve("policy", {"step": 2, "loss": loss})
     tracker.finish({"error": 0.5})
-    found = offline(tmp_path)
-    assert losses(found, "policy") == [0.25] and found.exit_codes == [0]
+    recording = offline(tmp_path)
+    assert losses(recording, "policy") == [0.25] and recording.exit_codes == [0]
 
 
 def test_a_stage_that_fails_and_its_run_have_exit_code_1(tmp_path: Path) -> None:
     config = configuration(method="sft")
     tracker = WandbTracker(config, run_hash(config), tmp_path)
-    with pytest.raises(FloatingPointError), tracker.making("pi_sft", "e" * 16):
+    with pytest.raises(FloatingPointError), tracker.computing("pi_sft", "e" * 16):
         tracker.curve("pi_sft", {"step": 1, "loss": 9.0})
         raise FloatingPointError
     tracker.finish(None)
-    runs = {found.run.job_type: found for found in offline_runs(tmp_path)}
-    assert {kind: found.exit_codes for kind, found in runs.items()} == {"stage": [1], "run": [1]}
+    runs = {recording.run.job_type: recording for recording in offline_runs(tmp_path)}
+    assert {kind: recording.exit_codes for kind, recording in runs.items()} == {"stage": [1], "run": [1]}
     assert losses(runs["run"], "pi_sft") == [9.0]
 
 

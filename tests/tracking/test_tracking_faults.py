@@ -46,7 +46,7 @@ def begun(folder: Path, seed: int) -> NoTracker:
     place = folder / "runs" / str(seed)
     place.mkdir(parents=True)
     tracker = start_tracker(config, run_hash(config), place)
-    with tracker.making("policy", "f" * 16):
+    with tracker.computing("policy", "f" * 16):
         tracker.curve("policy", {"step": 1, "loss": 0.5})
     return tracker
 
@@ -55,7 +55,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.getMessage().startswith("W&B")]
 
 
-def test_without_a_key_a_worker_says_once_how_to_upload(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_key_a_worker_reports_once_how_to_upload(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for seed in range(3):
         tracked(tmp_path, seed)
     runs = offline_runs(tmp_path)
@@ -81,7 +81,7 @@ def test_without_a_network_all_runs_are_recorded_offline(
     assert line.startswith("W&B: recorded offline (no answer: ")
 
 
-def test_a_service_that_dies_is_said_once_and_the_next_run_is_whole(
+def test_a_service_that_dies_is_reported_once_and_the_next_run_is_complete(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     tracker = begun(tmp_path, 0)
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_written_stops_no_run(tmp_path: Path, caplog: py
     config = configuration(tracking__mode="auto")
     tracker = WandbTracker(config, run_hash(config), tmp_path / "file")
     (tmp_path / "file").write_text("not a folder")
-    with tracker.making("policy", "f" * 16):
+    with tracker.computing("policy", "f" * 16):
         tracker.curve("policy", {"step": 1, "loss": 0.5})
     tracker.finish({"error": 0.5})
     assert len([line for line in said(caplog) if "not tracked any further" in line]) <= 1

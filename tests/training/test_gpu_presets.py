@@ -84,7 +84,7 @@ def test_small_steps_are_not_lost_in_bfloat16(
     assert float((moved > 5e-4).float().mean()) > 0.8  # 0.30 with bfloat16 weights
 
 
-def test_a_sharded_training_is_told_what_fsdp_wants(training: Trained, tmp_path: Path) -> None:
+def test_a_sharded_training_sets_the_options_of_fsdp(training: Trained, tmp_path: Path) -> None:
     def received(**options: object) -> dict:
         return arguments(training(num_processes=2, gradient_checkpointing=True, **options), tmp_path)
 

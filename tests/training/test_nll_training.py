@@ -43,7 +43,7 @@ def test_weights_that_do_not_fit_the_trained_tokens_are_refused(weights: tuple[f
         example(NLLRow((5,), (8, 9), True, weights), EOS)
 
 
-def test_the_trainers_own_batches_mask_prompt_and_padding_and_hold_one_end_a_row(
+def test_the_trainers_batches_mask_prompt_and_padding_and_hold_one_end_per_row(
     nll_rows: list[NLLRow], training: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, torch.Tensor]] = []

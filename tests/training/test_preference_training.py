@@ -52,7 +52,7 @@ def text_of(row: torch.Tensor) -> tuple[int, ...]:
 # -- what is trained on --------------------------------------------------------------------------------------------
 
 
-def test_the_trainers_own_batches_cover_what_follows_the_shared_prefix_only(
+def test_the_trainers_batches_cover_only_the_tokens_after_the_shared_prefix(
     step_pairs: list[PreferenceRow], build_trainer: Callable[..., TokenDPOTrainer]
 ) -> None:
     wanted = {(*p.prompt, *p.chosen, EOS, -1, *p.rejected): p for p in step_pairs}
@@ -173,7 +173,7 @@ def test_an_empty_chosen_side_leaves_the_rejected_side_alone(
         torch.testing.assert_close(ours.grad, independent.grad, rtol=1e-4, atol=1e-6)
 
 
-def test_a_response_set_against_itself_leaves_its_nll_alone(
+def test_a_response_paired_with_itself_leaves_only_its_nll(
     random_model: Path, build_trainer: Callable[..., TokenDPOTrainer]
 ) -> None:
     """Wherever the policy is: the log-ratios cancel in value and gradient."""

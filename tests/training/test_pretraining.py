@@ -78,7 +78,7 @@ def test_a_few_documents_make_a_model_that_transformers_vllm_and_trl_load(
     assert train_preference([pair], start, tmp_path / "policy", beta=0.5, nll=0.0).tokens_trained == 10
 
 
-def test_without_prompts_the_same_tokens_are_read_and_the_loss_falls_on_what_follows(
+def test_without_prompts_the_same_tokens_are_read_and_the_loss_covers_the_continuation(
     small_maze: Maze, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: list[list[NLLRow]] = []

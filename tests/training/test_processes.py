@@ -66,6 +66,6 @@ def same_curves(
         assert weights[1][tensor] == pytest.approx(value, abs=1e-3), tensor
 
 
-def test_a_failure_in_a_process_is_told(nll_rows: list[NLLRow], training: Trained, tmp_path: Path) -> None:
+def test_a_failure_in_a_process_is_reported(nll_rows: list[NLLRow], training: Trained, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="training diverged"):
         train(nll_rows, training(learning_rate=1e30, num_processes=2), tmp_path)

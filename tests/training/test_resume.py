@@ -1,4 +1,4 @@
-"""A training that ended early goes on from its last checkpoint: the same weights, bit for bit, and the same curve."""
+"""A training that ended early resumes from its last checkpoint: the same weights, bit for bit, and the same curve."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_two_sides_follow_one_prompt_and_do_not_attend_to_each_other() -> None:
     st.lists(st.tuples(st.integers(1, 5), st.integers(0, 5), st.integers(1, 5)), min_size=1, max_size=4),
     st.integers(0, 2**32 - 1),
 )
-def test_every_token_sees_in_a_joint_sequence_what_it_sees_in_trl_s(
+def test_every_token_has_the_same_context_in_a_joint_sequence_as_in_trl(
     lengths: list[tuple[int, int, int]], seed: int
 ) -> None:
     """Ids and positions attended to, in order, and the label that is predicted; a chosen side may be empty."""

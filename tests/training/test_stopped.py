@@ -1,4 +1,4 @@
-"""Processes that train are killed or told to stop, and go on: the weights are those of one that was left alone."""
+"""Training processes are killed or terminated, and resumed: the weights equal those of an undisturbed one."""
 
 from __future__ import annotations
 
@@ -93,19 +93,21 @@ def test_a_process_that_is_killed(random_model: Path, nll_rows: list[NLLRow], tm
     assert trainings.finish("killed") == trainings.finish("whole")
 
 
-def test_a_process_that_is_told_to_stop(random_model: Path, nll_rows: list[NLLRow], tmp_path: Path) -> None:
+def test_a_process_that_receives_a_termination_signal(
+    random_model: Path, nll_rows: list[NLLRow], tmp_path: Path
+) -> None:
     """It ends after its step, with a checkpoint, though none is due for hours."""
     trainings = Apart(tmp_path, random_model, nll_rows, 1.4, checkpoint_minutes=600)
     child = trainings.begin("stopped", "stop")
     assert said(child) == "here\n"
     child.terminate()
     assert child.wait() == EXIT_CODE
-    assert trainings.checkpoint("stopped") == "checkpoint-4"  # it was told between two steps
+    assert trainings.checkpoint("stopped") == "checkpoint-4"  # the signal came between two steps
     assert trainings.finish("stopped") == trainings.finish("whole")
 
 
 @pytest.mark.parametrize("sharding", ["none", "fsdp"])
-def test_two_processes_that_are_killed_and_told_to_stop(
+def test_two_processes_that_are_killed_or_terminated(
     random_model: Path, nll_rows: list[NLLRow], sharding: str, tmp_path: Path
 ) -> None:
     """Killed is the process that started them: they end with it. Then the signal is passed on to them."""

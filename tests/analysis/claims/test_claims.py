@@ -189,7 +189,7 @@ def test_advantage_weighting_is_the_same_within_a_margin():
     assert _ask([*base, *_curve("advantage_weighted", 3.5)], *claim, tested=200).verdict == "inconclusive"
 
 
-def test_the_negatives_own_share():
+def test_the_share_of_the_negatives_alone():
     claim = (negatives.negatives_share, "beyond its positives")
     base = [*SFT, *_curve("step_dpo", 3.0)]
     half = _ask([*base, *_curve("step_sft", 4.0)], *claim)
@@ -306,7 +306,7 @@ def test_star_graph():
     assert _ask(behind, star_graph.claims, "step_dpo gets past").verdict == "contradicted"
 
 
-def test_variants_of_the_star_graph_have_claims_of_their_own():
+def test_variants_of_the_star_graph_have_separate_claims():
     variant = _star({"step_dpo, 1 epoch": 0.2}, method="step_dpo")
     results = results_of([*_star({"step_dpo": 0.7}), *variant])
     assert _ask(results, star_graph.claims, "step_dpo, 1 epoch gets past").verdict == "holds"

@@ -124,7 +124,7 @@ assert not slow, slow
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_tables_in_a_pipe_are_as_wide_as_columns_says(simulated, capsys, monkeypatch):
+def test_tables_in_a_pipe_have_the_width_of_columns(simulated, capsys, monkeypatch):
     for columns in (90, 130):
         monkeypatch.setenv("COLUMNS", str(columns))
         assert main(["compare", str(simulated), "--baseline", "sft", "--draws", "20"]) == 0

@@ -151,7 +151,7 @@ def server(runs, tmp_path, monkeypatch) -> Iterator[Server]:
         thread.join()
 
 
-def test_a_row_comes_back_as_it_was_made(runs, tmp_path):
+def test_a_row_is_restored_as_it_was_written(runs, tmp_path):
     assert write([run.record for run in runs], tmp_path) == 2
     rows = {row["run"]: row for row in map(json.loads, (tmp_path / "rows.jsonl").read_text().splitlines())}
     assert rows == {run.row["run"]: run.row for run in runs}
@@ -182,7 +182,7 @@ def test_wandbs_own_client_gives_the_same_records(server, runs):
     assert {(asked["entity"], asked["project"]) for asked in server.asked} == {("entity", "project")}
 
 
-def test_pull_writes_what_is_finished_and_counts_the_rest(server, runs, tmp_path, capsys):
+def test_pull_writes_finished_runs_and_counts_the_others(server, runs, tmp_path, capsys):
     server.runs[1] = replace(runs[1], run=replace(runs[1].run, exit_codes=[1]))
     assert main(["pull", "entity/project", "--group", "maze", "--out", str(tmp_path / "rows")]) == 0
     output = capsys.readouterr()

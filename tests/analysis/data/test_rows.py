@@ -42,7 +42,7 @@ def test_two_sweeps_are_collected_as_one_study_but_no_run_twice(tmp_path, write_
     assert not (tmp_path / "twice").exists()
 
 
-def test_pass_rates_are_aligned_kept_when_collected_and_checked(tmp_path, write_run):
+def test_pass_rates_are_aligned_preserved_when_collected_and_checked(tmp_path, write_run):
     row, other = write_run(tmp_path / "live", 0.3, tested=8), write_run(tmp_path / "live", 0.3, tested=8, seed=1)
     file = tmp_path / "live" / "runs" / row["run"] / "correct.parquet"
     answers = pd.read_parquet(file)

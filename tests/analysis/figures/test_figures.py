@@ -72,7 +72,7 @@ def test_no_text_is_cut_off_and_no_two_overlap(drawn, name):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_is_one_column_wide_and_says_what_its_axes_are(drawn, name):
+def test_every_figure_is_one_column_wide_and_names_its_axes(drawn, name):
     drawing = drawn[name]
     assert drawing.figure.get_figwidth() == pytest.approx(4.6)
     assert all(axes.get_xlabel() or axes.get_ylabel() for axes in drawing.figure.axes)
@@ -107,7 +107,7 @@ def test_figures_without_runs_are_skipped_with_a_line_that_names_their_sweep(tmp
 # -- which rows ----------------------------------------------------------------------------------------------------
 
 
-def test_the_task_with_most_rows_is_shown_unless_another_is_asked_for(study):
+def test_the_task_with_most_rows_is_shown_unless_another_is_chosen(study):
     assert set(figure_inputs(Studies(study)).results.rows["task"]) == {"maze"}
     star = figure_inputs(Studies(study), "star_graph")
     assert set(star.results.rows["task"]) == {"star_graph"}
@@ -142,7 +142,7 @@ def test_the_sizes_run_are_the_ticks(drawn):
     assert axes.get_xscale() == axes.get_yscale() == "log"
 
 
-def test_arrows_say_what_two_methods_are_worth(study, drawn):
+def test_arrows_show_the_multipliers_of_two_methods(study, drawn):
     (axes,) = drawn["error_against_n"].figure.axes
     result = {
         m.value
@@ -189,7 +189,7 @@ def test_teacher_and_self_generated_start_from_the_same_point(study, drawn):
     assert table.loc[("teacher", 4), "error"] == pytest.approx(rows[traces == 4]["error"].mean())
 
 
-def test_the_scan_takes_in_the_size_rows_that_fit(simulated):
+def test_the_scan_includes_the_size_rows_that_fit(simulated):
     table = FIGURES["error_against_positives"](figure_inputs(Studies(load(simulated)))).points
     # k = 0 is SFT and k = 4 is RFT of the size sweep, at the scan's two sizes only.
     assert sorted(set(table["size"])) == [200, 800]
@@ -209,7 +209,7 @@ def test_the_scan_leaves_out_other_rollouts_and_points_it_ran_itself(tmp_path, w
     assert table["positives"].tolist() == [4] and table["error"].tolist() == [ran["error"]]
 
 
-def test_the_grid_finds_the_exchange_rate_that_made_it(drawn):
+def test_the_grid_recovers_the_simulated_exchange_rate(drawn):
     table = drawn["positives_and_negatives"].points
     for method, kappa in KAPPA.items():
         subset = table[table["panel"] == method]
@@ -300,7 +300,7 @@ def test_flops_are_training_and_sampling_of_the_cells_runs(study, drawn):
     assert len(table) == len(WORTH) * len(SIZES)
 
 
-def test_multipliers_hold_the_worth_that_made_them_and_mark_bounds(drawn):
+def test_multipliers_cover_the_simulated_ones_and_mark_bounds(drawn):
     table = drawn["multipliers"].points
     exact = table[table["bound"] == "exact"]
     truth = exact["label"].map({label: worth for label, (_, worth) in WORTH.items()})

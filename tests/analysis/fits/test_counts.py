@@ -121,7 +121,7 @@ def test_over_dispersed_seeds_widen_the_covariance():
     assert draws[:, 2].std() > 1.5 * math.sqrt(even.covariance[2][2])
 
 
-def test_draws_agree_with_the_covariance_and_with_fits_alone():
+def test_draws_agree_with_the_covariance_and_with_single_fits():
     wrong, shape = drawn("floor"), size_shape("floor", SIZES)
     fit = fit_counts("floor", SIZES, wrong, TESTED)
     draws = count_draws("floor", SIZES, wrong, TESTED, draws=2000)

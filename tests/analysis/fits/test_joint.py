@@ -140,7 +140,7 @@ def test_a_negative_that_hurts_is_a_finding():
 
 
 @pytest.mark.parametrize("floor", [False, True])
-def test_draws_are_fitted_as_if_each_were_alone(floor):
+def test_draws_are_fitted_independently(floor):
     errors = drawn(EffectiveLaw(0.03, 4, 0.5, 0.3), size=(12, 20)) / 2000
     together = fit_joint_draws("effective", POSITIVES, NEGATIVES, errors, TESTED, floor)
     alone = [fit_joint("effective", POSITIVES, NEGATIVES, row * TESTED, TESTED, floor) for row in errors]
@@ -186,6 +186,6 @@ def test_intervals_by_covariance_and_by_samples_agree():
         ("other", [1, 2, 3, 4, 5], [1, 2, 3, 4, 4], "unknown law 'other'"),
     ],
 )
-def test_what_cannot_be_fitted(law, positives, negatives, message):
+def test_invalid_data_are_refused(law, positives, negatives, message):
     with pytest.raises(ValueError, match=message):
         fit_joint(law, positives, negatives, [5, 4, 3, 2, 1], [10] * 5)

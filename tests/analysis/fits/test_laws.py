@@ -80,6 +80,6 @@ def test_inverse_over_all_scales(exponent, size, error):
 @pytest.mark.parametrize(
     "law", [PowerLaw(1, 0), FloorLaw(0.1, 0, 1), FloorLaw(0, 1, -1), RectifiedLaw(0.1, 0, 1, 1), TurningLaw(0, 1, 1, 1)]
 )
-def test_what_does_not_fall_has_no_inverse(law):
+def test_a_law_that_does_not_fall_has_no_inverse(law):
     with pytest.raises(ValueError, match="does not fall"):
         law.invert(0.2)

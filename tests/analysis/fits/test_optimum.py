@@ -1,4 +1,4 @@
-"""What the optimiser rests on: exact derivatives, losses that are what they say, and steps that only go down."""
+"""Properties that the optimiser relies on: exact derivatives, losses as defined, and steps that only go down."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_log_likelihood_of_a_robust_loss_is_that_of_a_density(delta):
         assert huber_log_likelihood(residuals, delta) == pytest.approx(normal)
 
 
-def test_no_step_goes_up_and_all_rows_end_as_they_would_alone():
+def test_no_step_goes_up_and_all_rows_end_as_in_single_fits():
     shape, loss = SHAPES["rectified"], LOSSES["squares"]
     starts = shape.starts()
     together = minimise(shape, loss, starts)
@@ -98,7 +98,7 @@ def test_no_step_goes_up_and_all_rows_end_as_they_would_alone():
     assert together.values == pytest.approx(alone, rel=1e-9)
 
 
-def test_a_term_that_left_with_the_wrong_sign_comes_back():
+def test_a_term_that_vanished_with_an_unsuitable_exponent_returns():
     # From its rising starts the power term of a falling curve first leaves, and only the floor stays.
     values = 0.1 + 5 * SIZES**-0.6
     shape = size_shape("floor", SIZES)

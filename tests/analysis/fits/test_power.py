@@ -121,7 +121,7 @@ def test_extreme_counts():
     assert not falling.bounded and 1 < falling.law.exponent < 3
 
 
-def test_draws_are_fitted_as_if_each_were_alone():
+def test_draws_are_fitted_independently():
     rng = np.random.default_rng(1)
     wrong = rng.binomial(200, rng.uniform(0.05, 0.9, size=(30, 5)))
     _, exponents = fit_draws(SIZES, wrong / 200, [200] * 5)
@@ -138,6 +138,6 @@ def test_draws_are_fitted_as_if_each_were_alone():
         (([100, 200], [0, 0], [10, 10]), "no error to fit"),
     ],
 )
-def test_what_cannot_be_fitted(arguments, message):
+def test_invalid_data_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         fit_power_law(*arguments)

@@ -229,7 +229,7 @@ def test_intervals_of_draws_hold_the_truth():
         (("cubic", [1, 2, 3], [3, 2, 1.5]), "unknown law 'cubic'; there are power, floor"),
     ],
 )
-def test_what_cannot_be_fitted(arguments, message):
+def test_invalid_data_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         fit_values(*arguments)
 

@@ -66,7 +66,7 @@ def test_a_linear_cost_is_recovered(exact):
     problem=st.one_of(st.just(0.0), st.floats(1e3, 1e15)),
     size=st.floats(1.0, 1e9),
 )
-def test_what_is_afforded_costs_the_budget(slope, each, problem, size):
+def test_affordable_data_cost_the_budget(slope, each, problem, size):
     cost = CostLaw(each, slope, 0.0, problem)
     assert cost.affords(float(cost.total(size)) * (1 + 1e-12), 1e15) == pytest.approx(size, rel=1e-6)
 
@@ -121,7 +121,7 @@ def test_a_target_that_the_smallest_run_reaches(exact):
     assert option.problems == 100 and "smallest run" in option.note and option.error < 0.45
 
 
-def test_no_law_is_taken_past_four_times_its_largest_run_unless_asked(exact):
+def test_no_law_is_extrapolated_past_four_times_its_largest_run_by_default(exact):
     # sft needs N = (5 / 0.07)^2 = 5,102, rft 2,500, step_dpo 1,276; the limit is 3,200.
     plan = plan_for_target(Study(exact, n_draws=DRAWS), 0.07)
     assert set(_by_method(plan)) == {"rft", "step_dpo"}
@@ -141,7 +141,7 @@ def test_no_law_is_taken_past_four_times_its_largest_run_unless_asked(exact):
     assert spent["sft"].problems == 100_000 and all(option.extrapolated for option in spent.values())
 
 
-def test_what_cannot_be_bought_is_one_line(exact):
+def test_unaffordable_plans_are_refused_in_one_line(exact):
     with pytest.raises(InputError, match=r"nothing fits an error of 0\.001: .*past 4x .*--extrapolate"):
         plan_for_target(Study(exact, n_draws=DRAWS), 0.001)
     with pytest.raises(InputError, match=r"budget of 1e\+09 FLOPs: .*smallest run \(N = 100\) costs .*more than the"):
@@ -284,7 +284,7 @@ def test_the_variance_of_an_estimate_against_the_bootstrap():
         assert math.sqrt(covariance.components(gradient).total) == pytest.approx(drawn.resampled[key].std(), rel=0.3)
 
 
-def test_expected_shrinkage_is_what_a_run_more_brings():
+def test_expected_shrinkage_equals_that_of_one_more_run():
     """Simulated studies of three seeds: the spread of log M over them, without and with a fourth run at (m, 200)."""
 
     def study(first: int, seeds: int, more: int) -> dict[SizeKey, Cell]:

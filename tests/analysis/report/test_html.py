@@ -24,7 +24,7 @@ SIZE = (1300, 2400)
 
 
 class Page(HTMLParser):
-    """What a reader sees: tables by id as rows of texts, images, links, ids."""
+    """The visible content: tables by id as rows of texts, images, links, ids."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ def test_every_table_is_there_with_all_its_rows(text, results):
     assert line[1].startswith(f"{error:.1f}, 2\n[") and "\\" not in line[1]
 
 
-def test_the_run_table_says_what_the_rows_say(results):
+def test_the_run_table_agrees_with_the_rows(results):
     table = run_table(results.rows)
     names = [name for name, _ in table.columns]
     row, line = results.rows.iloc[3], dict(zip(names, table.rows[3], strict=True))
@@ -129,7 +129,7 @@ def test_text_from_rows_is_escaped(tmp_path, write_run):
     assert "<b>&" not in result and "&lt;b&gt;&amp;" in result and '"<script>' not in result
 
 
-def test_what_has_no_runs_is_named_with_its_sweep(tmp_path, write_run):
+def test_figures_without_runs_are_named_with_their_sweep(tmp_path, write_run):
     write_run(tmp_path, 0.3, method="rft")
     result = page(Studies(load(tmp_path)))
     assert "pairing: no rows with figure &#34;pairing&#34;: run sweeps/maze_ablations.yaml" in result

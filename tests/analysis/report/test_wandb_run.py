@@ -44,7 +44,7 @@ def logged(results, study, tmp_path_factory):
         return log(study, folder, "my-project", "maze"), offline(folder)
 
 
-def test_the_run_lies_in_the_sweeps_group_under_the_name_of_its_rows(logged, results):
+def test_the_run_is_in_the_sweeps_group_under_the_name_of_its_rows(logged, results):
     line, result = logged
     run = result.run
     assert (run.project, run.run_group, run.job_type) == ("my-project", "maze", "analysis")
@@ -107,7 +107,7 @@ def test_the_figures_are_images(logged):
         assert (result.files / image["path"]).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_label_without_a_law_says_why(write_run, tmp_path):
+def test_a_label_without_a_law_has_a_reason(write_run, tmp_path):
     write_run(tmp_path, 0.3)
     results = load(tmp_path)
     log(examine(results, draws=20), tmp_path, "p", "grid")

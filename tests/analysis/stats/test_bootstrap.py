@@ -62,7 +62,7 @@ def test_seeds_far_apart_have_students_t_interval(shares):
     assert (logit(low), logit(high)) == pytest.approx((logit(mean) - half, logit(mean) + half), abs=0.1 * half)
 
 
-def test_what_all_cells_share_of_a_seed_cancels():
+def test_a_seed_effect_common_to_all_cells_cancels():
     cells = {name: Cell((0, 1, 2), np.arange(2_000) < 2_000 * np.array(shares)[:, None]) for name, shares in _SHIFTED}
     draws = resample(cells)
     width = np.subtract(*draws.interval(("a", 1))[::-1])
@@ -139,7 +139,7 @@ def test_a_single_seeds_draws_do_not_depend_on_the_other_cells(seed):
     np.testing.assert_allclose(whole.resampled["b"], alone.resampled["b"], rtol=1e-12)
 
 
-def test_a_cell_that_lacks_seeds_is_drawn_from_its_own():
+def test_a_cell_that_lacks_seeds_is_drawn_from_the_seeds_it_has():
     whole = _cell(0.2, seeds=4)
     some = Cell((1, 3), whole.wrong[[1, 3]])
     alone = Cell((2,), whole.wrong[[2]])
@@ -167,7 +167,7 @@ def test_comparisons_take_the_sizes_that_both_have():
         compare(cells, draws, "dpo")
 
 
-def test_what_cannot_be_resampled():
+def test_cells_that_cannot_be_resampled():
     with pytest.raises(ValueError, match=r"different numbers of test problems: \[10, 20\]"):
         resample({"a": _cell(0.2, problems=10), "b": _cell(0.2, problems=20)})
     with pytest.raises(ValueError, match="at least one cell and one draw"):

@@ -28,7 +28,7 @@ def test_the_baseline_needs_the_multiplier_times_the_data():
         assert TOGETHER.error(BASELINE, size) == pytest.approx(0.5 * (size / 100) ** -0.9)
 
 
-def test_seeds_lie_apart_by_the_spread_asked_for():
+def test_seeds_differ_by_the_requested_spread():
     # The log of a run's rate has the spread; chance adds (1 - p) / (p P), and both labels share half of the spread.
     one_size = Scenario(5, 0.9, 0.12, sizes=1, together=0.5)
     cells = [one_size.sweep(np.random.default_rng(seed)) for seed in range(600)]

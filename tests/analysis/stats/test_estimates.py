@@ -35,7 +35,7 @@ def _sample(seed_rates: list[float], problems: int = 400) -> Sample:
     return Sample({"a": Cell(tuple(range(len(seed_rates))), wrong)}, 4000)
 
 
-def test_seeds_are_asked_for_where_seeds_differ():
+def test_more_seeds_are_advised_where_seeds_differ():
     """By hand: seeds at 0.1 and 0.3 on nested problems, a fifth of which half of the seeds get wrong."""
     sample = _sample([0.1, 0.3])
     chance = 0.2 * 0.25 * 2 / 400  # of one seed's mean
@@ -53,7 +53,7 @@ def test_seeds_are_asked_for_where_seeds_differ():
     assert more_data(0.05, sample, ["a"], lambda errors: errors["a"]).split(" or ")[0].endswith("more seeds")
 
 
-def test_test_problems_are_asked_for_where_only_they_differ():
+def test_more_test_problems_are_advised_where_only_they_differ():
     sample = _sample([0.2, 0.2, 0.2])
     assert more_data(0.5, sample, ["a"], lambda errors: errors["a"]) == "1,200 more test problems"
     # And that many do it: the same problems four times over halve the interval.
@@ -70,7 +70,7 @@ def test_either_kind_mends_chance():
     assert more_data(0.5, sample, ["a"], lambda errors: errors["a"]) == "12 more seeds or 3,000 more test problems"
 
 
-def test_what_no_data_of_one_kind_can_do():
+def test_precision_that_no_data_of_one_kind_reaches():
     both = _sample([0.16, 0.2, 0.22, 0.22], problems=300)
     text = more_data(0.3, both, ["a"], lambda errors: errors["a"])
     assert "more seeds together with" in text and text.endswith("more test problems")

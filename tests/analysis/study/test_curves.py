@@ -104,7 +104,7 @@ def test_seeds_that_differ_by_more_than_chance_ask_more_of_a_floor():
     assert isinstance(fit_curve(cells, draws, "sft").baseline_law.law, PowerLaw)
 
 
-def test_a_law_that_misses_its_own_points_says_where():
+def test_a_law_that_misses_points_of_its_data_names_them():
     cells, draws = _following(POWER)
     curve = fit_curve(cells, draws, "sft")
     assert curve.misses() == ()
@@ -141,7 +141,7 @@ def test_draws_that_do_not_fall_reach_nothing_lower_and_everything_higher():
     assert np.all(baseline_law.log_reached(np.full(50, 0.9)) < -100)
 
 
-def test_what_cannot_be_fitted_has_a_reason():
+def test_a_label_that_cannot_be_fitted_has_a_reason():
     cells = {("sft", 100): _exact(0.2), ("rft", 100): _exact(0.2), ("rft", 200): _exact(0.1)}
     draws = resample(cells, draws=10)
     curves, unfitted = fit_curves(cells, draws)

@@ -36,7 +36,7 @@ def test_shares_of_a_gain_by_hand():
         assert one.share_low < one.share < one.share_high
 
 
-def test_own_points_are_the_paired_difference_to_the_control():
+def test_unshared_points_are_the_paired_difference_to_the_control():
     cells, draws = _cells(LADDER)
     result = difference(draws, ("step_sft", 100), ("step_dpo", 100))
     first, _ = gain_share(cells, draws, "sft", "step_dpo", "step_sft")

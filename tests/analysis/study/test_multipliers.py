@@ -115,7 +115,7 @@ def test_one_number_where_the_multiplier_is_the_same_at_every_size(cells):
     assert result.interval_text() == f"{result.low:.2f} to {result.high:.2f}"
 
 
-def test_a_multiplier_that_grows_is_told_to(cells):
+def test_a_growing_multiplier_is_reported(cells):
     # M(N) = 1.5 (N / 100)^0.5: the geometric mean over 100, 200, 400 is that at 200, and M grows by 2^0.5 a doubling.
     cells |= {("m", n): _exact(5 * (1.5 * (n / 100) ** 0.5 * n) ** -0.5) for n in (100, 200, 400)}
     (result,) = _summaries(cells)
@@ -127,7 +127,7 @@ def test_a_multiplier_that_grows_is_told_to(cells):
     assert result.trend == pytest.approx(0.5, rel=0.01) and result.verdict == "shrinks"
 
 
-def test_the_trend_goes_on_where_the_multiplier_is_a_bound(cells):
+def test_the_trend_extends_to_sizes_where_the_multiplier_is_a_bound(cells):
     # Twice the data at every N, which at N = 1600 is twice the baseline's largest run.
     cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in SIZES}
     (result,) = _summaries(cells)
@@ -135,7 +135,7 @@ def test_the_trend_goes_on_where_the_multiplier_is_a_bound(cells):
     assert result.verdict == "no trend seen"
 
 
-def test_a_summary_speaks_of_the_sizes_whose_intervals_are_closed_if_there_are_any(cells):
+def test_a_summary_covers_the_sizes_with_closed_intervals_if_there_are_any(cells):
     at = {n: _exact(5 * (2 * n) ** -0.5) for n in (200, 400)}
     edge = {800: _exact(5 * 1550**-0.5)}  # its interval reaches the baseline's last run
     (result,) = _summaries(cells | {("m", n): cell for n, cell in (at | edge).items()})
@@ -147,7 +147,7 @@ def test_a_summary_speaks_of_the_sizes_whose_intervals_are_closed_if_there_are_a
     assert _summaries(cells | {("m", 800): _exact(0.05)}) == []  # a bound alone
 
 
-def test_cost_is_what_the_method_spends_for_the_same_error(cells):
+def test_cost_is_that_of_the_method_for_the_same_error(cells):
     # The method needs half the data, and twelve times the FLOPs a problem: 2 / 12 of the baseline's cost.
     cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in (100, 200, 400)}
     flops = {(label, n): n * (1e9 if label == "sft" else 12e9) for label, n in cells}

@@ -60,7 +60,7 @@ def test_runs_of_one_label_share_among_themselves():
 
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.sets(st.integers(0, 6))), min_size=1, max_size=6))
-def test_shares_add_up_to_what_was_made(runs):
+def test_shares_add_up_to_the_computed_stages(runs):
     stages = {i: (f"stage{i}", str(i), float(2**i), float(3**i)) for i in range(7)}
     cost = study_cost(results(*[(label, [stages[i] for i in used]) for label, used in runs]))
     shared = sum((one.shared for one in cost.labels), Spent())
