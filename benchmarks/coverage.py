@@ -5,7 +5,8 @@
 
 A sweep has a baseline and a method at every N, each run on 1,000 test problems. A run gets a problem wrong where a
 normal number falls below a threshold; the number is the sum of the problem's own hardness (shared by all runs), of what
-the problem means to this seed (shared by its sizes and methods) and of chance. So the expected error of a run is its
+the problem means to this seed (shared by its sizes and methods), of what it means to this run (shared by the run's
+samples, where there are several) and of chance. So the expected error of a run is its
 rate exactly, whatever the shares are. The rate is the law's error times a lognormal factor of the seed with mean 1, so
 that the expected error is the law's exactly, and A, alpha and M(N) are known in closed form. The shares, and the
 spread where it is not 0, are about those of results/maze.
@@ -29,6 +30,7 @@ from analysis.arrays import Floats
 from analysis.data.cells import Cell, SizeKey, size_cells
 from analysis.data.results import load
 from analysis.defaults import DRAWS
+from analysis.fits.laws import PowerLaw
 from analysis.stats.bootstrap import percentile_interval, resample
 from analysis.stats.overdispersion import overdispersion
 from analysis.study.curves import fit_curve
@@ -53,6 +55,8 @@ class Scenario:
         together: share of the spread's variance that a seed has in common over all sizes and methods.
         hardness, taste: shares of the variance behind an answer that belong to its problem, and to its problem
             and seed.
+        samples: responses of a run to a problem, whose mean is its answer: 1 for greedy ones.
+        policy: share of the variance that belongs to a problem and a run, and so to all of its samples.
         flat: what having no data is worth, in units of `FIRST` ** exponent: above 0 the law is the rectified one.
     """
 
@@ -65,6 +69,8 @@ class Scenario:
     together: float = 0.0
     hardness: float = 0.2
     taste: float = 0.3
+    samples: int = 1
+    policy: float = 0.0
     flat: float = 0.0
     note: str = ""
 
@@ -92,10 +98,13 @@ class Scenario:
                 selected = rng.standard_normal(self.seeds)
                 normal = np.sqrt(self.together) * common + np.sqrt(1 - self.together) * selected
                 rates = self.error(label, size) * np.exp(self.spread * normal - self.spread**2 / 2)
-                chance = rng.standard_normal((self.seeds, PROBLEMS))
                 answer = np.sqrt(self.hardness) * problem + np.sqrt(self.taste) * problem_and_seed
-                answer = answer + np.sqrt(1 - self.hardness - self.taste) * chance
-                cells[label, size] = Cell(tuple(range(self.seeds)), ndtr(answer) < rates[:, None])
+                if self.policy:
+                    answer = answer + np.sqrt(self.policy) * rng.standard_normal((self.seeds, PROBLEMS))
+                chance = rng.standard_normal((self.samples, self.seeds, PROBLEMS))
+                answer = answer + np.sqrt(1 - self.hardness - self.taste - self.policy) * chance
+                wrong = (ndtr(answer) < rates[:, None]).mean(axis=0)
+                cells[label, size] = Cell(tuple(range(self.seeds)), wrong, self.samples)
         return cells
 
 
@@ -115,6 +124,15 @@ OTHERS = [
     Scenario(2, 0.5, 0.06, sizes=4, note="two seeds, 4 sizes"),
     Scenario(3, 1.3, 0.06, flat=2.0, note="begins flat"),
     Scenario(5, 1.3, 0.06, flat=2.0, note="begins flat"),
+    *(
+        Scenario(3, exponent, 0.06, hardness=shares[0], taste=shares[1], policy=shares[2], samples=samples, note=note)
+        for exponent in (0.25, 0.9)
+        for samples, shares, note in (
+            (4, (0.03, 0.03, 0.03), "4 samples, nearly independent"),
+            (4, (0.2, 0.3, 0.2), "4 samples, alike"),
+            (16, (0.2, 0.3, 0.2), "16 samples, alike"),
+        )
+    ),
 ]
 
 
@@ -128,6 +146,7 @@ class Seen:
         alpha_width: high - low. multiplier_width: high / low, open ends at the end of the baseline's runs.
         trend: whether M(N) is said to change with N.
         misses: whether the baseline's law is said to miss any of its points.
+        bent: whether a bent law is preferred to the power law.
     """
 
     alpha: bool
@@ -138,6 +157,7 @@ class Seen:
     paired: bool
     trend: bool
     misses: bool
+    bent: bool
 
 
 def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
@@ -169,6 +189,7 @@ def analyse(scenario: Scenario, seed: int, draws: int) -> Seen:
         apart.low <= expected <= apart.high,
         trend,
         bool(baseline_law.misses(curve.resampled)),
+        not isinstance(baseline_law.law, PowerLaw),
     )
 
 
@@ -179,7 +200,7 @@ def _holds(low: float, high: float, low_open: bool, high_open: bool, truth: floa
 def table(sweeps: int, draws: int, only: str) -> Iterator[str]:
     """The lines of a Markdown table, each when it is known."""
     columns = ["seeds", "sizes", "alpha", "spread", "", "alpha", "width", "M(N)", "high / low", "mean M", "difference"]
-    columns += ["M changes", "law misses"]
+    columns += ["M changes", "law misses", "law bends"]
     yield f"| {' | '.join(columns)} |"
     yield f"|{' --- |' * len(columns)}"
     for scenario in FACTORIAL + OTHERS:
@@ -193,7 +214,7 @@ def table(sweeps: int, draws: int, only: str) -> Iterator[str]:
             f"| {_share([one.alpha for one in seen])} | {np.mean([one.alpha_width for one in seen]):.3f} "
             f"| {_share([one.multiplier for one in seen])} | {ratio:.2f} | {_share(means)} "
             f"| {_share([one.paired for one in seen])} | {_share([one.trend for one in seen])} "
-            f"| {_share([one.misses for one in seen])} |"
+            f"| {_share([one.misses for one in seen])} | {_share([one.bent for one in seen])} |"
         )
 
 

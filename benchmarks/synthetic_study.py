@@ -24,6 +24,7 @@ AMPLITUDE, EXPONENT = 5.0, 0.5
 KAPPA = {"step_dpo": 0.5, "step_sft": 0.3}
 SHARED = 0.6  # of the variance: how far runs agree on which problems are hard
 STEPS = 8  # of a response
+SAMPLES = 4  # per test problem
 # label -> (method, how many times its data SFT would need)
 WORTH = {
     "sft": ("sft", 1.0),
@@ -60,9 +61,15 @@ def write_study(folder: Path, seeds: int = 5, problems: int = 1000, sizes: tuple
             correct = ndtr(math.sqrt(SHARED) * difficulty + math.sqrt(1 - SHARED) * selected) >= rate
             wrong = int((~correct).sum())
             row |= {"wrong": wrong, "error": wrong / problems}
+            samples = _samples(row, rate, difficulty)
+            error = 1 - float(samples.mean()) / SAMPLES
+            row |= {"samples": SAMPLES, "sampled_error": error}
+            row["sampled_errors"] = {"0.5": (error + row["error"]) / 2, "1": error}
             lines.append(json.dumps(row, sort_keys=True) + "\n")
             columns = {"run": [row["run"]] * problems, "problem": names, "correct": correct}
-            tables.append(pa.table(columns | {"pass_rate": _pass_rates(row, difficulty)}))
+            columns |= {"pass_rate": _pass_rates(row, difficulty), "samples_correct": samples}
+            columns["samples"] = np.full(problems, SAMPLES)
+            tables.append(pa.table(columns))
     (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
     pq.write_table(pa.concat_tables(tables), folder / "correct.parquet")
     return len(lines)
@@ -173,6 +180,12 @@ def _credit(seed: int, size: int) -> dict[str, Any]:
 
 def _counts(values: np.ndarray) -> list[list[int]]:
     return [[int(value), int((values == value).sum())] for value in np.unique(values)]
+
+
+def _samples(row: dict[str, Any], rate: float, difficulty: np.ndarray) -> np.ndarray:
+    """(P,) correct ones among the samples, whose error rate is the root of the greedy one."""
+    right = ndtr((math.sqrt(SHARED) * difficulty - ndtri(math.sqrt(rate))) / math.sqrt(1 - SHARED))
+    return np.random.default_rng([SAMPLES, *row["run"].encode()]).binomial(SAMPLES, right)
 
 
 def _pass_rates(row: dict[str, Any], difficulty: np.ndarray) -> pa.Array:

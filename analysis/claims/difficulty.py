@@ -45,11 +45,11 @@ def claims(study: Study) -> list[Claim]:
         seeds = tuple(sorted(thirds))
         for third, name in enumerate(THIRDS):
             inside = np.stack([thirds[seed][third] for seed in seeds])
-            points[name, size] = Cell(seeds, inside)
+            points[name, size] = Cell(seeds, inside.astype(float))
             for label in (BASELINE, METHOD):
                 cell = study.cells[label, size]
                 wrong = cell.wrong[[cell.seeds.index(seed) for seed in seeds]]
-                points[name, label, size] = Cell(seeds, wrong & inside)
+                points[name, label, size] = Cell(seeds, wrong * inside, cell.responses)
     if not sizes:
         return [QUESTION.not_run(study.task)]
 

@@ -115,7 +115,7 @@ def _bounds(single: Sequence[Multiplier]) -> Estimate:
 
 def _log_multiplier(points: Points, base: Sequence[int], label: str, sizes: Sequence[int]) -> Statistic:
     """The mean over `sizes` of log M(N) by the baseline's power law, clipped to its range."""
-    tested = [points[BASELINE, size].tested for size in base]
+    tested = [points[BASELINE, size].independent for size in base]
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
         log_amplitude, exponent = fit_draws(base, np.stack([errors[BASELINE, n] for n in base], axis=1), tested)

@@ -117,7 +117,7 @@ def exchange_rates(study: Study) -> list[Claim]:
 
 def _kappa(points: Grid, errors: Mapping[Any, Floats]) -> Floats:
     stacked = np.stack([errors[key] for key in points.points], axis=1)
-    tested = [cell.tested for cell in points.points.values()]
+    tested = [cell.independent for cell in points.points.values()]
     return fit_joint_draws("effective", points.problems, points.added, stacked, tested)[:, KAPPA]
 
 

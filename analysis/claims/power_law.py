@@ -95,7 +95,7 @@ def _straight(study: Study) -> Claim:
 
 
 def _exponent(points: Mapping[SizeKey, Cell], sizes: Sequence[int]) -> Statistic:
-    tested = [points[BASELINE, size].tested for size in sizes]
+    tested = [points[BASELINE, size].independent for size in sizes]
 
     def exponent(errors: Mapping[Any, Floats]) -> Floats:
         return fit_draws(sizes, np.stack([errors[BASELINE, size] for size in sizes], axis=1), tested)[1]

@@ -20,7 +20,7 @@ def log_ratio(points: Points, pairs: Sequence[tuple[Any, Any]]) -> Statistic:
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
         logs = {
-            key: np.log((errors[key] * points[key].tested + 0.5) / (points[key].tested + 1))
+            key: np.log((errors[key] * points[key].independent + 0.5) / (points[key].independent + 1))
             for pair in pairs
             for key in pair
         }

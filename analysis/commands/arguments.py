@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.defaults import BASELINE, DRAWS
+from analysis.defaults import BASELINE, DRAWS, ERROR_MEASURES, GREEDY
 
 if TYPE_CHECKING:
     from analysis.data.results import Results
@@ -19,6 +21,17 @@ def add_results(parser: argparse.ArgumentParser, several: bool = False) -> None:
         parser.add_argument("more", nargs="*", type=Path, metavar="RESULTS", help="folders with runs of other tasks")
     parser.add_argument("--task", help="only rows of this task (needed where the folder holds several)")
     parser.add_argument("--sweep", help="only rows of this sweep")
+    parser.set_defaults(error=GREEDY)
+
+
+def add_error(parser: argparse.ArgumentParser) -> None:
+    """Declare --error."""
+    parser.add_argument(
+        "--error",
+        choices=ERROR_MEASURES,
+        default=GREEDY,
+        help="test error of the greedy response, or of one sample at evaluation.temperature (default %(default)s)",
+    )
 
 
 def add_draws(parser: argparse.ArgumentParser) -> None:
@@ -49,21 +62,35 @@ def positive_integer(text: str) -> int:
 
 
 def load_selected(options: argparse.Namespace) -> Results:
-    """The rows of one folder, of the task and sweep that were asked for. Raises InputError without any."""
+    """The rows of one folder, of the task, the sweep and the error measure that were asked for.
+
+    Raises:
+        InputError: no such rows.
+    """
     from analysis.data.results import load
 
-    return load(options.results).select(task=options.task, sweep=options.sweep)
+    return _measured(load(options.results).select(task=options.task, sweep=options.sweep), options, [options.results])
 
 
 def load_joined(options: argparse.Namespace) -> Results:
-    """The rows of all folders, of the sweep that was asked for and of every task.
+    """The rows of all folders, of the sweep and the error measure that were asked for, and of every task.
 
     Raises:
         InputError: no such rows, or two folders that hold the same run or other test problems of one task.
     """
     from analysis.data.results import joined, load
 
-    results = joined([load(folder) for folder in (options.results, *options.more)]).select(sweep=options.sweep)
+    folders = [options.results, *options.more]
+    results = joined([load(folder) for folder in folders]).select(sweep=options.sweep)
+    results = _measured(results, options, folders)
     if options.task is not None:
         results.select(task=options.task)  # raises before any work where there are no such rows
     return results
+
+
+def _measured(results: Results, options: argparse.Namespace, folders: Sequence[Path]) -> Results:
+    """The rows that have the error measure that was asked for; a line on stderr counts those left out."""
+    measured = results.measured_by(options.error, " or ".join(map(str, folders)))
+    if left_out := len(results.rows) - len(measured.rows):
+        print(f"{left_out} of {len(results.rows)} rows have no sampled errors and are left out", file=sys.stderr)
+    return measured

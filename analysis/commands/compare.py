@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from analysis.commands.arguments import add_draws, add_results, load_selected
+from analysis.commands.arguments import add_draws, add_error, add_results, load_selected
 from analysis.commands.console import print_json, print_tables
 
 EXAMPLE = "compare results/maze_full --sweep maze_full --baseline rft"
@@ -13,6 +13,7 @@ EXAMPLE = "compare results/maze_full --sweep maze_full --baseline rft"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_results(parser)
+    add_error(parser)
     parser.add_argument("--baseline", required=True, metavar="LABEL", help="the label that is subtracted")
     add_draws(parser)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from analysis.commands.arguments import add_results, load_joined
+from analysis.commands.arguments import add_error, add_results, load_joined
 
 EXAMPLE = "figures results/maze_full results/star_graph --out figures"
 
@@ -13,6 +13,7 @@ EXAMPLE = "figures results/maze_full results/star_graph --out figures"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_results(parser, several=True)
+    add_error(parser)
     parser.add_argument("--only", metavar="FIGURE", action="append", help="draw this figure alone; repeatable")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: RESULTS/figures of the first folder")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from analysis.commands.arguments import add_baseline, add_results, load_selected
+from analysis.commands.arguments import add_baseline, add_error, add_results, load_selected
 from analysis.errors import InputError
 
 EXAMPLE = "log outputs/demo --project synth-scaling"
@@ -13,6 +13,7 @@ EXAMPLE = "log outputs/demo --project synth-scaling"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_results(parser)
+    add_error(parser)
     parser.add_argument("--project", default="synth-scaling", help="W&B project (default %(default)s)")
     parser.add_argument("--group", metavar="SWEEP", help="W&B group (default: the sweep of the rows)")
     add_baseline(parser, "the label that multipliers refer to")

@@ -6,7 +6,7 @@ import argparse
 import math
 from typing import TYPE_CHECKING, Any
 
-from analysis.commands.arguments import add_baseline, add_draws, add_results, load_selected
+from analysis.commands.arguments import add_baseline, add_draws, add_error, add_results, load_selected
 from analysis.commands.console import print_json, print_tables
 from analysis.errors import InputError
 
@@ -27,6 +27,7 @@ RATES = ("flops_per_second", "money_per_gpu_hour", "flops_per_problem", "money_p
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_results(parser)
+    add_error(parser)
     add = parser.add_argument
     add("--target-error", type=float, metavar="E", help="a fraction, e.g. 0.05")
     add("--budget-flops", type=float, metavar="F", help="training and sampling FLOPs of one run")
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
     if options.multiplier is not None:
         multiplier, runs = _next(study, options)
         printed |= {"multiplier": asdict(multiplier), "next_runs": [asdict(one) for one in runs]}
-        tables.append(run_table(multiplier, runs))
+        tables.append(run_table(multiplier, runs, study.error_name))
     if options.json:
         print_json(printed)
         return
@@ -78,9 +79,9 @@ def _plan(study: Study, options: argparse.Namespace, budget: float | None, probl
 
     if budget is not None:
         plan = plan_for_budget(study, budget, problem, options.extrapolate)
-        return f"Lowest error for {budget:.3g} FLOPs", plan
+        return f"Lowest error for {budget:.3g} FLOPs ({study.error_name})", plan
     plan = plan_for_target(study, options.target_error, problem, options.extrapolate)
-    return f"Cheapest way to an error of {100 * options.target_error:g} %", plan
+    return f"Cheapest way to an error of {100 * options.target_error:g} % ({study.error_name})", plan
 
 
 def _next(study: Study, options: argparse.Namespace) -> tuple[Multiplier, list[NextRun]]:

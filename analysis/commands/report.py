@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from analysis.commands.arguments import add_results, load_joined
+from analysis.commands.arguments import add_error, add_results, load_joined
 
 EXAMPLE = "report results/maze_full results/star_graph --out maze_full.html"
 
@@ -13,6 +13,7 @@ EXAMPLE = "report results/maze_full results/star_graph --out maze_full.html"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_results(parser, several=True)
+    add_error(parser)
     parser.add_argument(
         "--out", type=Path, metavar="FILE.html", help="default: RESULTS/report.html of the first folder"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from analysis.commands.arguments import add_baseline, add_draws, add_results, load_selected
+from analysis.commands.arguments import add_baseline, add_draws, add_error, add_results, load_selected
 from analysis.commands.console import print_json, print_tables
 
 EXAMPLE = "table results/maze_full --sweep maze_full"
@@ -13,6 +13,7 @@ EXAMPLE = "table results/maze_full --sweep maze_full"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_results(parser)
+    add_error(parser)
     add_baseline(parser, "the label that multipliers and differences refer to")
     add_draws(parser)
 

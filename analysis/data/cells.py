@@ -1,15 +1,15 @@
-"""Cells: the incorrect answers of several seeds of one setting, problem by problem. Statistics start from them."""
+"""Cells: the incorrect responses of several seeds of one setting, problem by problem. Statistics start from them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from analysis.arrays import Floats
 from analysis.data.results import Results
 from analysis.errors import InputError, did_you_mean
 
@@ -22,25 +22,59 @@ class Cell:
 
     Attributes:
         seeds: (S,) distinct seeds, ascending.
-        wrong: (S, P) bool, True where the run of that seed answered that test problem incorrectly.
+        wrong: (S, P) share of incorrect responses of the run of that seed to that test problem: 0 or 1 for greedy
+            responses, a fraction for several samples.
+        responses: number of responses of a run to a problem, mean over the seeds.
     """
 
     seeds: tuple[int, ...]
-    wrong: npt.NDArray[np.bool_]
+    wrong: Floats
+    responses: float = 1.0
 
     @property
     def tested(self) -> int:
-        """Number of answers: seeds times test problems."""
-        return int(self.wrong.size)
+        """Number of responses: seeds times test problems, times samples per problem."""
+        return round(self.wrong.size * self.responses)
 
     @property
     def error(self) -> float:
-        """Share of incorrect answers, over all seeds."""
+        """Share of incorrect responses, over all seeds."""
         return float(self.wrong.mean())
 
+    @property
+    def spread(self) -> Floats:
+        """(P,) variance over the seeds of the share of incorrect responses to each problem, with divisor S."""
+        mean = self.wrong.mean(axis=0)
+        # The second term is 0 for greedy responses, whose shares are 0 or 1.
+        return np.asarray(mean * (1 - mean) - (self.wrong * (1.0 - self.wrong)).mean(axis=0))
 
-def cells(results: Results, rows: pd.DataFrame, by: Sequence[str]) -> dict[tuple[Any, ...], Cell]:
+    @property
+    def independent(self) -> float:
+        """The number of independent responses that would vary as these do, from seeds times problems up to `tested`.
+
+        Samples on one problem by one run are alike, so they count for less than their number: by the design effect of
+        clustered binary data (Rao and Scott 1992, Biometrics 48), whose clusters are a run's samples on one problem.
+        Greedy responses are one per cluster, and count fully.
+        """
+        error, clusters = self.error, float(self.wrong.size)
+        single = error * (1 - error)  # variance of a single response
+        of_cluster = single - float((self.wrong * (1.0 - self.wrong)).mean())  # variance of a cluster's share
+        if of_cluster <= 0:
+            return clusters if single <= 0 else float(self.tested)
+        return min(clusters * max(1.0, single / of_cluster), float(self.tested))
+
+    @property
+    def incorrect(self) -> float:
+        """The number of incorrect ones among the `independent` responses."""
+        return float(self.wrong.sum()) * self.independent / self.wrong.size
+
+
+def cells(
+    results: Results, rows: pd.DataFrame, by: Sequence[str], shares: Callable[[str], Floats] | None = None
+) -> dict[tuple[Any, ...], Cell]:
     """Group rows of `results` into cells by the columns `by`; the keys are tuples of their values, sorted.
+
+    `shares` gives a run's share of incorrect responses to each problem, (P,): by default `Results.incorrect`.
 
     Raises:
         InputError: rows of more than one task, or two runs of one seed in one cell (pooling them silently
@@ -60,7 +94,11 @@ def cells(results: Results, rows: pd.DataFrame, by: Sequence[str]) -> dict[tuple
             )
         runs[seed] = run
     return {
-        key: Cell(tuple(sorted(runs)), np.stack([~results.correct[runs[seed]] for seed in sorted(runs)]))
+        key: Cell(
+            tuple(sorted(runs)),
+            np.stack([(shares or results.incorrect)(runs[seed]) for seed in sorted(runs)]),
+            float(np.mean([results.responses(run) for run in runs.values()])),
+        )
         for key, runs in sorted(grouped.items())
     }
 

@@ -4,14 +4,18 @@ Live:       RESULTS/runs/<hash>/row.json and RESULTS/runs/<hash>/correct.parquet
             RESULTS/plan.json, if it exists, names the runs that count
 Collected:  RESULTS/rows.jsonl, one row per line, and RESULTS/correct.parquet (run, problem, correct)
 
-correct.parquet may hold another column, pass_rate: the share of correct responses among those that pi_sft, the policy
-before the method, sampled on that test problem. In collected files it is null for runs that did not measure it.
+correct.parquet may hold more columns, which are null in collected files for runs that did not measure them:
+
+pass_rate               the share of correct responses among those that pi_sft, the policy before the method, sampled on
+                        that test problem
+samples_correct, samples    how many of the policy's samples on that test problem are correct, and how many there are
 """
 
 from __future__ import annotations
 
 import gc
 import json
+import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -30,8 +34,22 @@ from analysis.errors import InputError, did_you_mean
 FIELDS: dict[str, type] = dict.fromkeys(("run", "sweep", "task", "method", "label", "figure"), str) | dict.fromkeys(
     ("seed", "problems", "positives", "negatives", "rollouts", "positives_used", "tested", "wrong"), int
 )
+# Columns of correct.parquet that not every run has.
+OPTIONAL = {"pass_rate": pa.float32(), "samples_correct": pa.int32(), "samples": pa.int32()}
 # Rows are sorted by these fields, whatever order the runs finished in.
 ORDER = ("sweep", "task", "figure", "label", "problems", "positives", "seed", "run")
+
+
+class Samples(NamedTuple):
+    """The policy's samples on P test problems.
+
+    Attributes:
+        correct: (P,) how many of each problem's samples are correct.
+        each: number of samples per problem.
+    """
+
+    correct: npt.NDArray[np.int64]
+    each: int
 
 
 class Run(NamedTuple):
@@ -42,6 +60,7 @@ class Run(NamedTuple):
     correct: npt.NDArray[np.bool_]  # (P,) answered correctly
     pass_rate: npt.NDArray[np.float64] | None  # (P,) initial pass rates; None if they were not measured
     where: str  # the file (and line) of the row, for messages
+    samples: Samples | None = None  # None without evaluation.samples
 
 
 def read(results: Path) -> list[Run]:
@@ -75,8 +94,18 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
     }
     if any(run.pass_rate is not None for run in runs):
         rates = [np.full(len(run.problems), np.nan) if run.pass_rate is None else run.pass_rate for run in runs]
-        columns["pass_rate"] = pa.array(np.concatenate(rates), pa.float32(), from_pandas=True)  # nan: null
+        columns["pass_rate"] = pa.array(np.concatenate(rates), OPTIONAL["pass_rate"], from_pandas=True)  # nan: null
+    if any(run.samples is not None for run in runs):
+        for name, place in (("samples_correct", 0), ("samples", 1)):
+            counts = [_column(run, place) for run in runs]
+            columns[name] = pa.array(np.concatenate(counts), from_pandas=True).cast(OPTIONAL[name])
     pq.write_table(pa.table(columns), destination / "correct.parquet", compression="zstd")
+
+
+def _column(run: Run, place: int) -> npt.NDArray[np.float64]:
+    """(P,) one of the two columns of samples; NaN without samples."""
+    value = np.nan if run.samples is None else run.samples[place]
+    return np.broadcast_to(np.asarray(value, dtype=float), len(run.problems))
 
 
 class _Problems:
@@ -161,7 +190,7 @@ def _row(text: str | bytes, where: str) -> dict[str, Any]:
 
 
 def _answers(path: Path, columns: list[str]) -> pa.Table:
-    """The `columns`, one chunk each, and pass_rate, all null if the file has none."""
+    """The `columns`, one chunk each, and those of `OPTIONAL`, all null where the file has none."""
     try:
         # Takes a quarter of the time of read_table, and pyarrow is slower at opening a file.
         table = pq.ParquetFile(pa.py_buffer(path.read_bytes()), pre_buffer=False).read(use_threads=False)
@@ -172,9 +201,10 @@ def _answers(path: Path, columns: list[str]) -> pa.Table:
         raise InputError(f"{path}: expected the columns {', '.join(columns)} with a boolean 'correct'")
     if any(table.column(name).null_count for name in columns):
         raise InputError(f"{path}: holds missing values")
-    if "pass_rate" not in has:
-        table = table.append_column("pass_rate", pa.nulls(len(table)))
-    return table.select([*columns, "pass_rate"])
+    for name in OPTIONAL:
+        if name not in has:
+            table = table.append_column(name, pa.nulls(len(table)))
+    return table.select([*columns, *OPTIONAL])
 
 
 def _run(row: dict[str, Any], answers: pa.Table, known: _Problems, where: str) -> Run:
@@ -190,10 +220,35 @@ def _run(row: dict[str, Any], answers: pa.Table, known: _Problems, where: str) -
             f"{where}: the row counts {row['wrong']} of {row['tested']} incorrect, "
             f"correct.parquet {wrong} of {len(correct)}"
         )
+    return Run(
+        row, problems, correct, _pass_rate(row, answers, order, where), where, _samples(row, answers, order, where)
+    )
+
+
+def _pass_rate(
+    row: dict[str, Any], answers: pa.Table, order: npt.NDArray[np.intp], where: str
+) -> npt.NDArray[np.float64] | None:
     rates = answers.column("pass_rate")
     if rates.null_count:
-        return Run(row, problems, correct, None, where)
+        return None
     shares = rates.to_numpy()[order].astype(float)
     if not np.all((shares >= 0) & (shares <= 1)):
         raise InputError(f"{where}: correct.parquet holds a pass_rate outside [0, 1] for run {row['run']}")
-    return Run(row, problems, correct, shares, where)
+    return np.asarray(shares)
+
+
+def _samples(row: dict[str, Any], answers: pa.Table, order: npt.NDArray[np.intp], where: str) -> Samples | None:
+    """The run's samples; every problem must have as many, and they must agree with the row's sampled error."""
+    correct, samples = answers.column("samples_correct"), answers.column("samples")
+    if correct.null_count or samples.null_count:
+        return None
+    counts, each = correct.to_numpy()[order].astype(np.int64), np.unique(samples.to_numpy())
+    if len(each) > 1 or each[0] < 1 or not np.all((counts >= 0) & (counts <= each[0])):
+        raise InputError(
+            f"{where}: correct.parquet should hold equally many samples per problem, and at most as many correct ones, "
+            f"for run {row['run']}"
+        )
+    error, stated = 1 - counts.mean() / each[0], row.get("sampled_error")
+    if stated is not None and not math.isclose(error, stated, abs_tol=1e-9):
+        raise InputError(f"{where}: the row's sampled_error is {stated:g}, that of correct.parquet {error:g}")
+    return Samples(counts, int(each[0]))

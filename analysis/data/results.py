@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.data.files import Run, read, write_collected
+from analysis.data.files import Run, Samples, read, write_collected
+from analysis.defaults import GREEDY, ErrorMeasure
 from analysis.errors import InputError, did_you_mean
 
 
@@ -24,25 +25,74 @@ class Results:
         problems: task -> its P sorted test problem ids.
         pass_rate: run -> float array (P,), aligned as `correct`: the share of correct samples of the policy before the
             method; only runs that measured it.
+        samples: run -> the policy's samples on each problem, aligned as `correct`; only runs that have them.
+        measure: which error all tables, figures and claims show: that of the greedy response, or of one sample.
     """
 
     rows: pd.DataFrame
     correct: Mapping[str, npt.NDArray[np.bool_]]
     problems: Mapping[str, tuple[str, ...]]
     pass_rate: Mapping[str, npt.NDArray[np.float64]]
+    samples: Mapping[str, Samples] = field(default_factory=dict)
+    measure: ErrorMeasure = GREEDY
 
     def select(self, task: str | None = None, sweep: str | None = None) -> Results:
         """The results restricted to one task and sweep. Raises InputError if no rows are left."""
         rows = self.rows
-        for field, wanted in (("sweep", sweep), ("task", task)):
+        for name, wanted in (("sweep", sweep), ("task", task)):
             if wanted is not None:
-                known = sorted(set(rows[field]))
-                rows = rows[rows[field] == wanted]
+                known = sorted(set(rows[name]))
+                rows = rows[rows[name] == wanted]
                 if rows.empty:
                     raise InputError(
-                        f"no rows of {field} {wanted!r}{did_you_mean(wanted, known)}; there are: {', '.join(known)}"
+                        f"no rows of {name} {wanted!r}{did_you_mean(wanted, known)}; there are: {', '.join(known)}"
                     )
-        return Results(rows.reset_index(drop=True), self.correct, self.problems, self.pass_rate)
+        return replace(self, rows=rows.reset_index(drop=True))
+
+    def measured_by(self, measure: ErrorMeasure, where: str = "the results") -> Results:
+        """The results with another error measure; rows without sampled errors are left out of "sampled".
+
+        Raises:
+            InputError: no row has sampled errors (`where` names the folders), or those of a task are of several
+                temperatures.
+        """
+        rows = self.rows
+        if measure == "sampled":
+            rows = rows[rows["run"].isin(list(self.samples))].reset_index(drop=True)
+            if rows.empty:
+                raise InputError(f"no row of {where} has sampled errors: run with evaluation.samples=4")
+            for task, group in rows.groupby("task"):
+                at = temperatures(group)
+                if len(at) > 1:
+                    raise InputError(
+                        f"the rows of task {task} in {where} were sampled at temperatures {', '.join(map(str, at))}: "
+                        "choose one sweep with --sweep"
+                    )
+        return replace(self, rows=rows, measure=measure)
+
+    @property
+    def error_name(self) -> str:
+        """The error measure in words, for axes and captions."""
+        if self.measure == GREEDY:
+            return "test error, greedy"
+        return f"test error of one sample at T = {' or '.join(f'{t:g}' for t in temperatures(self.rows))}"
+
+    def incorrect(self, run: str) -> npt.NDArray[np.float64]:
+        """(P,) the run's share of incorrect responses to each problem: 0 or 1 of the greedy one, or that of samples."""
+        if self.measure == GREEDY:
+            return (~self.correct[run]).astype(float)
+        return 1 - self.samples[run].correct / self.samples[run].each
+
+    def responses(self, run: str) -> int:
+        """The run's number of responses to each problem behind `incorrect`."""
+        return 1 if self.measure == GREEDY else self.samples[run].each
+
+
+def temperatures(rows: pd.DataFrame) -> list[float]:
+    """The distinct `evaluation.temperature` of rows, ascending; 1, its default, for rows that do not record it."""
+    configs = rows.get("config", [None])
+    evaluations = [config.get("evaluation", {}) if isinstance(config, dict) else {} for config in configs]
+    return sorted({float(evaluation.get("temperature", 1.0)) for evaluation in evaluations})
 
 
 def load(results: Path) -> Results:
@@ -72,7 +122,8 @@ def _results(runs: Sequence[Run]) -> Results:
     first: dict[str, str] = {}
     correct: dict[str, npt.NDArray[np.bool_]] = {}
     pass_rate: dict[str, npt.NDArray[np.float64]] = {}
-    for row, ids, right, rates, where in runs:
+    samples: dict[str, Samples] = {}
+    for row, ids, right, rates, where, sampled in runs:
         task, run = row["task"], row["run"]
         if run in correct:
             raise InputError(f"{where}: run {run} appears twice")
@@ -86,7 +137,9 @@ def _results(runs: Sequence[Run]) -> Results:
         correct[run] = right
         if rates is not None:
             pass_rate[run] = rates
-    return Results(pd.DataFrame([run.row for run in runs]).sort_index(axis=1), correct, problems, pass_rate)
+        if sampled is not None:
+            samples[run] = sampled
+    return Results(pd.DataFrame([run.row for run in runs]).sort_index(axis=1), correct, problems, pass_rate, samples)
 
 
 def joined(parts: Sequence[Results]) -> Results:
@@ -109,5 +162,6 @@ def joined(parts: Sequence[Results]) -> Results:
             correct={**first.correct, **other.correct},
             problems={**first.problems, **other.problems},
             pass_rate={**first.pass_rate, **other.pass_rate},
+            samples={**first.samples, **other.samples},
         )
     return first

@@ -20,12 +20,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.data.files import FIELDS
+from analysis.data.files import FIELDS, OPTIONAL
 from analysis.data.results import collect
 from analysis.errors import InputError
 
-TABLE = "correct"  # the run's table of (problem, correct) and, where it was measured, pass_rate
-COLUMNS = {"problem": pa.string(), "correct": pa.bool_(), "pass_rate": pa.float64()}
+TABLE = "correct"  # the run's table of problem, correct and, where they were measured, the optional columns
+COLUMNS = {"problem": pa.string(), "correct": pa.bool_(), **OPTIONAL}
 ELSEWHERE = ("output", "store")  # configuration keys that name folders of the machine and are not part of a row
 
 

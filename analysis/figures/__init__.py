@@ -8,9 +8,11 @@ from pathlib import Path
 from analysis.errors import InputError, did_you_mean
 from analysis.figures import (
     ablations,
+    coverage,
     error_against_flops,
     error_against_n,
     error_against_positives,
+    error_against_temperature,
     filtering,
     gain_by_difficulty,
     multipliers,
@@ -36,6 +38,8 @@ FIGURES: dict[str, Callable[[FigureInputs], Drawing]] = {
     "multipliers": multipliers.draw,
     "ablations": ablations.draw,
     "filtering": filtering.draw,
+    "error_against_temperature": error_against_temperature.draw,
+    "coverage": coverage.draw,
 }
 
 

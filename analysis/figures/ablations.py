@@ -66,12 +66,13 @@ def draw(inputs: FigureInputs) -> Drawing:
         plot_reference(axes, table[table["label"] == BASELINE])
         axes.set_xscale("log", base=2)
         name_ticks(axes, sorted(set(line["value"])))
-        name_axes(axes, scan.axis, "test error in %" if axes is panels[0] else "")
+        name_axes(axes, scan.axis, inputs.error_axis if axes is panels[0] else "")
     panels[0].set_ylim(bottom=0)
     entries = [(look_of(METHOD), display_name(METHOD)), (REFERENCE, f"{display_name(BASELINE)} with its 95 % interval")]
     add_legend(figure, entries if any(BASELINE in set(table["label"]) for table in tables) else entries[:1])
     caption = (
-        f"Test error of {display_name(METHOD)} against the epochs of the rollout policy, and against the Monte Carlo "
+        f"{inputs.error_title}, of {display_name(METHOD)} against the epochs of the rollout policy, and against the "
+        "Monte Carlo "
         "rollouts per prefix."
     )
     return Drawing(figure, pd.concat(tables, ignore_index=True), caption)

@@ -39,7 +39,10 @@ def draw(inputs: FigureInputs) -> Drawing:
         plot_points(axes, line[SPENT].sum(axis=1), line, look, line=look.line)
         entries.append((look, display_name(label)))
     log_percent(axes, table)
-    name_axes(axes, "training and sampling, FLOPs")
+    name_axes(axes, "training and sampling, FLOPs", inputs.error_axis)
     add_legend(figure, entries, columns=3)
-    caption = "Test error against all FLOPs between the base model and the policy, training and sampling together."
+    caption = (
+        f"{inputs.error_title}, against all FLOPs between the base model and the policy, training and "
+        "sampling together."
+    )
     return Drawing(figure, table, caption)

@@ -59,10 +59,11 @@ def draw(inputs: FigureInputs) -> Drawing:
     arrows = _arrows(inputs)
     for upper, arrow in zip((True, False), arrows, strict=False):
         _plot_arrow(axes, inputs, arrow, upper, styles[arrow.label])
-    name_axes(axes, "training problems N")
+    name_axes(axes, "training problems N", inputs.error_axis)
     add_legend(figure, entries)
     caption = (
-        "Test error against training problems N, with 95 % intervals; lines are fitted laws and their bands: "
+        f"{inputs.error_title}, against training problems N, with 95 % intervals; lines are fitted laws and their "
+        "bands: "
         "A / N^alpha, with a floor E or as A / (D + N^beta) where the points ask for it (AICc)."
     )
     if arrows:

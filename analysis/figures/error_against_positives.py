@@ -38,9 +38,10 @@ def draw(inputs: FigureInputs) -> Drawing:
     axes.set_xscale("symlog", base=2, linthresh=1, linscale=0.5)  # doubling steps, with room for 0
     name_ticks(axes, sorted(set(table["positives"])))
     axes.set_ylim(bottom=0)
-    name_axes(axes, "self-generated positives per problem, k (0: SFT)")
+    name_axes(axes, "self-generated positives per problem, k (0: SFT)", inputs.error_axis)
     add_legend(figure, entries)
-    return Drawing(figure, table, "RFT over-scaling: test error against the self-generated positives per problem.")
+    caption = f"RFT over-scaling: {inputs.error_name}, against the self-generated positives per problem."
+    return Drawing(figure, table, caption)
 
 
 def _rows(inputs: FigureInputs) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -75,7 +76,8 @@ def draw(inputs: FigureInputs) -> Drawing:
     )
     add_legend(figure, [(look, display_name(label)) for label, look in styles.items()], columns=3)
     caption = (
-        f"Test error of {display_name(BASELINE)} minus that of each method, in percentage points, by the share of the "
+        f"{inputs.error_title}, of {display_name(BASELINE)} minus that of each method, in percentage points, by the "
+        "share of the "
         f"initial policy's samples that were correct, at N = {size} problems; paired 95 % intervals."
     )
     return Drawing(figure, table, caption)
@@ -89,7 +91,7 @@ def _points(by_label: dict[SizeKey, Cell], initial: np.ndarray) -> pd.DataFrame:
         inside = bins == index
         if inside.sum() < FEWEST:
             continue
-        draws = resample({key: Cell(cell.seeds, cell.wrong[:, inside]) for key, cell in by_label.items()})
+        draws = resample({key: replace(cell, wrong=cell.wrong[:, inside]) for key, cell in by_label.items()})
         for label, size in by_label:
             if label != BASELINE:
                 gain = difference(draws, (BASELINE, size), (label, size))

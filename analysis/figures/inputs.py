@@ -38,6 +38,21 @@ class FigureInputs:
         return self.study.results
 
     @property
+    def error_name(self) -> str:
+        """The error that all figures show, e.g. "test error, greedy"."""
+        return self.study.error_name
+
+    @property
+    def error_axis(self) -> str:
+        """The label of an axis with errors."""
+        return f"{self.error_name}, in %"
+
+    @property
+    def error_title(self) -> str:
+        """The same as the first words of a caption."""
+        return self.study.error_title
+
+    @property
     def methods(self) -> set[str]:
         """Every method of the study and of the star graph."""
         star = set() if self.star_graph is None else set(self.star_graph.rows["method"])

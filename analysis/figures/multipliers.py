@@ -67,7 +67,8 @@ def draw(inputs: FigureInputs) -> Drawing:
         columns=3,
     )
     caption = (
-        f"Data multiplier against {display_name(BASELINE)}, by its fitted law, with 95 % intervals. Arrows: bounds "
+        f"Data multiplier against {display_name(BASELINE)}, by its fitted law of {inputs.error_name}, with 95 % "
+        "intervals. Arrows: bounds "
         f"and interval ends where {display_name(BASELINE)}'s runs stop; the truth may lie beyond."
     )
     return Drawing(figure, table, caption)

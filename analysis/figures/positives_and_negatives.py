@@ -66,9 +66,10 @@ def draw(inputs: FigureInputs) -> Drawing:
     bar = figure.colorbar(colours, ax=list(panels), pad=0.02, aspect=30)
     log_ticks(bar.ax, seen.min(), seen.max())
     bar.ax.tick_params(labelsize=FONT)
-    bar.set_label("test error in %", fontsize=FONT + 1)
+    bar.set_label(inputs.error_axis, fontsize=FONT + 1)
     caption = (
-        "Test error over positives P and negatives M, the measured points in colour; lines are where the joint law "
+        f"{inputs.error_title}, over positives P and negatives M, the measured points in colour; lines are where "
+        "the joint law "
         "A (P + kappa M)^-alpha has the same error, in %. kappa is the number of positives that one negative replaces."
     )
     return Drawing(figure, table, caption)

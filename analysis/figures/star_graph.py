@@ -24,6 +24,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         InputError: two runs of one seed under one label at one N.
     """
     from analysis.figures.style import (
+        FONT,
         Look,
         add_legend,
         empty_figure,
@@ -53,11 +54,13 @@ def draw(inputs: FigureInputs) -> Drawing:
         axes.axvline(100 * (1 - 1 / degree), color=guess.colour, linestyle=guess.line, linewidth=1.3, zorder=1.5)
         axes.set_xlim(0, 103)
         name_ticks(axes, [0, 50, 100])
-        name_axes(axes, "error in %", "")
+        name_axes(axes, "in %", "")
+    figure.supxlabel(inputs.error_name, fontsize=FONT + 1)
     add_legend(figure, [(guess, f"guessing the first hop: error 1 - 1/{degree}")])
     at = ", ".join(map(str, sizes))
     caption = (
-        f"Star graph of degree {degree} at N = {at} problems; a guess of the first hop is correct once in {degree}."
+        f"Star graph of degree {degree} at N = {at} problems, {inputs.error_name}; a guess of the first hop "
+        f"is correct once in {degree}."
     )
     return Drawing(figure, table, caption)
 

@@ -6,16 +6,15 @@ Spurious steps are those in correct responses, under SFT and after each method.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
 from analysis.figures.inputs import FigureInputs, methods_of, missing, most_common_size, rows_of
+from analysis.stats.means import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,19 +105,8 @@ def _lines(panel: str, label: str, by_seed: Sequence[dict[float, float]], empty:
     for x in sorted({x for values in by_seed for x in values}):
         values = [seed.get(x, empty) for seed in by_seed]
         there = [value for value in values if value is not None]
-        lines.append((panel, label, x, *_interval(there), len(there)))
+        lines.append((panel, label, x, *mean_interval(there), len(there)))
     return lines
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """The mean and its 95 % interval by Student's t; for a single value, that value three times."""
-    from scipy.special import stdtrit
-
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return mean, mean, mean
-    half = float(stdtrit(len(values) - 1, 0.975)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return mean, mean - half, mean + half
 
 
 def _true() -> Look:

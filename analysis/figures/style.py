@@ -231,7 +231,7 @@ def log_percent(axes: Axes, points: pd.DataFrame) -> None:
     log_ticks(axes, seen[seen > 0].min() / room / 1.15, min(seen.max() * 1.15, 105))
 
 
-def name_axes(axes: Axes, x: str, y: str = "test error in %") -> None:
+def name_axes(axes: Axes, x: str, y: str) -> None:
     """Label the axes, with units."""
     axes.set_xlabel(x, fontsize=FONT + 1)
     axes.set_ylabel(y, fontsize=FONT + 1)

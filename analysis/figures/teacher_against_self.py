@@ -37,7 +37,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     axes.set_xscale("log", base=2)
     name_ticks(axes, [2**power for power in range(int(table["responses"].max()).bit_length())])
     axes.set_ylim(bottom=0)
-    name_axes(axes, "responses per problem")
+    name_axes(axes, "responses per problem", inputs.error_axis)
     add_legend(figure, entries)
     at = ", ".join(map(str, sizes))
     caption = f"The teacher's solutions compared with as many self-generated ones per problem, at N = {at} problems."

@@ -38,12 +38,12 @@ def draw_variants(inputs: FigureInputs, figure: str, methods: Sequence[str], cap
     size = int(table["size"].iloc[0])
     styles = looks(table[table["label"] != BASELINE], inputs.methods)
     drawn = empty_figure(0.9 + 0.2 * len(styles))
-    axes = finish_axes(drawn.add_subplot())
+    axes = finish_axes(drawn.add_subplot(), f"N = {size}")
     plot_dots(axes, table[table["label"] != BASELINE], styles)
     if BASELINE in set(table["label"]):
         plot_reference(axes, table[table["label"] == BASELINE], along="x")
         add_legend(drawn, [(REFERENCE, f"{display_name(BASELINE)} with its 95 % interval")])
-    name_axes(axes, f"test error in %, N = {size}", "")
+    name_axes(axes, inputs.error_axis, "")
     return Drawing(drawn, table, caption.format(size=size))
 
 

@@ -81,7 +81,8 @@ def deviation(known: CellCovariance, keys: Sequence[SizeKey]) -> float:
         InputError: the baseline's law does not fall.
     """
     *base, last = keys
-    tested = [known.count[known.keys.index(key)] * known.tested for key in base]
+    places = [known.keys.index(key) for key in base]
+    tested = known.count[places] * known.tested[places]
     sizes = [size for _, size in base]
 
     def log_multiplier(errors: Mapping[Any, Floats]) -> Floats:
@@ -99,6 +100,6 @@ def deviation(known: CellCovariance, keys: Sequence[SizeKey]) -> float:
 def _predicted(known: CellCovariance, sizes: Sequence[int], baseline: str, size: int) -> float:
     """The error that the baseline's law predicts at a size, below 1."""
     places = [known.keys.index((baseline, n)) for n in sizes]
-    tested = known.count[places] * known.tested
+    tested = known.count[places] * known.tested[places]
     log_amplitude, exponent = fit_draws(sizes, known.error[None, places], tested)
-    return min(float(np.exp(log_amplitude[0] - exponent[0] * np.log(size))), 1 - 1 / known.tested)
+    return min(float(np.exp(log_amplitude[0] - exponent[0] * np.log(size))), 1 - 1 / float(known.tested.max()))

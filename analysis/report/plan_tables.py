@@ -43,8 +43,8 @@ def option_table(title: str, plan: Plan, rates: Rates) -> Table:
     return table
 
 
-def run_table(multiplier: Multiplier, runs: list[NextRun]) -> Table:
-    """The runs that narrow the multiplier most, in order."""
+def run_table(multiplier: Multiplier, runs: list[NextRun], error_name: str) -> Table:
+    """The runs that narrow the multiplier most, in order; `error_name` is the error that it compares."""
     title = f"Next run for M({multiplier.size}) of {multiplier.label}, now {multiplier} [{multiplier.interval_text()}]"
     table = Table(title=escape(title))
     for column in ("", "label", "N", "seed", "interval of log M narrows by", "note"):
@@ -53,7 +53,9 @@ def run_table(multiplier: Multiplier, runs: list[NextRun]) -> Table:
         note = "a new size" if one.new else ""
         shrinkage = f"{100 * one.shrinkage:.1f} %"
         table.add_row(str(place), escape(one.label), f"{one.size:,}", str(one.seed), shrinkage, note)
-    table.caption = "expected, by the delta method: seeds add information, the test problems stay the same"
+    table.caption = (
+        f"M by {error_name}. expected, by the delta method: seeds add information, the test problems stay the same"
+    )
     if multiplier.low_open or multiplier.high_open:
         end = "larger" if multiplier.high_open else "smaller"
         table.caption += f"; an end is open, which only {end} runs of the baseline can close"

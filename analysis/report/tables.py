@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -22,21 +23,22 @@ COLOURS = {"below": "green", "above": "red", "inconclusive": "dim"}
 
 
 def tables(study: Study) -> list[Table]:
-    """Errors, laws, multipliers (where the baseline's law can be inverted) and differences, in that order.
+    """Errors, laws, multipliers (where the baseline's law can be inverted), differences, temperatures and coverage.
 
     A table without rows is left out: with two sizes, that of sizes two steps apart.
     """
     shown = [error_table(study), law_table(study), size_step_table(study)]
     if study.data_efficiency.multipliers or study.compute_efficiency.multipliers:
         shown += [multiplier_table(study), summary_table(study)]
-    return [table for table in (*shown, difference_table(study)) if table.row_count]
+    shown += [difference_table(study), temperature_table(study), coverage_table(study)]
+    return [table for table in shown if table.row_count]
 
 
 def error_table(study: Study) -> Table:
     """Test error by label (rows) and N (columns), with interval and number of seeds."""
     sizes = sorted({size for _, size in study.cells})
     notes = degenerate_notes(study.results)
-    table = Table(title="Test error in % [95 % interval], seeds", show_lines=True)
+    table = Table(title=f"{study.error_title}, in % [95 % interval], seeds", show_lines=True)
     table.caption = escape(" ".join(["Warning:", *notes])) if notes else None
     table.add_column("label")
     for size in sizes:
@@ -60,7 +62,8 @@ def law_table(study: Study) -> Table:
     for column in ("label", "alpha [95 % interval]", "A [95 % interval]", "N fitted", "variance of seeds", "note"):
         table.add_column(column)
     table.caption = (
-        "variance of seeds: between runs that differ only in the seed, relative to chance (1: chance alone), with its "
+        f"error: {study.error_name}. variance of seeds: between runs that differ only in the seed, relative to "
+        "chance (1: chance alone), with its "
         "p-value; sd: of a run's error beyond chance, relative to its mean. misses: the law differs from the error "
         "there by more than noise"
     )
@@ -84,7 +87,7 @@ def law_table(study: Study) -> Table:
 
 def size_step_table(study: Study) -> Table:
     """Whether the study distinguishes the baseline's sizes that are two steps apart."""
-    table = _difference_table(f"{study.baseline}: error at N minus error two sizes below")
+    table = _difference_table(f"{study.baseline}: {study.error_name}, at N minus that two sizes below")
     for step in study.size_steps:
         seen = "not distinguishable" if step.verdict == "inconclusive" else f"distinguishable ({step.verdict})"
         _add(table, step, f"{step.other_size} to {step.size}", seen)
@@ -98,7 +101,8 @@ def multiplier_table(study: Study) -> Table:
     for column in ("label", "N", "in problems", "95 % interval", "in FLOPs", "95 % interval"):
         table.add_column(column, justify="right" if column == "N" else "left")
     table.caption = (
-        f">=: beyond {base}'s largest run, <=: short of its smallest; < and >: the interval is open where {base}'s "
+        f"error: {study.error_name}. >=: beyond {base}'s largest run, <=: short of its smallest; < and >: the "
+        f"interval is open where {base}'s "
         f"runs stop. FLOPs: training and sampling together. {_laws(study)}"
     )
     both = (study.data_efficiency, study.compute_efficiency)
@@ -117,7 +121,8 @@ def summary_table(study: Study) -> Table:
     for column in ("label", "in", "mean", "95 % interval", "N", "as N doubles [95 % interval]", "so M(N)"):
         table.add_column(column)
     table.caption = (
-        "as N doubles: the factor by which M changes, over all N; if it changes, the mean does not describe any one N"
+        f"M by {study.error_name}. as N doubles: the factor by which M changes, over all N; if it "
+        "changes, the mean does not describe any one N"
     )
     units = {
         unit: efficiency
@@ -136,14 +141,61 @@ def summary_table(study: Study) -> Table:
 
 def difference_table(study: Study) -> Table:
     """Every label's error minus the baseline's."""
-    table = _difference_table(f"Paired difference of test error: label minus {study.baseline}")
+    table = _difference_table(f"Paired difference of {study.error_name}: label minus {study.baseline}")
     for one in study.differences:
         _add(table, one, str(one.size), one.verdict)
     return table
 
 
+def temperature_table(study: Study) -> Table:
+    """Test error by label and N (rows) and temperature of sampling (columns)."""
+    known = {(one.label, one.size, one.temperature): one for one in study.temperatures}
+    temperatures = sorted({temperature for *_, temperature in known})
+    table = Table(title="Test error against temperature, in % [95 % interval over seeds]")
+    table.caption = (
+        "T = 0: greedy. A method that lowers error at T = 1 alone has sharpened the policy; one that lowers it at "
+        "every temperature has taught it"
+    )
+    table.add_column("label")
+    table.add_column("N", justify="right")
+    for temperature in temperatures:
+        table.add_column(f"T = {temperature:g}", justify="center")
+    for label, size in _rows(study, known):
+        points = [known.get((label, size, temperature)) for temperature in temperatures]
+        texts = [
+            "-" if one is None else f"{100 * one.error:.1f} {_range(100 * one.low, 100 * one.high, 1)}"
+            for one in points
+        ]
+        table.add_row(escape(label), str(size), *texts)
+    return table
+
+
+def coverage_table(study: Study) -> Table:
+    """pass@k by label and N (rows) and k (columns)."""
+    points = study.coverage.points
+    ks = sorted({k for *_, k in points})
+    table = Table(title="Coverage: pass@k, the share of problems that one of k samples solves, in % [95 % interval]")
+    table.caption = "a method that raises pass@1 but not pass@k at larger k has sharpened the policy"
+    table.add_column("label")
+    table.add_column("N", justify="right")
+    for k in ks:
+        table.add_column(f"k = {k}", justify="center")
+    for label, size in _rows(study, points):
+        texts = []
+        for k in ks:
+            key = (label, size, k)
+            low, high = study.coverage.drawn.interval(key)
+            text = f"{100 * (1 - points[key].error):.1f} {_range(100 * (1 - high), 100 * (1 - low), 1)}"
+            texts.append(text)
+        table.add_row(escape(label), str(size), *texts)
+    return table
+
+
 def as_json(study: Study) -> dict[str, Any]:
-    """The numbers of all tables; errors as fractions, intervals as [low, high]. `warnings` only if there are any."""
+    """The numbers of all tables; errors as fractions, intervals as [low, high].
+
+    "warnings" are there only if there are any; "temperatures" and "coverage" only where rows have sampled errors.
+    """
     notes = degenerate_notes(study.results)
     return ({"warnings": notes} if notes else {}) | {
         "baseline": study.baseline,
@@ -174,12 +226,32 @@ def as_json(study: Study) -> dict[str, Any]:
         "cost_multiplier_summaries": _summaries_as_json(study.compute_efficiency),
         "size_steps": [_as_json(one) for one in study.size_steps],
         "differences": differences_as_json(study),
-    }
+    } | _sharpness_as_json(study)
 
 
 def differences_as_json(study: Study) -> list[dict[str, Any]]:
     """The paired differences alone."""
     return [_as_json(one) for one in study.differences]
+
+
+def _rows(study: Study, keys: Iterable[tuple[str, int, Any]]) -> list[tuple[str, int]]:
+    """The distinct (label, N) of keys, labels in the order of `_labels`."""
+    order = _labels(study)
+    return sorted({(label, size) for label, size, _ in keys}, key=lambda row: (order.index(row[0]), row[1]))
+
+
+def _sharpness_as_json(study: Study) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    if study.temperatures:
+        known["temperatures"] = [asdict(one) for one in study.temperatures]
+    if study.coverage.points:
+        ends = {key: study.coverage.drawn.interval(key) for key in study.coverage.points}
+        known["coverage"] = [
+            {"label": label, "size": size, "k": k, "pass": 1 - cell.error, "interval": [1 - high, 1 - low]}
+            for (label, size, k), cell in study.coverage.points.items()
+            for low, high in [ends[label, size, k]]
+        ]
+    return known
 
 
 def _labels(study: Study) -> list[str]:

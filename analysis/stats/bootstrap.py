@@ -16,6 +16,9 @@ draws from Student's t with S - 1 degrees of freedom, whether seeds act on all c
 The overdispersion ratio is drawn likewise, at its degrees of freedom. With one seed this part is absent, and intervals
 describe that seed only.
 
+With several samples per problem, all of this holds for the shares of incorrect samples: which samples were drawn is
+part of the chance in a run's answers to a problem.
+
 Deviations are added to the log odds of the error, so that draws stay in (0, 1).
 """
 

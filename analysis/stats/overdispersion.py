@@ -2,8 +2,10 @@
 
 Within a cell every seed answers the same test problems. If every seed answers a problem incorrectly with the same
 probability, Cochran's Q (1950, Biometrika 37) is chi-squared with S - 1 degrees of freedom, however hard the problems
-are; for two seeds this is McNemar's test. Summed over a curve's cells and divided by its degrees of freedom it is the
-ratio of the variance between seeds to that of chance: 1 for chance alone.
+are; for two seeds this is McNemar's test. With several samples per problem, the answers are shares of incorrect
+samples, and chance is their variance between seeds within a problem, which gives Cochran's Q for single answers. Summed
+over a curve's cells and divided by its degrees of freedom it is the ratio of the variance between seeds to that of
+chance: 1 for chance alone.
 """
 
 from __future__ import annotations
@@ -48,8 +50,8 @@ def overdispersion(cells: Iterable[Cell]) -> Overdispersion:
     statistic, df, between, weight = 0.0, 0, 0.0, 0.0
     for cell in cells:
         seeds, problems = cell.wrong.shape
-        by_seed, by_problem = cell.wrong.mean(axis=1), cell.wrong.mean(axis=0)
-        chance = float((by_problem * (1 - by_problem)).sum()) * seeds / (seeds - 1) if seeds > 1 else 0.0
+        by_seed = cell.wrong.mean(axis=1)
+        chance = float(cell.spread.sum()) * seeds / (seeds - 1) if seeds > 1 else 0.0
         if chance == 0:
             continue
         squares = problems**2 * float(((by_seed - by_seed.mean()) ** 2).sum())

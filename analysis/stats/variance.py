@@ -45,7 +45,7 @@ class CellCovariance:
         keys: (K,) of the cells.
         error: (K,) their mean errors.
         count: (K,) their seeds.
-        tested: P, test problems.
+        tested: (K,) independent answers of one seed to the P test problems (see `Cell.independent`), P if greedy.
         by_seeds, by_problems: (K, K) the covariance due to seeds and to problems.
         chance: (K,) the variance of a single seed's mean error that is due to chance.
     """
@@ -53,7 +53,7 @@ class CellCovariance:
     keys: tuple[Any, ...]
     error: Floats
     count: Floats
-    tested: int
+    tested: Floats
     by_seeds: Floats
     by_problems: Floats
     chance: Floats
@@ -107,7 +107,7 @@ class CellCovariance:
             (*self.keys, key),
             np.append(self.error, error),
             np.append(self.count, 1.0),
-            self.tested,
+            np.append(self.tested, np.median(self.tested[alike])),
             _grown(self.by_seeds, np.zeros(len(sd)), seeds),
             _grown(self.by_problems, mean * sd * math.sqrt(problems), problems),
             np.append(self.chance, float(np.median((self.chance * scale)[alike]))),
@@ -120,7 +120,7 @@ def cell_covariance(points: Mapping[Any, Cell]) -> CellCovariance:
     problems = cells[0].wrong.shape[1]
     count = np.array([len(cell.seeds) for cell in cells], dtype=float)
     by_problem = np.stack([cell.wrong.mean(axis=0) for cell in cells])  # (K, P)
-    spread = (by_problem * (1 - by_problem)).mean(axis=1)
+    spread = np.stack([cell.spread for cell in cells]).mean(axis=1)
     # One seed cannot separate chance from difficulty: all counts as difficulty, which more seeds would not reduce.
     chance = np.where(count > 1, spread * count / np.maximum(count - 1, 1), 0.0) / problems
     hardness = np.cov(by_problem, bias=True).reshape(len(cells), len(cells)) / problems
@@ -131,7 +131,7 @@ def cell_covariance(points: Mapping[Any, Cell]) -> CellCovariance:
         tuple(points),
         np.array([cell.error for cell in cells]),
         count,
-        problems,
+        np.array([cell.independent for cell in cells]) / count,
         beyond * _between_seeds(cells),
         hardness,
         chance,

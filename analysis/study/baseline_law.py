@@ -101,7 +101,7 @@ def best_law(power: BaselineLaw, cells: Sequence[Cell], resampled: Floats, log_l
     law has parameters. Draws are refits of the law to `resampled` (B, K).
     """
     spent = np.array(power.spent)
-    tested = np.array([cell.tested for cell in cells], dtype=float)
+    tested = np.array([cell.independent for cell in cells])
     spread = overdispersion(cells)
     scale = max(1.0, spread.ratio) if spread.df else 1.0
     best, least = None, aicc(log_likelihood / scale, 2, len(cells))

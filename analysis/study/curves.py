@@ -84,8 +84,8 @@ def fit_curve(
         raise ValueError("not all of its runs record their FLOPs")
     spent = tuple(float(size) if flops is None else flops[label, size] for size in sizes)
     curve_cells = tuple(cells[key] for key in keys)
-    tested = [cell.tested for cell in curve_cells]
-    fit = fit_power_law(spent, [int(cell.wrong.sum()) for cell in curve_cells], tested)
+    tested = [cell.independent for cell in curve_cells]
+    fit = fit_power_law(spent, [cell.incorrect for cell in curve_cells], tested)
     resampled = np.stack([draws.resampled[key] for key in keys], axis=1)
     return Curve(label, tuple(sizes), spent, curve_cells, resampled, fit, *fit_draws(spent, resampled, tested))
 

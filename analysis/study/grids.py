@@ -36,7 +36,7 @@ class GridStudy:
     def fit(self) -> JointFit:
         """The law of all seeds together. Raises ValueError where it cannot be fitted."""
         cells = list(self.grid.points.values())
-        wrong = [int(cell.wrong.sum()) for cell in cells]
+        wrong = [cell.incorrect for cell in cells]
         return fit_joint("effective", self.grid.problems, self.grid.added, wrong, self._tested)
 
     @cached_property
@@ -46,5 +46,5 @@ class GridStudy:
         return fit_joint_draws("effective", self.grid.problems, self.grid.added, resampled, self._tested)
 
     @property
-    def _tested(self) -> list[int]:
-        return [cell.tested for cell in self.grid.points.values()]
+    def _tested(self) -> list[float]:
+        return [cell.independent for cell in self.grid.points.values()]

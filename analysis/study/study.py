@@ -20,9 +20,10 @@ from analysis.study.differences import Difference, compare, compare_sizes
 from analysis.study.efficiency import RelativeEfficiency, no_efficiency, relative_efficiency
 from analysis.study.grids import GridStudy
 from analysis.study.multipliers import Multiplier
+from analysis.study.sharpness import TemperaturePoint, coverage_cells, errors_by_temperature
 
 # Properties that do not depend on the baseline.
-SHARED = ("sample", "_fitted", "spreads", "flops", "grids", "positives_grid")
+SHARED = ("sample", "_fitted", "spreads", "flops", "grids", "positives_grid", "temperatures", "coverage")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +49,16 @@ class Study:
     def task(self) -> str:
         """The rows' task."""
         return str(self.results.rows["task"].iloc[0])
+
+    @property
+    def error_name(self) -> str:
+        """The error that the study shows, e.g. "test error, greedy"."""
+        return self.results.error_name
+
+    @property
+    def error_title(self) -> str:
+        """The same as the first words of a title or caption."""
+        return self.error_name[:1].upper() + self.error_name[1:]
 
     @cached_property
     def sample(self) -> Sample:
@@ -139,6 +150,23 @@ class Study:
         """RFT's grid over problems and positives; None without enough rows of figure "positives"."""
         points = positives_grid(self.results)
         return None if points is None else GridStudy(points, self.n_draws)
+
+    @cached_property
+    def temperatures(self) -> tuple[TemperaturePoint, ...]:
+        """Test error against the temperature of sampling, by label and N; empty where rows have no sampled errors."""
+        return errors_by_temperature(self.results)
+
+    @cached_property
+    def coverage(self) -> Sample:
+        """Cells by (label, N, k) whose error is 1 - pass@k, with their bootstrap; empty where rows have no samples."""
+        return Sample(coverage_cells(self.results), self.n_draws, self.seed)
+
+    @cached_property
+    def sampled(self) -> Study | None:
+        """The same study by the error of one sample; None where no row has samples."""
+        if not set(self.results.samples) & set(self.results.rows["run"]):
+            return None
+        return replace(self, results=self.results.measured_by("sampled", f"task {self.task}"))
 
     def shared_sizes(self, *labels: str) -> list[int]:
         """The N at which all of these labels were run, ascending; empty where one was not run."""

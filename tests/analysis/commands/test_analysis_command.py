@@ -13,7 +13,12 @@ from analysis.commands.verbs import VERBS
 def test_table_shows_all_tables(simulated, capsys):
     assert main(["table", str(simulated), "--draws", "200"]) == 0
     shown = capsys.readouterr().out
-    titles = ("Test error in %", "Power law", "data that sft needs for the same error", "Geometric mean of M(N)")
+    titles = (
+        "Test error, greedy, in %",
+        "Power law",
+        "data that sft needs for the same error",
+        "Geometric mean of M(N)",
+    )
     for title in (*titles, "Paired difference of test error"):
         assert title in shown
     assert "100 to 400" in shown and "distinguishable (below)" in shown

@@ -64,7 +64,7 @@ class Tracked:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> list[Tracked]:
-    """Two rows of the maze study, the second with initial pass rates, as runs of today's code."""
+    """Two rows of the maze study, the second with initial pass rates and samples, as runs of today's code."""
     stored, result = pd.read_parquet(MAZE / "correct.parquet"), []
     rows = [json.loads(line) for line in (MAZE / "rows.jsonl").read_text().splitlines()]
     plain = [row for row in rows if row["label"] == row["method"] and row["figure"] == "size"]
@@ -72,6 +72,9 @@ def runs(tmp_path_factory) -> list[Tracked]:
         answers = stored[stored["run"] == row["run"]].drop(columns="run")
         if index:
             answers["pass_rate"] = [place % 5 / 4 for place in range(len(answers))]
+            answers["samples_correct"] = [place % 5 for place in range(len(answers))]
+            answers["samples"] = 4
+            row["sampled_error"] = 1 - float(answers["samples_correct"].mean()) / 4
         folder = tmp_path_factory.mktemp("tracked")
         row |= {"spurious_share": None, "credit": {"pits": [[1, 2]], "true_pits": []}}
         result.append(Tracked(tracked(row, answers, folder), answers, offline(folder)))
@@ -162,6 +165,9 @@ def test_a_row_is_restored_as_it_was_written(runs, tmp_path):
     measured = runs[1].answers.set_index("problem")["pass_rate"].sort_index()
     assert list(results.pass_rate) == [runs[1].row["run"]]
     assert list(results.pass_rate[runs[1].row["run"]]) == list(measured)
+    samples = results.samples[runs[1].row["run"]]
+    assert list(results.samples) == [runs[1].row["run"]] and samples.each == 4
+    assert list(samples.correct) == list(4 * measured)
 
 
 def test_a_run_of_two_sweeps_is_pulled_one_sweep_at_a_time(runs, tmp_path):

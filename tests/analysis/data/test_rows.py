@@ -156,3 +156,29 @@ def test_tasks_are_not_mixed(tmp_path, write_run):
     assert size_cells(results.select(task="chain"))["sft", 100].wrong.shape == (1, 30)
     with pytest.raises(InputError, match="no rows of task 'gsm8k'; there are: chain, maze"):
         results.select(task="gsm8k")
+
+
+def test_samples_are_aligned_kept_when_collected_and_checked(tmp_path, write_run):
+    row, other = write_run(tmp_path / "live", 0.3, tested=8), write_run(tmp_path / "live", 0.3, tested=8, seed=1)
+    place = tmp_path / "live" / "runs" / row["run"]
+    answers = pd.read_parquet(place / "correct.parquet")
+    answers["samples_correct"] = answers["problem"].str.removeprefix("test/").astype(int) % 5
+    answers["samples"] = 4
+    answers.to_parquet(place / "correct.parquet", index=False)
+    correct = np.arange(8) % 5
+    (place / "row.json").write_text(json.dumps(row | {"sampled_error": 1 - correct.mean() / 4}))
+    collect([tmp_path / "live"], tmp_path / "collected")
+    for folder in ("live", "collected"):
+        results = load(tmp_path / folder)
+        assert set(results.samples) == {row["run"]} and other["run"] in results.correct
+        np.testing.assert_array_equal(results.samples[row["run"]].correct, correct)
+        assert results.samples[row["run"]].each == 4
+        np.testing.assert_allclose(results.measured_by("sampled").incorrect(row["run"]), 1 - correct / 4)
+        np.testing.assert_array_equal(results.incorrect(row["run"]), ~results.correct[row["run"]])
+    (place / "row.json").write_text(json.dumps(row | {"sampled_error": 0.9}))
+    with pytest.raises(InputError, match=r"sampled_error is 0\.9, that of correct\.parquet 0\.59375"):
+        load(tmp_path / "live")
+    answers.loc[0, "samples"] = 3
+    answers.to_parquet(place / "correct.parquet", index=False)
+    with pytest.raises(InputError, match="equally many samples per problem"):
+        load(tmp_path / "live")

@@ -13,7 +13,7 @@ from analysis.data.results import Results, load
 from analysis.errors import InputError
 from analysis.figures import FIGURES, draw_all
 from analysis.figures.drawing import Drawing, MissingRunsError
-from analysis.figures.inputs import figure_inputs
+from analysis.figures.inputs import FigureInputs, figure_inputs
 from analysis.figures.style import METHODS, display_name, look_of, looks
 from analysis.study.studies import Studies
 from benchmarks.synthetic_study import FILTERS, FIXED, KAPPA, PAIRINGS, WORTH, write_study
@@ -51,9 +51,27 @@ def test_every_figure_is_the_same_bytes_when_drawn_again(study, tmp_path):
         assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
 
 
+@pytest.fixture(scope="module")
+def sampled(study: Results) -> FigureInputs:
+    return figure_inputs(Studies(study.measured_by("sampled"), 100))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_by_sampled_error_have_room_for_their_axes(sampled, name):
+    drawing = FIGURES[name](sampled)
+    _assert_readable(drawing)
+    names = [name for axes in drawing.figure.axes for name in (axes.get_xlabel(), axes.get_ylabel())]
+    if name not in ("step_values", "error_against_temperature", "coverage"):
+        assert "one sample at T = 1" in " ".join([drawing.caption, *names])
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_is_cut_off_and_no_two_overlap(drawn, name):
-    figure = drawn[name].figure
+    _assert_readable(drawn[name])
+
+
+def _assert_readable(drawing: Drawing) -> None:
+    figure = drawing.figure
     figure.canvas.draw()
     whole = figure.bbox.padded(0.5)
     texts = [text for legend in figure.legends for text in legend.get_texts()]

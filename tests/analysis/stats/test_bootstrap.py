@@ -172,3 +172,12 @@ def test_cells_that_cannot_be_resampled():
         resample({"a": _cell(0.2, problems=10), "b": _cell(0.2, problems=20)})
     with pytest.raises(ValueError, match="at least one cell and one draw"):
         resample({})
+
+
+def test_samples_have_the_spread_of_the_problems_shares():
+    # One seed: an answer is a share, whose variance over the problems is that of difficulty plus p (1 - p) / M.
+    rng = np.random.default_rng(8)
+    rates = rng.choice([0.1, 0.5], size=4000)
+    cell = Cell((0,), rng.binomial(4, rates)[None] / 4, 4)
+    expected = np.sqrt((0.2**2 + (0.1 * 0.9 + 0.5 * 0.5) / 2 / 4) / 4000)
+    assert resample({"a": cell}, draws=4000).resampled["a"].std() == pytest.approx(expected, rel=0.06)

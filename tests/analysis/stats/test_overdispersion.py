@@ -73,3 +73,30 @@ def test_nothing_to_tell_from():
     result = overdispersion([alike, _cell(np.ones((1, 10))), _cell(np.zeros((2, 10)))])
     assert (result.statistic, result.df, result.relative_sd) == (0.0, 0, 0.0)
     assert math.isnan(result.ratio) and math.isnan(result.p_value)
+
+
+def _shares(rng: np.random.Generator, rates: np.ndarray, each: int) -> Cell:
+    """Shares of incorrect ones among `each` samples, at rates (S, P)."""
+    return Cell(tuple(range(len(rates))), rng.binomial(each, rates) / each, each)
+
+
+def test_chance_of_samples_has_a_ratio_of_one_also_where_policies_differ_by_problem():
+    rng = np.random.default_rng(4)
+    for concentration in (1e6, 2.0):  # samples of a policy are independent, or alike
+        rates = rng.beta(0.3 * concentration, 0.7 * concentration, size=(300, 4, 200))
+        result = overdispersion(_shares(rng, one, 4) for one in rates)
+        assert result.ratio == pytest.approx(1, abs=4 * math.sqrt(2 / result.df))
+
+
+def test_samples_that_are_all_alike_are_one_answer():
+    wrong = np.random.default_rng(5).uniform(size=(4, 60)) < 0.4
+    alike = Cell((0, 1, 2, 3), wrong.astype(float), 4)
+    assert overdispersion([alike]) == overdispersion([_cell(wrong)])
+
+
+def test_a_planted_spread_is_found_in_samples():
+    rng = np.random.default_rng(6)
+    rates = 0.3 * np.exp(0.1 * rng.standard_normal((200, 6, 1)))
+    result = overdispersion(_shares(rng, np.tile(one, (1, 250)), 4) for one in rates)
+    assert result.relative_sd == pytest.approx(0.1, rel=0.1)
+    assert result.ratio == pytest.approx(1 + 0.03**2 * 1000 / 0.21, rel=0.1)  # 250 problems of 4 samples
