@@ -22,7 +22,7 @@ from analysis.claims.claim import Claim, Verdict
 from analysis.study.studies import STAR_GRAPH, Studies
 from analysis.study.study import Study
 
-__all__ = ["CLAIMS", "Claim", "Verdict", "claims"]
+__all__ = ["CLAIMS", "Claim", "Verdict", "claims", "of_study"]
 
 # In the order of the ledger.
 CLAIMS: tuple[Callable[[Study], list[Claim]], ...] = (
@@ -48,9 +48,16 @@ def claims(studies: Studies) -> list[Claim]:
     Raises:
         InputError: two runs of one seed at one point.
     """
-    ledger: list[Claim] = []
-    for task in studies.tasks:
-        if task != STAR_GRAPH:
-            ledger += [claim for ask in CLAIMS for claim in ask(studies.of(task))]
-    star = star_graph.claims(studies.of(STAR_GRAPH)) if STAR_GRAPH in studies.tasks else star_graph.not_run()
-    return ledger + star
+    tasks = [*(task for task in studies.tasks if task != STAR_GRAPH), STAR_GRAPH]
+    return [
+        claim
+        for task in tasks
+        for claim in (of_study(studies.of(task)) if task in studies.tasks else star_graph.not_run())
+    ]
+
+
+def of_study(study: Study) -> list[Claim]:
+    """The claims of one task. Raises InputError as `claims` does."""
+    if study.task == STAR_GRAPH:
+        return star_graph.claims(study)
+    return [claim for ask in CLAIMS for claim in ask(study)]

@@ -72,6 +72,14 @@ def load_selected(options: argparse.Namespace) -> Results:
     return _measured(load(options.results).select(task=options.task, sweep=options.sweep), options, [options.results])
 
 
+def load_each(options: argparse.Namespace) -> list[tuple[Path, Results]]:
+    """Each folder with its rows of the task and sweep that were asked for. Raises InputError for one without any."""
+    from analysis.data.results import load
+
+    folders = [options.results, *options.more]
+    return [(folder, load(folder).select(task=options.task, sweep=options.sweep)) for folder in folders]
+
+
 def load_joined(options: argparse.Namespace) -> Results:
     """The rows of all folders, of the sweep and the error measure that were asked for, and of every task.
 

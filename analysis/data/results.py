@@ -71,6 +71,11 @@ class Results:
         return replace(self, rows=rows, measure=measure)
 
     @property
+    def has_samples(self) -> bool:
+        """Whether any row has sampled errors."""
+        return bool(set(self.samples) & set(self.rows["run"]))
+
+    @property
     def error_name(self) -> str:
         """The error measure in words, for axes and captions."""
         if self.measure == GREEDY:

@@ -11,16 +11,17 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from analysis.data.results import Results
-from analysis.defaults import BASELINE
+from analysis.defaults import BASELINE, GREEDY
 from analysis.errors import InputError
 from analysis.figures import draw_all
 from analysis.figures.inputs import FigureInputs
+from analysis.study.sharpness import TemperaturePoint
 from analysis.study.studies import STAR_GRAPH
 from analysis.study.study import Study
 
@@ -31,8 +32,10 @@ Lines = list[Any]  # each a list of one value per column
 
 
 def run_id(results: Results) -> str:
-    """The W&B id of the analysis of these rows; the same rows have the same id."""
+    """The W&B id of the analysis of these rows by one error; the same rows and error have the same id."""
     text = json.dumps(results.rows.to_dict("records"), sort_keys=True)
+    if results.measure != GREEDY:
+        text += results.measure
     return f"analysis-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -43,12 +46,13 @@ def log(study: Study, folder: Path, project: str, group: str) -> str:
         InputError: an unknown WANDB_MODE, or a run that cannot be started even offline.
     """
     results = study.results
-    config = {"baseline": study.baseline, "rows": len(results.rows)}
+    config: dict[str, Any] = {"baseline": study.baseline, "rows": len(results.rows), "error": results.measure}
     config |= {field: sorted(set(results.rows[field])) for field in ("task", "sweep")}
     run, code = _start(id=run_id(results), project=project, group=group, dir=str(folder), config=config), 1
     try:
         _log_points(run, study)
         tables = {"points": point_table(study), "fits": fit_table(study), "multipliers": multiplier_table(study)}
+        tables |= {"temperatures": temperature_table(study), "coverage": coverage_table(study)}
         _log_tables(run, {name: table for name, table in tables.items() if table[1]})
         _log_figures(run, study)
         run.summary.update(summary(study))
@@ -59,12 +63,40 @@ def log(study: Study, folder: Path, project: str, group: str) -> str:
 
 
 def point_table(study: Study) -> tuple[list[str], Lines]:
-    """Columns and lines of error by label and N, as fractions with their 95 % interval."""
-    columns = ["label", "N", "seeds", "error", "low", "high"]
-    return columns, [
-        [label, size, len(cell.seeds), cell.error, *study.draws.interval((label, size))]
-        for (label, size), cell in study.cells.items()
-    ]
+    """Columns and lines of error by label and N, as fractions with their 95 % interval.
+
+    Where a study by greedy error has rows with samples, sampled error stands beside it.
+    """
+    columns, beside = ["label", "N", "seeds", "error", "low", "high"], _sampled_beside(study)
+    if beside is not None:
+        columns += ["sampled_error", "sampled_low", "sampled_high"]
+    lines: Lines = []
+    for key, cell in study.cells.items():
+        line = [*key, len(cell.seeds), cell.error, *study.draws.interval(key)]
+        if beside is not None and key in beside.cells:
+            line += [beside.cells[key].error, *beside.draws.interval(key)]
+        lines.append(line + [None] * (len(columns) - len(line)))
+    return columns, lines
+
+
+def temperature_table(study: Study) -> tuple[list[str], Lines]:
+    """Columns and lines of error by label, N and temperature (0: greedy), with its 95 % interval over seeds."""
+    columns = [field.name for field in fields(TemperaturePoint)]
+    return columns, [list(asdict(one).values()) for one in study.temperatures]
+
+
+def coverage_table(study: Study) -> tuple[list[str], Lines]:
+    """Columns and lines of pass@k by label, N and k, with its 95 % interval."""
+    lines: Lines = []
+    for (label, size, k), cell in study.coverage.points.items():
+        low, high = study.coverage.drawn.interval((label, size, k))
+        lines.append([label, size, k, 1 - cell.error, 1 - high, 1 - low])
+    return ["label", "N", "k", "pass", "low", "high"], lines
+
+
+def _sampled_beside(study: Study) -> Study | None:
+    """The study by sampled error, where the study is by greedy error and rows have samples."""
+    return study.sampled if study.results.measure == GREEDY else None
 
 
 def fit_table(study: Study) -> tuple[list[str], Lines]:
@@ -130,10 +162,18 @@ def _first_line(error: Exception) -> str:
 
 def _log_points(run: Any, study: Study) -> None:
     """Log one history point per N, with explicit steps: when a run is logged again, W&B drops points that it has."""
-    for label in sorted({label for label, _ in study.cells}):
-        run.define_metric(f"error/{label}", step_metric="problems")
+    beside = _sampled_beside(study)
+    curves = {"error": study.cells} | ({} if beside is None else {"sampled_error": beside.cells})
+    for name, cells in curves.items():
+        for label in sorted({label for label, _ in cells}):
+            run.define_metric(f"{name}/{label}", step_metric="problems")
     for step, size in enumerate(sorted({size for _, size in study.cells})):
-        errors = {f"error/{label}": cell.error for (label, n), cell in study.cells.items() if n == size}
+        errors = {
+            f"{name}/{label}": cell.error
+            for name, cells in curves.items()
+            for (label, n), cell in cells.items()
+            if n == size
+        }
         run.log({"problems": size} | errors, step=step)
 
 

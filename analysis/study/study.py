@@ -164,7 +164,7 @@ class Study:
     @cached_property
     def sampled(self) -> Study | None:
         """The same study by the error of one sample; None where no row has samples."""
-        if not set(self.results.samples) & set(self.results.rows["run"]):
+        if not self.results.has_samples:
             return None
         return replace(self, results=self.results.measured_by("sampled", f"task {self.task}"))
 

@@ -12,8 +12,10 @@ from analysis.data.results import collect, load
 from analysis.errors import InputError
 from analysis.report.wandb_run import log, run_id
 from analysis.study.study import examine
+from tests.support.made_rows import point, results_of
 from tests.support.wandb_runs import MAZE, offline
 
+SIZES = (100, 400, 1600)
 LABELS = ("sft", "rft", "step_dpo, no NLL")
 
 
@@ -170,3 +172,34 @@ def test_mistakes_end_with_one_line_and_code_2(simulated, monkeypatch, capsys, m
     output = capsys.readouterr()
     assert output.err.startswith("analysis: ") and message in output.err and output.err.count("\n") == 1
     assert output.out == "" and not (Path(simulated) / "wandb").exists()
+
+
+def test_sampled_error_stands_beside_greedy_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    points = [
+        point("sft", n, 3 * n**-0.5, sampled_rate=2 * n**-0.25, sampled_errors={"1": 2 * n**-0.25}) for n in SIZES
+    ]
+    rows = results_of([*points, point("rft", SIZES[0], 0.25)], tested=200)
+    greedy = examine(rows, draws=50)
+    log(greedy, tmp_path, "my-project", "made")
+    result = offline(tmp_path)
+    beside = examine(rows.measured_by("sampled"), draws=50)
+    sampled = {
+        (key.removeprefix("sampled_error/"), at["problems"]): value
+        for at in result.history
+        for key, value in at.items()
+        if key.startswith("sampled_error/")
+    }
+    assert sampled == {key: cell.error for key, cell in beside.cells.items()} and len(sampled) == len(SIZES)
+    assert result.axes["sampled_error/sft"] == "problems" and result.config["error"] == "greedy"
+    table = result.table("points")
+    assert table["columns"][-3:] == ["sampled_error", "sampled_low", "sampled_high"]
+    by_key = {(line[0], line[1]): line for line in table["data"]}
+    assert by_key["rft", SIZES[0]][-3:] == [None] * 3
+    assert by_key["sft", SIZES[0]][-3:] == [
+        beside.cells["sft", SIZES[0]].error,
+        *beside.draws.interval(("sft", SIZES[0])),
+    ]
+    assert {line[2] for line in result.table("coverage")["data"]} == {1, 2, 4}
+    assert {line[2] for line in result.table("temperatures")["data"]} == {0.0, 1.0}
+    assert run_id(rows) != run_id(rows.measured_by("sampled"))
