@@ -197,36 +197,40 @@ def as_json(study: Study) -> dict[str, Any]:
     "warnings" are there only if there are any; "temperatures" and "coverage" only where rows have sampled errors.
     """
     notes = degenerate_notes(study.results)
-    return ({"warnings": notes} if notes else {}) | {
-        "baseline": study.baseline,
-        "errors": [
-            {"label": label, "size": size, "seeds": list(cell.seeds), "error": cell.error}
-            | {"interval": list(study.draws.interval((label, size)))}
-            for (label, size), cell in study.cells.items()
-        ],
-        "laws": [
-            {"label": label, **asdict(curve.fit)}
-            | {"exponent_interval": list(curve.exponent_interval())}
-            | {"amplitude_interval": list(curve.amplitude_interval())}
-            | {"preferred_law": parameters(curve.baseline_law.law)}
-            | {"misses": list(curve.misses())}
-            | {"seeds": _spread_as_json(study.spreads[label])}
-            for label, curve in study.curves.items()
-        ],
-        "unfitted": dict(study.unfitted),
-        "multipliers": [asdict(one) for one in study.multipliers],
-        "no_multipliers": study.no_multipliers,
-        "multiplier_law": parameters(study.data_efficiency.law) if study.data_efficiency.law else None,
-        "multiplier_law_misses": list(study.data_efficiency.misses),
-        "multiplier_summaries": _summaries_as_json(study.data_efficiency),
-        "cost_multipliers": [asdict(one) for one in study.compute_efficiency.multipliers],
-        "cost_multiplier_law": parameters(study.compute_efficiency.law) if study.compute_efficiency.law else None,
-        "cost_multiplier_law_misses": list(study.compute_efficiency.misses),
-        "no_cost_multipliers": study.compute_efficiency.reason,
-        "cost_multiplier_summaries": _summaries_as_json(study.compute_efficiency),
-        "size_steps": [_as_json(one) for one in study.size_steps],
-        "differences": differences_as_json(study),
-    } | _sharpness_as_json(study)
+    return (
+        ({"warnings": notes} if notes else {})
+        | {
+            "baseline": study.baseline,
+            "errors": [
+                {"label": label, "size": size, "seeds": list(cell.seeds), "error": cell.error}
+                | {"interval": list(study.draws.interval((label, size)))}
+                for (label, size), cell in study.cells.items()
+            ],
+            "laws": [
+                {"label": label, **asdict(curve.fit)}
+                | {"exponent_interval": list(curve.exponent_interval())}
+                | {"amplitude_interval": list(curve.amplitude_interval())}
+                | {"preferred_law": parameters(curve.baseline_law.law)}
+                | {"misses": list(curve.misses())}
+                | {"seeds": _spread_as_json(study.spreads[label])}
+                for label, curve in study.curves.items()
+            ],
+            "unfitted": dict(study.unfitted),
+            "multipliers": [asdict(one) for one in study.multipliers],
+            "no_multipliers": study.no_multipliers,
+            "multiplier_law": parameters(study.data_efficiency.law) if study.data_efficiency.law else None,
+            "multiplier_law_misses": list(study.data_efficiency.misses),
+            "multiplier_summaries": _summaries_as_json(study.data_efficiency),
+            "cost_multipliers": [asdict(one) for one in study.compute_efficiency.multipliers],
+            "cost_multiplier_law": parameters(study.compute_efficiency.law) if study.compute_efficiency.law else None,
+            "cost_multiplier_law_misses": list(study.compute_efficiency.misses),
+            "no_cost_multipliers": study.compute_efficiency.reason,
+            "cost_multiplier_summaries": _summaries_as_json(study.compute_efficiency),
+            "size_steps": [_as_json(one) for one in study.size_steps],
+            "differences": differences_as_json(study),
+        }
+        | _sharpness_as_json(study)
+    )
 
 
 def differences_as_json(study: Study) -> list[dict[str, Any]]:
