@@ -62,3 +62,21 @@ def test_the_mean_multiplier_of_two_seeds_is_covered_also_where_its_interval_is_
     scenario = Scenario(seeds=2, exponent=0.5, spread=0.06, sizes=4)
     means = [one.mean for one in (analyse(scenario, seed, 200) for seed in range(40)) if one.mean is not None]
     assert len(means) > 20 and np.mean(means) >= 0.86  # 95 %, less two and a half standard errors
+
+
+@pytest.mark.parametrize("alike", [0.03, 0.2])
+def test_samples_are_as_alike_as_asked_for_and_count_by_their_design_effect(alike):
+    scenario = Scenario(3, 0.9, 0.0, sizes=1, hardness=alike, taste=alike, policy=alike, samples=4)
+    cells = [scenario.sweep(np.random.default_rng(seed))[BASELINE, 100] for seed in range(60)]
+    errors = np.array([cell.error for cell in cells])
+    assert errors.mean() == pytest.approx(0.5, abs=4 * errors.std() / np.sqrt(60))
+    # At an error of 1/2 answers correlate by the arcsine law; a run's four samples have the effect 1 + 3 rho.
+    rho = 2 / np.pi * np.arcsin(3 * alike)
+    assert np.mean([cell.independent for cell in cells]) == pytest.approx(12_000 / (1 + 3 * rho), rel=0.02)
+
+
+def test_the_intervals_of_sampled_error_hold_the_truth():
+    scenario = Scenario(3, 0.9, 0.06, sizes=5, hardness=0.2, taste=0.3, policy=0.2, samples=4)
+    seen = [analyse(scenario, seed, draws=200) for seed in range(40)]
+    for name in ("alpha", "multiplier", "paired"):
+        assert sum(getattr(one, name) for one in seen) >= 34, name  # 38 expected
