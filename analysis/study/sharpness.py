@@ -27,7 +27,7 @@ class TemperaturePoint:
     Attributes:
         temperature: 0 for the greedy response.
         error, low, high: a fraction, with Student's 95 % interval over the seeds, since rows hold these errors per run;
-            the interval has no width for a single seed.
+            the interval lies within 0 and 1, and has no width for a single seed.
     """
 
     label: str
@@ -52,7 +52,11 @@ def errors_by_temperature(results: Results) -> tuple[TemperaturePoint, ...]:
         at = {0.0: row["wrong"] / row["tested"]} | {float(name): error for name, error in sampled.items()}
         for temperature, error in at.items():
             errors.setdefault((str(row["label"]), int(row["problems"]), temperature), []).append(float(error))
-    return tuple(TemperaturePoint(*key, len(values), *mean_interval(values)) for key, values in sorted(errors.items()))
+    points = []
+    for key, values in sorted(errors.items()):
+        error, low, high = mean_interval(values)
+        points.append(TemperaturePoint(*key, len(values), error, max(low, 0.0), min(high, 1.0)))
+    return tuple(points)
 
 
 def coverage_cells(results: Results) -> Mapping[CoverageKey, Cell]:

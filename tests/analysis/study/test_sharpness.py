@@ -96,3 +96,13 @@ def test_the_figures_draw_their_points_and_are_skipped_without_samples(results, 
     bare = results_of([point("sft", size, 0.4) for size in (100, 200)], tested=50)
     skipped = list(draw_all(figure_inputs(Studies(bare, 20)), tmp_path / "none", only))
     assert all("skipped" in line and "evaluation.samples" in line for line in skipped)
+
+
+def test_intervals_over_seeds_stay_shares():
+    rates = np.array([0.0, 0.0, 0.3])
+    points = [
+        point("sft", 100, 0.02, seeds=[seed], sampled_rate=0.02, sampled_errors={"1": rate})
+        for seed, rate in enumerate(rates)
+    ]
+    (_, one) = errors_by_temperature(results_of(points, tested=50))
+    assert (one.temperature, one.error, one.low) == (1.0, pytest.approx(0.1), 0.0) and 0.1 < one.high < 1
