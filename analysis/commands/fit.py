@@ -22,19 +22,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Fit each group and print the reports. Raises InputError with the file, and the line where there is one."""
     import numpy as np
+    from tqdm import tqdm
 
     from analysis.report.fits import fit_report
 
     table = read_rows(options)
     sizes, (outcome, tested) = table.numbers(options.x, above=0), read_outcome(table, options)
     names = table.text(options.group) if options.group else [""] * len(sizes)
-    reports = []
-    for name in sorted(set(names), key=_natural):
+    reports, groups = [], sorted(set(names), key=_natural)
+    # Off without a terminal. The total is about right: batches of draws are 100, or all where points are few.
+    bar = tqdm(total=len(groups) * (13 + options.draws // 100), unit="fit", disable=None, leave=False)
+    for name in groups:
         members = np.array([other == name for other in names])
         data = sizes[members], outcome[members], None if tested is None else tested[members]
         group, where = (name, f", {options.group} {name}") if options.group else (None, "")
         with named_errors(f"{options.file}{where}"):
-            reports.append(fit_report(group, options.law, *data, options.delta, options.draws))
+            reports.append(fit_report(group, options.law, *data, options.delta, options.draws, bar.update))
+    bar.close()
     print_reports(options, reports)
 
 

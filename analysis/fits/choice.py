@@ -20,6 +20,7 @@ from analysis.fits.fit import Fit, aicc, counts, pearson_dispersion
 from analysis.fits.joint import JointFit
 from analysis.fits.laws import Law, LawName
 from analysis.fits.size_laws import LAWS
+from analysis.fits.solving import Tick, nothing
 from analysis.fits.values import fit_values, positive
 
 LEFT_OUT = (1, 2)  # how many of the largest sizes
@@ -75,20 +76,41 @@ class Choice:
 
 
 def choose_for_values(
-    sizes: npt.ArrayLike, values: npt.ArrayLike, laws: Sequence[LawName] = tuple(LAWS), delta: float = HUBER_DELTA
+    sizes: npt.ArrayLike,
+    values: npt.ArrayLike,
+    laws: Sequence[LawName] = tuple(LAWS),
+    delta: float = HUBER_DELTA,
+    tick: Tick = nothing,
 ) -> Choice:
-    """Compare laws on values at sizes (K,). Raises ValueError where the first cannot be fitted."""
+    """Compare laws on values at sizes (K,); `tick` is called after each fit.
+
+    Raises ValueError where the first cannot be fitted.
+    """
     n, y = positive(sizes, values)
-    return _choose(laws, n, np.log(y), lambda law, mask: fit_values(law, n[mask], y[mask], delta))
+
+    def fit(law: LawName, mask: Points) -> Fit[Law]:
+        tick()
+        return fit_values(law, n[mask], y[mask], delta)
+
+    return _choose(laws, n, np.log(y), fit)
 
 
 def choose_for_counts(
-    sizes: npt.ArrayLike, wrong: npt.ArrayLike, tested: npt.ArrayLike, laws: Sequence[LawName] = tuple(LAWS)
+    sizes: npt.ArrayLike,
+    wrong: npt.ArrayLike,
+    tested: npt.ArrayLike,
+    laws: Sequence[LawName] = tuple(LAWS),
+    tick: Tick = nothing,
 ) -> Choice:
-    """Compare laws on `wrong` of `tested` at sizes (K,). Raises ValueError where the first cannot be fitted."""
+    """Compare laws on `wrong` of `tested` at sizes (K,), as :func:`choose_for_values` does."""
     n, k, t = counts(sizes, wrong, tested)
     observed = np.log((k + 0.5) / (t + 1))  # half an error more gives a point without errors a log
-    return _choose(laws, n, observed, lambda law, mask: fit_counts(law, n[mask], k[mask], t[mask]), binomial=True)
+
+    def fit(law: LawName, mask: Points) -> Fit[Law]:
+        tick()
+        return fit_counts(law, n[mask], k[mask], t[mask])
+
+    return _choose(laws, n, observed, fit, binomial=True)
 
 
 def _choose(

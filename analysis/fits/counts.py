@@ -9,7 +9,7 @@ from analysis.fits.fit import Fit, counts
 from analysis.fits.laws import Law, LawName
 from analysis.fits.power import fit_power_law
 from analysis.fits.size_laws import size_shape
-from analysis.fits.solving import refit_counts, resample_counts, solve_counts
+from analysis.fits.solving import Tick, draw_counts, nothing, solve_counts
 from analysis.fits.values import as_fit
 
 
@@ -32,6 +32,7 @@ def count_draws(
     tested: npt.ArrayLike,
     draws: int = 1000,
     seed: int = 0,
+    tick: Tick = nothing,
 ) -> Floats:
     """The law's parameters (B, P), in its order, of fits to B = `draws` samples from the fitted law.
 
@@ -39,4 +40,4 @@ def count_draws(
     """
     n, k, t = counts(sizes, wrong, tested)
     solution = solve_counts(size_shape(law, n), k, t)
-    return refit_counts(solution, resample_counts(solution, t, draws, seed), t)
+    return draw_counts(solution, t, draws, seed, tick)

@@ -15,10 +15,9 @@ from analysis.fits.joint_laws import JOINT_LAW_NAMES, AdditiveLaw, EffectiveLaw,
 from analysis.fits.shapes import Shape
 from analysis.fits.solving import (
     Solution,
+    draw_counts,
+    draw_values,
     refit_counts,
-    refit_values,
-    resample_counts,
-    resample_values,
     solve_counts,
     solve_values,
 )
@@ -110,7 +109,7 @@ def joint_count_draws(
     """Parameters (B, P) of fits to B = `draws` binomial samples from the fitted law, with the data's overdispersion."""
     p, m, k, t = counts(positives, negatives, wrong, tested)
     solution = solve_counts(joint_shape(law, p, m, floor), k, t)
-    return _with_floor(refit_counts(solution, resample_counts(solution, t, draws, seed), t), floor)
+    return _with_floor(draw_counts(solution, t, draws, seed), floor)
 
 
 def fit_joint_values(
@@ -140,7 +139,7 @@ def joint_value_draws(
     """Parameters (B, P) of fits to B = `draws` samples of values by the wild bootstrap."""
     p, y = positive(positives, values)
     solution = solve_values(joint_shape(law, p, np.asarray(negatives, dtype=float), floor), y, delta)
-    return _with_floor(refit_values(solution, resample_values(solution, delta, draws, seed), delta), floor)
+    return _with_floor(draw_values(solution, delta, draws, seed), floor)
 
 
 def joint_shape(law: JointName, positives: Floats, negatives: Floats, floor: bool) -> Shape:

@@ -42,6 +42,9 @@ class Loss(Protocol):
     def rows(self, keep: npt.NDArray[np.intp]) -> Loss:
         """The loss of only the fits `keep` among the B."""
 
+    def at(self, columns: npt.NDArray[np.intp]) -> Loss:
+        """The loss at only these of the K points."""
+
 
 @dataclass(frozen=True)
 class HuberLoss:
@@ -71,6 +74,10 @@ class HuberLoss:
     def rows(self, keep: npt.NDArray[np.intp]) -> HuberLoss:
         log_values = self.log_values if len(self.log_values) == 1 else self.log_values[keep]
         return HuberLoss(log_values, self.delta, None if self.weights is None else self.weights[keep])
+
+    def at(self, columns: npt.NDArray[np.intp]) -> HuberLoss:
+        weights = None if self.weights is None else self.weights[:, columns]
+        return HuberLoss(self.log_values[:, columns], self.delta, weights)
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,9 @@ class BinomialLoss:
 
     def rows(self, keep: npt.NDArray[np.intp]) -> BinomialLoss:
         return self if len(self.wrong) == 1 else BinomialLoss(self.wrong[keep], self.tested, self.level)
+
+    def at(self, columns: npt.NDArray[np.intp]) -> BinomialLoss:
+        return BinomialLoss(self.wrong[:, columns], self.tested[columns], self.level)
 
 
 def usable_delta(delta: float) -> float:

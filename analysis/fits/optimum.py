@@ -21,6 +21,7 @@ Mask = npt.NDArray[np.bool_]
 MAX_STEPS = 500
 EXACT = 1e-15  # relative: a step that promises less than this of the loss is at the minimum, within rounding
 DIRECT = 4  # number of starts that also minimise a robust loss directly
+MANY, SOME = 2000, 500  # with more points than MANY, SOME of them decide where the search continues
 FAINT = 1e-3  # size of a reintroduced term, relative to the level of the data
 
 
@@ -35,6 +36,11 @@ class Optimum(NamedTuple):
         """The coordinates (1, P) of the lowest loss."""
         index = int(self.values.argmin())
         return np.asarray(self.points[index : index + 1])
+
+
+def some_of(count: int, most: int) -> npt.NDArray[np.intp]:
+    """The indices of `most` of `count` points, ascending; always the same ones."""
+    return np.sort(np.random.default_rng(0).permutation(count)[:most])
 
 
 def search(shape: Shape, losses: Sequence[Loss]) -> Optimum:
@@ -56,6 +62,20 @@ def search(shape: Shape, losses: Sequence[Loss]) -> Optimum:
         lower = direct.values < optimum.values[promising]
         optimum.points[promising[lower]], optimum.values[promising[lower]] = direct.points[lower], direct.values[lower]
     return optimum
+
+
+def search_many(shape: Shape, losses: Sequence[Loss], count: int) -> Optimum:
+    """:func:`search` over data of `count` points.
+
+    Of many points some decide which starts are worthwhile; the best of their results are minimised over all points.
+    """
+    if count <= MANY:
+        return search(shape, losses)
+    some = some_of(count, SOME)
+    rough = search(shape.at(some), [loss.at(some) for loss in losses])
+    best = rough.points[np.argsort(rough.values)[:DIRECT]]
+    _, distinct = np.unique(np.round(best, 3), axis=0, return_index=True)  # most starts end at the same point
+    return descend(shape, losses, shape.with_terms(best[distinct], FAINT))
 
 
 def descend(shape: Shape, losses: Sequence[Loss], starts: Floats, tolerance: float = EXACT) -> Optimum:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.arrays import Floats
-from analysis.fits.terms import Term
+from analysis.fits.terms import Rows, Term
 
 LARGEST = 1e15  # of a coefficient, relative to the level of the data
 
@@ -38,6 +38,10 @@ class Shape:
         self.lower = np.concatenate([np.r_[0.0, term.lower] for term in terms])
         self.upper = np.concatenate([np.r_[LARGEST, term.upper] for term in terms])
         self.logarithmic = np.concatenate([term.logarithmic for term in terms])
+
+    def at(self, rows: Rows) -> Shape:
+        """The same law, in the same coordinates, over the data of these indices."""
+        return Shape(*(term.at(rows) for term in self.terms))
 
     def starts(self) -> Floats:
         """Every combination of the terms' starts (S, P), each term 1 / J of the data's level where it is largest."""

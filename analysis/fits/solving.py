@@ -7,8 +7,8 @@ k wrong among n tested (binomial). The public functions are in `values.py`, `cou
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -16,14 +16,21 @@ from scipy.special import ndtri, stdtrit
 from analysis.arrays import Floats
 from analysis.fits.fit import pearson, pearson_dispersion, rows
 from analysis.fits.losses import BinomialLoss, HuberLoss, Loss, huber_log_likelihood, usable_delta
-from analysis.fits.optimum import FAINT, covariance, descend, search
+from analysis.fits.optimum import FAINT, MANY, covariance, descend, search_many, some_of
 from analysis.fits.shapes import Shape
 
 # A robust loss is approached from least squares through wider ones, since its kinks can trap a search.
 APPROACH = (math.inf, 100.0, 30.0, 10.0, 3.0, 1.0)
 FARTHEST = 20.0  # the largest log residual of a bootstrap sample
+MOST_REFITTED = 1000  # points of a bootstrap sample, where there are more than MANY
+BATCH = 100  # draws at a time
+Tick = Callable[[], None]
 MOST_LEFT_OUT = 400  # points; with more, each residual is scaled instead of refitted
 ENOUGH = 1e-8  # relative tolerance of a refit's loss; the variance of draws is far larger
+
+
+def nothing() -> None:
+    """The tick of a computation whose progress nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ def solve_values(shape: Shape, values: Floats, delta: float) -> Solution:
     delta = usable_delta(delta)
     level = float(np.log(values).mean())
     losses = value_losses(values[None], level, delta)
-    point = search(shape, losses).best
+    point = search_many(shape, losses, len(values)).best
     predicted = shape.predict(point).value[0] * math.exp(level)
     residuals = np.log(values / predicted)
     spare = len(values) - len(shape.lower)
@@ -78,7 +85,7 @@ def solve_counts(shape: Shape, wrong: Floats, tested: Floats) -> Solution:
     """Fit to counts (K,) with at least one error."""
     level = math.log(wrong.sum() / tested.sum())
     loss = BinomialLoss(wrong[None], tested, level)
-    point = search(shape, [loss]).best
+    point = search_many(shape, [loss], len(wrong)).best
     predicted = np.minimum(shape.predict(point).value[0] * math.exp(level), 1.0)
     residuals = pearson(wrong, tested, predicted)
     return Solution(
@@ -101,6 +108,51 @@ def value_losses(values: Floats, level: float, delta: float, weights: Floats | N
     return [HuberLoss(logs, wider * delta, weights) for wider in (APPROACH if math.isfinite(delta) else (1.0,))]
 
 
+def draw_values(solution: Solution, delta: float, draws: int, seed: int, tick: Tick = nothing) -> Floats:
+    """Parameters (B, P) of fits to B = `draws` samples by the wild bootstrap, each started at `solution`.
+
+    `tick` is called now and then. Raises ValueError as :func:`resample_values` does.
+    """
+    part, factor = some_points(solution)
+    values = resample_values(part, delta, draws, seed)
+    losses = value_losses(values, solution.level, usable_delta(delta))
+    return _nearer(solution, _refit(part, losses, draws, tick), factor)
+
+
+def draw_counts(solution: Solution, tested: Floats, draws: int, seed: int, tick: Tick = nothing) -> Floats:
+    """Parameters (B, P) of fits to B = `draws` binomial samples from the law; `tick` as of :func:`draw_values`."""
+    part, factor = some_points(solution)
+    some = tested[some_of(len(tested), len(part.predicted))]
+    loss = BinomialLoss(resample_counts(part, some, draws, seed), some, solution.level)
+    return _nearer(solution, _refit(part, [loss], draws, tick), factor)
+
+
+def some_points(solution: Solution) -> tuple[Solution, float]:
+    """The solution over at most `MOST_REFITTED` of its points, and the factor by which its draws deviate less.
+
+    With many points the deviations of a draw fall as the root of their number (Politis, Romano and Wolf 1999,
+    Subsampling), so some points show those of all.
+    """
+    count = len(solution.predicted)
+    if count <= MANY:
+        return solution, 1.0
+    some = some_of(count, MOST_REFITTED)
+    residuals = tuple(solution.residuals[i] for i in some)
+    part = replace(solution, shape=solution.shape.at(some), predicted=solution.predicted[some], residuals=residuals)
+    return part, math.sqrt(len(some) / count)
+
+
+def _nearer(solution: Solution, drawn: Floats, factor: float) -> Floats:
+    """Draws (B, P) with `factor` times their deviation from the solution, in logs where the shape is `logarithmic`."""
+    if factor == 1:
+        return drawn
+    at = solution.parameters
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        in_logs = np.exp(np.log(at) + factor * (np.log(drawn) - np.log(at)))
+        plain = at + factor * (drawn - at)
+    return np.where(solution.shape.logarithmic & (at > 0), in_logs, plain)
+
+
 def refit_values(solution: Solution, values: Floats, delta: float) -> Floats:
     """Parameters (B, P) of fits to values (B, K), each started at `solution`."""
     return _refit(solution, value_losses(values, solution.level, usable_delta(delta)), len(values))
@@ -111,9 +163,15 @@ def refit_counts(solution: Solution, wrong: Floats, tested: Floats) -> Floats:
     return _refit(solution, [BinomialLoss(wrong, tested, solution.level)], len(wrong))
 
 
-def _refit(solution: Solution, losses: Sequence[Loss], count: int) -> Floats:
-    optimum = descend(solution.shape, losses, np.tile(_start(solution), (count, 1)), tolerance=ENOUGH)
-    return solution.shape.parameters(optimum.points, solution.level)
+def _refit(solution: Solution, losses: Sequence[Loss], count: int, tick: Tick = nothing) -> Floats:
+    start, points = _start(solution), []
+    size = BATCH if len(solution.predicted) > MOST_LEFT_OUT else count  # small arrays stay in the processor's cache
+    for first in range(0, count, size):
+        rows = np.arange(first, min(first + size, count))
+        batch = [loss.rows(rows) for loss in losses]
+        points.append(descend(solution.shape, batch, np.tile(start, (len(rows), 1)), tolerance=ENOUGH).points)
+        tick()
+    return solution.shape.parameters(np.concatenate(points), solution.level)
 
 
 def _start(solution: Solution) -> Floats:

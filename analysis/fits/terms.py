@@ -7,10 +7,12 @@ does not improve the fit ends at a coefficient of exactly 0.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import expit
 
 from analysis.arrays import Floats
@@ -19,6 +21,7 @@ from analysis.arrays import Floats
 STEEPEST = 60.0
 # The largest power of N by which error may rise: a rise at the largest size only does not support a law.
 STEEPEST_RISE = 2.0
+Rows = npt.NDArray[np.intp]
 
 
 class Part(NamedTuple):
@@ -58,6 +61,16 @@ class Term(Protocol):
     def visible(self, points: Floats) -> Floats:
         """The points (B, p - 1), with a coordinate that has no effect moved to where it has a small one."""
 
+    def at(self, rows: Rows) -> Term:
+        """The same term, in the same coordinates, over some of the data: `rows` are their indices."""
+
+
+def _with(term: Any, **changed: Any) -> Any:
+    """A copy of `term` with other attributes."""
+    other = copy.copy(term)
+    vars(other).update(changed)
+    return other
+
 
 class Constant:
     """E, the same at each of K sizes."""
@@ -78,6 +91,9 @@ class Constant:
 
     def visible(self, points: Floats) -> Floats:
         return points
+
+    def at(self, rows: Rows) -> Constant:
+        return cast(Constant, _with(self, count=len(rows)))
 
 
 class Power:
@@ -103,6 +119,9 @@ class Power:
 
     def visible(self, points: Floats) -> Floats:
         return points
+
+    def at(self, rows: Rows) -> Power:
+        return cast(Power, _with(self, logs=self.logs[rows]))
 
 
 class Rising(Power):
@@ -158,6 +177,9 @@ class Saturating:
         log_d, b = points.T
         return np.stack([np.maximum(log_d, b * self.logs.min() - 3.0), b], axis=1)  # D is 5 % of the smallest N^b
 
+    def at(self, rows: Rows) -> Saturating:
+        return cast(Saturating, _with(self, logs=self.logs[rows]))
+
 
 class Effective:
     """A (P + k M)^-a, from positives P and negatives M (K,), M partly above 0.
@@ -196,3 +218,6 @@ class Effective:
 
     def visible(self, points: Floats) -> Floats:
         return points
+
+    def at(self, rows: Rows) -> Effective:
+        return cast(Effective, _with(self, positives=self.positives[rows], negatives=self.negatives[rows]))

@@ -10,7 +10,7 @@ from analysis.defaults import HUBER_DELTA
 from analysis.fits.fit import Fit, size_range
 from analysis.fits.laws import Law, LawName
 from analysis.fits.size_laws import make_law, size_shape
-from analysis.fits.solving import Solution, refit_values, resample_values, solve_values
+from analysis.fits.solving import Solution, Tick, draw_values, nothing, solve_values
 
 
 def fit_values(law: LawName, sizes: npt.ArrayLike, values: npt.ArrayLike, delta: float = HUBER_DELTA) -> Fit[Law]:
@@ -32,6 +32,7 @@ def value_draws(
     delta: float = HUBER_DELTA,
     draws: int = 1000,
     seed: int = 0,
+    tick: Tick = nothing,
 ) -> Floats:
     """The law's parameters (B, P), in its order, of fits to B = `draws` samples by the wild bootstrap.
 
@@ -39,7 +40,7 @@ def value_draws(
     """
     n, y = positive(sizes, values)
     solution = solve_values(size_shape(law, n), y, delta)
-    return refit_values(solution, resample_values(solution, delta, draws, seed), delta)
+    return draw_values(solution, delta, draws, seed, tick)
 
 
 def positive(*columns: npt.ArrayLike) -> tuple[Floats, ...]:

@@ -17,6 +17,7 @@ from analysis.fits.choice import LEFT_OUT, Choice, choose_for_counts, choose_for
 from analysis.fits.counts import count_draws, fit_counts
 from analysis.fits.fit import Fit, pearson_dispersion
 from analysis.fits.joint import JointFit, fit_joint, fit_joint_values, joint_count_draws, joint_value_draws
+from analysis.fits.solving import Tick, nothing
 from analysis.fits.values import fit_values, value_draws
 
 EQUATIONS = {
@@ -130,23 +131,33 @@ class Report:
 
 
 def fit_report(
-    group: str | None, law: Any, sizes: Floats, outcome: Floats, tested: Floats | None, delta: float, draws: int
+    group: str | None,
+    law: Any,
+    sizes: Floats,
+    outcome: Floats,
+    tested: Floats | None,
+    delta: float,
+    draws: int,
+    tick: Tick = nothing,
 ) -> Report:
-    """Fit a law, or with "auto" the best of all, to values (K,) or to counts. Raises ValueError where none can be."""
+    """Fit a law, or with "auto" the best of all, to values (K,) or to counts. Raises ValueError where none can be.
+
+    `tick` is called after each fit and each batch of draws.
+    """
     _must_vary(outcome, tested)
     ranking: tuple[Rank, ...] = ()
     if law == "auto":
         if tested is None:
-            choice = choose_for_values(sizes, outcome, delta=delta)
+            choice = choose_for_values(sizes, outcome, delta=delta, tick=tick)
         else:
-            choice = choose_for_counts(sizes, outcome, tested)
+            choice = choose_for_counts(sizes, outcome, tested, tick=tick)
         law, ranking = choice.best.law, _ranking(choice)
     if tested is None:
         fit = fit_values(law, sizes, outcome, delta)
-        drawn = _draws(lambda: value_draws(law, sizes, outcome, delta, draws))
+        drawn = _draws(lambda: value_draws(law, sizes, outcome, delta, draws, tick=tick))
     else:
         fit = fit_counts(law, sizes, outcome, tested)
-        drawn = count_draws(law, sizes, outcome, tested, draws)
+        drawn = count_draws(law, sizes, outcome, tested, draws, tick=tick)
     ranges, binomial = {"N": (fit.smallest, fit.largest)}, tested is not None
     return Report(
         group, law, fit, binomial, ranges, parameter_intervals(fit.parameters, drawn), _kind(binomial, drawn), ranking

@@ -1,15 +1,17 @@
-"""One W&B run, recorded offline without an API key or if the server does not answer.
+"""One W&B run, recorded offline without an API key, if the server does not answer, and after any error of W&B.
 
-An error of W&B is logged once and ends the tracking of that run: a tracker never stops a run.
+After an error everything so far is recorded again, in an offline run. Only a second one ends the tracking of that run:
+a tracker never stops a run.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +23,7 @@ log = logging.getLogger("synth_scaling")
 
 MODES = ("online", "offline", "disabled")  # of WANDB_MODE
 PATIENCE = 20  # [s] until a run without an answer is recorded offline (WANDB_INIT_TIMEOUT)
+Event = Callable[[Any], None]  # is given the W&B run
 UPLOAD_SECONDS = 20  # for the upload when a run ends; clusters give 30 s after SIGTERM
 
 
@@ -43,63 +46,91 @@ class WandbRun:
         self.run: Any = None  # None: not started, failed, or finished
         self.step = 0  # W&B's step: of a run tracked again it drops points that it has
         self.axes: set[str] = set()  # stages with an x-axis of their curves
-        with self._log_errors():
-            self.run = _started(
-                options.mode,
-                folder,
-                id=content_hash({job_type: digest, "sweep": sweep}),
-                project=options.project,
-                group=sweep,
-                job_type=job_type,
-                name=name,
-                tags=list(dict.fromkeys(tag[:64] for tag in tags if tag)),  # W&B's limits
-                config=dict(config),
-            )
+        self._events: list[Event] = []  # so far, to record them again
+        self._start = functools.partial(
+            _started,
+            folder=folder,
+            id=content_hash({job_type: digest, "sweep": sweep}),
+            project=options.project,
+            group=sweep,
+            job_type=job_type,
+            name=name,
+            tags=list(dict.fromkeys(tag[:64] for tag in tags if tag)),  # W&B's limits
+            config=dict(config),
+        )
+        try:
+            self.run = self._start(options.mode)
             _Worker.open.add(self)
+        except Exception as error:  # any error, of W&B, its service or the system: none may stop a run
+            self._give_up(error)
 
     def curve(self, stage: str, point: Mapping[str, float]) -> None:
-        with self._log_errors():
-            if self.run is not None and stage not in self.axes:
-                self.axes.add(stage)
-                self.run.define_metric(f"{stage}/step", hidden=True)
-                self.run.define_metric(f"{stage}/*", step_metric=f"{stage}/step")
-        self._log({f"{stage}/{name}": value for name, value in point.items()})
+        if stage not in self.axes:
+            self.axes.add(stage)
+            self._do(lambda run: run.define_metric(f"{stage}/step", hidden=True))
+            self._do(lambda run: run.define_metric(f"{stage}/*", step_metric=f"{stage}/step"))
+        values = {f"{stage}/{name}": value for name, value in point.items()}
+        self._log(lambda: values)
 
     def table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        with self._log_errors():
+        def values() -> dict[str, Any]:  # a table belongs to the run that it was logged in
             import wandb
 
-            self._log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+            return {name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])}
+
+        self._log(values)
 
     def summary(self, values: Mapping[str, Any]) -> None:
-        with self._log_errors():
-            if self.run is not None:
-                self.run.summary.update(values)
+        self._do(lambda run: run.summary.update(values))
 
     def finish(self, code: int) -> None:
-        with self._log_errors():
-            if self.run is not None:
-                where = self.run.settings.sync_dir
-                try:
-                    self.run.finish(exit_code=code)
-                except TimeoutError:
-                    _Worker.no_answer = f"{self.name} could not be uploaded in {UPLOAD_SECONDS} s"
-                    log.warning("W&B: %s, it is on disk: wandb sync %s", _Worker.no_answer, where)
+        def finish(run: Any) -> None:
+            where = run.settings.sync_dir
+            try:
+                run.finish(exit_code=code)
+            except TimeoutError:
+                _Worker.no_answer = f"{self.name} could not be uploaded in {UPLOAD_SECONDS} s"
+                log.warning("W&B: %s, it is on disk: wandb sync %s", _Worker.no_answer, where)
+
+        self._do(finish)
         self._end()
 
-    def _log(self, values: Mapping[str, Any]) -> None:
-        with self._log_errors():
-            if self.run is not None:
-                self.run.log(dict(values), step=self.step, commit=True)
+    def _log(self, values: Callable[[], Mapping[str, Any]]) -> None:
+        step = self.step
+        self._do(lambda run: run.log(dict(values()), step=step, commit=True))
         self.step += 1
 
-    @contextlib.contextmanager
-    def _log_errors(self) -> Iterator[None]:
+    def _do(self, event: Event) -> None:
+        """Apply `event` to the W&B run. If that fails, record all events so far in an offline run."""
+        if self.run is None:
+            return
+        self._events.append(event)
         try:
-            yield
-        except Exception as error:  # any error, of W&B, its service or the system: none may stop a run
-            log.warning("W&B: %s is not tracked any further (%s)", self.name, _first_line(error))
-            self._end()
+            event(self.run)
+        except Exception as error:
+            try:
+                self._record_again()
+            except Exception:
+                self._give_up(error)
+            else:
+                log.warning("W&B: %s is recorded again, offline (%s)", self.name, _first_line(error))
+
+    def _record_again(self) -> None:
+        _Worker.open.discard(self)
+        if not _Worker.open:  # its service may have died
+            close_service()
+        try:
+            self.run = self._start("offline")
+        except Exception:  # so may it while other runs are open: they will be recorded again, too
+            close_service()
+            self.run = self._start("offline")
+        _Worker.open.add(self)
+        for event in self._events:
+            event(self.run)
+
+    def _give_up(self, error: Exception) -> None:
+        log.warning("W&B: %s is not tracked any further (%s)", self.name, _first_line(error))
+        self._end()
 
     def _end(self) -> None:
         self.run = None
@@ -114,7 +145,7 @@ class _Worker:
     open: ClassVar[set[WandbRun]] = set()
 
 
-def _started(mode: str, folder: Path, **of_the_run: Any) -> Any:
+def _started(mode: str, *, folder: Path, **of_the_run: Any) -> Any:
     """Start a W&B run: online if mode, key and network allow it, else offline."""
     import wandb
 
@@ -127,7 +158,7 @@ def _started(mode: str, folder: Path, **of_the_run: Any) -> Any:
             x_disable_meta=True,
             x_save_requirements=False,  # slow, and the row has the relevant versions
             reinit="create_new",  # a stage's run may be open beside this one
-            init_timeout=float(os.environ.get("WANDB_INIT_TIMEOUT", PATIENCE)),
+            init_timeout=_patience(),
             finish_timeout=UPLOAD_SECONDS,
             finish_timeout_raises=True,
         )
@@ -141,12 +172,38 @@ def _started(mode: str, folder: Path, **of_the_run: Any) -> Any:
             why = _Worker.no_answer = f"no answer: {_first_line(error)}"
         if not _Worker.open:  # its service may have died, or hold the id of the run that did not start
             close_service()
-        run, mode = start("offline"), "offline"
+        try:
+            run = start("offline")
+        except Exception:  # variables that W&B refuses, such as a key with a space
+            with _without_variables():
+                run = start("offline")
+            why = f"refused: {_first_line(error)}"
+        mode = "offline"
     close_service_at_exit()
     if mode == "offline" and not _Worker.announced:
         _Worker.announced = True
         log.info("W&B: recorded offline (%s), to upload: wandb sync %s/*/wandb/offline-run-*", why, folder.parent)
     return run
+
+
+def _patience() -> float:
+    try:
+        return float(os.environ.get("WANDB_INIT_TIMEOUT", PATIENCE))
+    except ValueError:
+        return PATIENCE
+
+
+@contextlib.contextmanager
+def _without_variables() -> Iterator[None]:
+    """Context without the environment's variables of W&B."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
+    for name in variables:
+        del os.environ[name]
+    close_service()  # its settings are read once a process
+    try:
+        yield
+    finally:
+        os.environ.update(variables)
 
 
 def _mode(mode: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -94,9 +95,32 @@ def test_a_service_that_dies_is_reported_once_and_the_next_run_is_complete(
     tracker.table("answers", ["a"], [[1]])
     tracker.finish({"error": 0.5})
     tracked(tmp_path, 1)
-    lost = [line for line in said(caplog) if "not tracked any further" in line]
-    assert len(lost) == 1 and lost[0].startswith("W&B: sft N=200 seed=0 is not tracked any further (")
+    again = [line for line in said(caplog) if "offline (" in line and "recorded again" in line]
+    assert len(again) == 1 and again[0].startswith("W&B: sft N=200 seed=0 is recorded again, offline (")
+    whole = offline(tmp_path / "runs" / "0")
+    assert whole.summary["error"] == 0.5 and whole.exit_codes == [0]
+    assert [point["policy/step"] for point in whole.history if "policy/step" in point] == [1, 2, 3, 4]
     assert offline(tmp_path / "runs" / "1").summary["seed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WANDB_API_KEY", " spaced "),
+        ("WANDB_BASE_URL", "garbage"),
+        ("WANDB_RUN_ID", "a/b"),
+        ("WANDB_INIT_TIMEOUT", "soon"),
+    ],
+)
+def test_variables_that_wandb_refuses_leave_an_offline_run(
+    name: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(name, value)
+    tracked(tmp_path, 3)
+    (actual,) = offline_runs(tmp_path)
+    assert actual.summary["seed"] == 3 and actual.exit_codes == [0]
+    assert len(said(caplog)) == 1 and said(caplog)[0].startswith("W&B: recorded offline (")
+    assert os.environ[name] == value
 
 
 @pytest.mark.parametrize("stuck", [False, True])
