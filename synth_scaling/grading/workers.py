@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import concurrent.futures
+import itertools
 import multiprocessing
 import os
 import resource
@@ -31,6 +32,7 @@ CHUNK = 16  # calls that travel together at most; the calls of a chunk that fail
 # A process receives these from its own instructions, as from a stack that overflows: the call is the reason.
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
 STALL = 45  # seconds that no worker takes the next call before the pool is replaced; a start takes up to 20
+_tokens = itertools.count()  # one for each chunk, in whichever pool
 _pools: dict[int, ProcessPool] = {}  # by the process that created them: a forked child must not use its parent's
 
 
@@ -88,21 +90,24 @@ def _alone(
 
 @dataclass(frozen=True)
 class _Call:
-    """A chunk of calls that a pool was asked for."""
+    """A chunk of `size` calls that a pool was asked for. The worker returns `token` with the results."""
 
     pool: ProcessPool
     future: Any
+    token: int
+    size: int
 
 
 def _schedule(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: float) -> _Call:
     """Schedule a chunk of calls, in a new pool if the present one has just broken."""
-    pool = _pool()
+    pool, token = _pool(), next(_tokens)
     try:
-        return _Call(pool, pool.schedule(_each, (function, calls), timeout=bound))
+        future = pool.schedule(_each, (function, calls, token), timeout=bound)
     except RuntimeError:  # all its workers died since its state was last read
         _pools.clear()
         pool = _pool()
-        return _Call(pool, pool.schedule(_each, (function, calls), timeout=bound))
+        future = pool.schedule(_each, (function, calls, token), timeout=bound)
+    return _Call(pool, future, token, len(calls))
 
 
 def _pool() -> ProcessPool:
@@ -139,7 +144,9 @@ def _result(call: _Call) -> list[bool] | _Death | None:
         _discard(call.pool)
         return _Death(0)
     try:
-        return future.result()
+        token, results = future.result()
+        # Results of another chunk would shift grades from one response to another: they are never used.
+        return results if (token, len(results)) == (call.token, call.size) else _Death(0)
     except ProcessExpired as error:
         return _Death(-error.exitcode if (error.exitcode or 0) < 0 else 0)
     except (BrokenProcessPool, CancelledError):  # every worker died at once
@@ -164,5 +171,5 @@ def _prepare() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def _each(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]]) -> list[bool]:
-    return [function(*call) for call in calls]
+def _each(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], token: int) -> tuple[int, list[bool]]:
+    return token, [function(*call) for call in calls]

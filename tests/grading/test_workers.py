@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,27 @@ import pytest
 from synth_scaling.grading import workers
 from synth_scaling.grading.rewards import SHORT, grade, in_worker
 from synth_scaling.grading.workers import WorkerKilled
-from tests.support.killers import always_killed, even, hard, killed_once
+from tests.support.killers import ENDLESS, always_killed, even, hard, killed_once, mixed, pattern
 
 KILLED = (13, 29, 31)
 
 
 def test_results_come_in_order() -> None:
     assert list(workers.run(even, [(i,) for i in range(200)], 30.0)) == [i % 2 == 0 for i in range(200)]
+
+
+def test_results_stay_with_their_calls_whatever_dies_between_them(tmp_path: Path) -> None:
+    """Calls that never end and workers killed from outside, among calls that are correct in no regular pattern."""
+    killed = {3, 40, 41, 77}
+    calls = [(i, str(tmp_path), int(signal.SIGKILL) if i in killed else 0) for i in range(90)]
+    assert list(workers.run(mixed, calls, 4.0)) == [None if i in ENDLESS else pattern(i) for i in range(90)]
+
+
+def test_results_of_another_chunk_are_never_used() -> None:
+    call = workers._schedule(even, [(1,), (2,)], 30.0)
+    assert workers._result(call) == [False, True]
+    for other in (replace(call, token=call.token + 1), replace(call, size=3)):
+        assert isinstance(workers._result(other), workers._Death)
 
 
 def test_nothing_to_do() -> None:

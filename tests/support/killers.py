@@ -34,3 +34,22 @@ def hard(x: int) -> bool:
     if x % 50 == 31:
         os.kill(os.getpid(), signal.SIGSEGV)
     return x % 2 == 0
+
+
+ENDLESS = frozenset({25, 62})  # calls of `mixed`
+
+
+def pattern(x: int) -> bool:
+    """A result that differs from those of the calls beside it, in no regular way."""
+    return bool(0x9E3779B97F4A7C15F39CC0605CEDC834 >> (x * 7 % 127) & 1)
+
+
+def mixed(x: int, marks: str, number: int) -> bool:
+    """`pattern(x)`; some calls never end, and with `number` the first process that is asked dies of this signal."""
+    while x in ENDLESS:
+        pass
+    mark = Path(marks) / str(x)
+    if number and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), number)
+    return pattern(x)
