@@ -29,6 +29,7 @@ import msgspec
 
 from synth_scaling.core.hashing import content_hash
 from synth_scaling.core.stage import Cost, StageResult
+from synth_scaling.experiment.store_layout import DAMAGED, entries, is_lease, mark, unfinished_hash
 from synth_scaling.system.files import UNREADABLE, append_line, sync, write_text
 from synth_scaling.system.leases import Lease, LeaseLost, is_held, lease
 
@@ -72,6 +73,8 @@ class Store:
             return stored
         digest = content_hash({"stage": name, **key})
         folder = self.root / name / digest
+        self.root.mkdir(parents=True, exist_ok=True)
+        mark(self.root)
         while True:
             with lease(folder.with_suffix(".lock"), self.wait if wait is None else wait) as held:
                 if (why := damage(folder)) is None and is_complete(folder):  # computed while this process waited
@@ -153,7 +156,7 @@ class Store:
 
     def _move_damaged(self, folder: Path, why: str, held: Lease) -> None:
         """Move a damaged result (or whatever is in a stage's place) to `damaged/`. Raises LeaseLost."""
-        target = self.root / "damaged" / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
+        target = self.root / DAMAGED / f"{folder.parent.name}-{folder.name}-{secrets.token_hex(4)}"
         target.parent.mkdir(exist_ok=True)
         held.check()
         folder.rename(target)
@@ -179,12 +182,15 @@ class Store:
 
 def tidy(root: Path) -> None:
     """Remove the leases of dead processes, and their partial folders of stages that are complete by now."""
-    for marker in root.glob("*/*.lock"):
-        is_held(marker)  # removes the lease of a dead owner
-    for partial in root.glob("*/*.partial-*"):
-        folder = partial.with_name(partial.name.partition(".")[0])
-        if is_complete(folder) and not is_held(folder.with_suffix(".lock")):
-            shutil.rmtree(partial, ignore_errors=True)
+    if not root.is_dir():
+        return
+    for path in entries(root):
+        if is_lease(path):
+            is_held(path)  # removes the lease of a dead owner
+        elif (digest := unfinished_hash(path)) is not None and not path.is_symlink():
+            folder = path.with_name(digest)
+            if is_complete(folder) and not is_held(folder.with_suffix(".lock")):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def is_complete(folder: Path) -> bool:
@@ -221,7 +227,7 @@ class Manifest:
 
     stage: str
     key: dict[str, Any]
-    cost: dict[str, float]
+    cost: dict[str, Any]  # a number for each field of Cost; later versions may have others, of any type
     seconds: float
     sizes: dict[str, int]
     facts: dict[str, Any] = field(default_factory=dict)
@@ -235,14 +241,15 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (OSError, *UNREADABLE):
         return None
     inside = all(not Path(file).is_absolute() and ".." not in Path(file).parts for file in manifest.sizes)
-    return manifest if inside else None
+    numbers = all(type(manifest.cost.get(entry.name, 0)) in (int, float) for entry in fields(Cost))
+    return manifest if inside and numbers else None
 
 
 def _read(name: str, digest: str, folder: Path, made_here: bool) -> StageResult:
     manifest = read_manifest(folder)
     assert manifest is not None, f"{folder} was checked before"
     counted = {entry.name: manifest.cost[entry.name] for entry in fields(Cost) if entry.name in manifest.cost}
-    return StageResult(name, digest, folder, Cost(**counted), manifest.seconds, made_here, manifest.facts)  # type: ignore[arg-type]
+    return StageResult(name, digest, folder, Cost(**counted), manifest.seconds, made_here, manifest.facts)
 
 
 @functools.cache
