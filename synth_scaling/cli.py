@@ -57,8 +57,16 @@ ANALYSIS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 on success, 1 if a run failed, 2 for a refused input."""
+    """Run one command and return its exit code: 0; 1 if a run failed; 2 for a refused input; 130 after Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(words)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0

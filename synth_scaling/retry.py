@@ -3,7 +3,8 @@
     synth-scaling retry SWEEP [--only failed] [--workers N]
 
 SWEEP is the output folder of a sweep, or its name under outputs/. The runs and their configurations are those of the
-plan there; no sweep file is read. Exit code 0; 1 if a run failed again; 2 if there is no plan.
+plan there; no sweep file is read. Exit code 0; 1 if a run failed again; 2 if there is no plan; 75 after a termination
+signal.
 
 Example: synth-scaling retry demo --only failed
 """
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only", choices=["failed"], help="leave out runs that were not started")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the runs (default %(default)s)")
     options = parser.parse_args(arguments)
+    signals.install(at_once=True)
     if options.workers < 1:
         print(f"--workers {options.workers}: allowed are values of at least 1", file=sys.stderr)
         return 2
@@ -52,13 +54,17 @@ def main(arguments: Sequence[str]) -> int:
         options.sweep
     )
     job = delayed(_work)(options.sweep, sorted(wanted), plan.runs[0].config["threads"])
-    with signals.passed_on():
-        Parallel(n_jobs=options.workers)(job for _ in range(options.workers))
     try:
+        with signals.passed_on(here=True):
+            Parallel(n_jobs=options.workers)(job for _ in range(options.workers))
+        signals.check()  # the workers return after a signal
         report(options.sweep, replace(plan, launch=launch, runs=chosen))
     except SweepFailed as error:
         print(error, file=sys.stderr)
         return 1
+    except signals.Interrupted as error:
+        print(f"{error}: finished stages are in the store, the same command resumes", file=sys.stderr)
+        return signals.EXIT_CODE
     return 0
 
 
@@ -66,8 +72,8 @@ def _work(output: Path, only: Sequence[str], threads: int) -> None:
     from synth_scaling.sweep.worker import serve
     from synth_scaling.system.process import set_up_logging, set_up_process
 
-    signals.install()
     set_up_process(threads)
+    signals.install(insist=not signals.is_worker())
     set_up_logging()
     serve(output, only)
 

@@ -37,6 +37,7 @@ import sys
 from collections.abc import Sequence
 
 from synth_scaling.config.search_path import choices, configs, sweep_names
+from synth_scaling.system import signals
 
 GROUPS = ("task", "model", "method", "data", "credit", "engine", "trainer", "tracking")
 
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "-h" in words or "--help" in words:
         print(help_text())
         return 0
+    signals.install(at_once=True)  # the imports below take seconds
     from synth_scaling.sweep.entry import launch  # Hydra: not needed for --help
 
     launch(words)

@@ -32,6 +32,7 @@ from synth_scaling.experiment.pipeline import Outcome, run
 from synth_scaling.experiment.row import result_row
 from synth_scaling.experiment.samples import log_samples
 from synth_scaling.experiment.store import Store
+from synth_scaling.system import signals
 from synth_scaling.system.environment import environment
 from synth_scaling.system.failures import Failure, reason
 from synth_scaling.system.files import append_line, sync, write_text
@@ -77,12 +78,16 @@ def run_once(config: Config, wait: bool = True, launch: str = "", held: Lease | 
             log.info("%s: deferred: %s", name, busy)
             raise
         except BaseException as error:
+            cause = _cause(error)
             try:
-                _record(error, folder, launch, held)
+                _record(cause, folder, launch, held)
             finally:
                 tracker.finish(None)
-            log.info("%s: failed after %.0f s: %s", name, time.perf_counter() - begin, folder.error)
-            raise
+            how = "failed" if isinstance(cause, Exception) else "interrupted"
+            log.info("%s: %s after %.0f s: %s", name, how, time.perf_counter() - begin, folder.error)
+            if cause is error:
+                raise
+            raise cause from error
         with suppress(OSError):  # the run is done: its files are on disk, and DONE follows with the next flush
             folder.reserve.unlink(missing_ok=True)
             sync(folder.path)
@@ -105,6 +110,12 @@ def _prepare(config: Config, folder: RunFolder, held: Lease | None) -> None:
     folder.reserve.write_bytes(os.urandom(RESERVE))
     write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
     write_text(folder.environment, json.dumps(environment(), indent=1))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """`error`, or Interrupted if this process had received a termination signal: what follows one is due to it."""
+    by = signals.requested()
+    return error if by is None or not isinstance(error, Exception) else signals.Interrupted(by)
 
 
 def _record(error: BaseException, folder: RunFolder, launch: str, held: Lease | None) -> None:

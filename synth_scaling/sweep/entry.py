@@ -69,7 +69,11 @@ def launch(words: Sequence[str]) -> None:
         register_sweep_files(folder)
         if _is_a_launch(arguments) and _has_grid(arguments, folder):
             sys.argv.append("hydra.mode=MULTIRUN")
-        hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)()
+        try:
+            hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)()
+        except Exception:
+            signals.check()  # an error after a termination signal is due to it
+            raise
     except (ConfigError, HydraException, OmegaConfBaseException, YAMLError) as error:
         refuse(error)
     except ValueError as error:
@@ -92,8 +96,8 @@ def job(config: DictConfig) -> float | None:
 
     Hydra calls it, in this process or in one of a launcher.
     """
-    signals.install()
     set_up_process(OmegaConf.select(config, "threads", default=1))
+    signals.install(insist=not signals.is_worker())
     set_up_logging()
     launched = HydraConfig.get()
     if launched.sweeper["_target_"] == GridSweeperConf._target_ and launched.mode is RunMode.MULTIRUN:
@@ -115,8 +119,10 @@ def job(config: DictConfig) -> float | None:
 
     try:
         with lease(run_folder(run_config).lock, wait=True) as held:
+            signals.check()
             row = run_once(run_config, held=held)
     except Exception as error:
+        signals.check()  # an error after a termination signal is due to it
         if launched.mode is RunMode.MULTIRUN:  # a sweeper of another package
             raise
         if isinstance(error, ConfigError):  # which shows only in the model's files

@@ -102,6 +102,7 @@ class GridSweeper(Sweeper):
         workers = min(most, len(outlook.missing))
         plan = plan_of(outlook, workers)
         plan.write(output)
+        signals.check()
         if outlook.missing:
             self._launch(jobs[0][0], workers, output, plan)
             if self._detached():
@@ -113,10 +114,10 @@ class GridSweeper(Sweeper):
 
     def _launch(self, overrides: list[str], workers: int, output: Path, plan: Plan) -> None:
         """Start workers until the plan is over, up to ROUNDS times: later workers take over the runs of dead ones."""
-        assert self.launcher is not None, "set up by Hydra"
+        assert self.launcher is not None and self.config is not None, "set up by Hydra"
         for _ in range(ROUNDS):
             try:
-                with signals.passed_on():
+                with signals.passed_on(here="joblib" in str(self.config.hydra.launcher.get("_target_"))):
                     results = self.launcher.launch([overrides] * workers, initial_job_idx=0)
                 if self._detached():
                     return
@@ -127,6 +128,7 @@ class GridSweeper(Sweeper):
             except Exception as error:
                 signals.check()  # a worker that receives the signal before its handler is installed dies of it
                 log.warning("a worker ended with %s: %s", type(error).__name__, error)
+            signals.check()  # the workers of joblib return after a signal
             if all(is_over(RunFolder.of(output, run.name), plan) for run in plan.runs):
                 return
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from synth_scaling.config.load import restored
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
+from synth_scaling.core.validation import ConfigError
 from synth_scaling.sampling.factory import close_engines
 from synth_scaling.sweep.plan import Plan, Planned, is_over, words
 from synth_scaling.system import signals
@@ -33,10 +34,19 @@ ATTEMPTS = 2  # starts of a run per launch, if its worker dies and leaves no fai
 def serve(output: Path, only: Collection[str] | None = None) -> None:
     """Run `work` in a process that was started for it, and end the process's engine afterwards.
 
-    A process of joblib would otherwise wait for ever: for its engine, and for tasks from a launch that has ended.
+    A process of joblib returns after a termination signal: joblib would answer an exception by killing the other
+    workers, which are writing their checkpoints. Its launch has received the signal as well and reports it. A process
+    of joblib whose launch has died ends here; it would otherwise wait for ever: for its engine, and for tasks.
     """
     try:
+        signals.check()
         work(output, only)
+    except BaseException as error:
+        if not signals.requested():
+            raise
+        if not signals.is_worker():
+            signals.check()
+        log.info("worker stopped by %s", error.by if isinstance(error, signals.Interrupted) else signals.requested())
     finally:
         close_engines()
         if signals.is_orphan():
@@ -78,8 +88,13 @@ def attempted(output: Path, run: Planned, plan: Plan) -> bool:
     with lease(folder.lock, wait=False) as held:
         if is_over(folder, plan):
             return False
-        config = restored(run.config)
         folder.path.mkdir(parents=True, exist_ok=True)
+        try:
+            config = restored(run.config)
+        except (ConfigError, TypeError, KeyError) as error:  # of a plugin, or of a version, that is not installed here
+            Failure("configuration", " ".join(str(error).split()), plan.launch).write(folder.path)
+            log.error("%s: %s", run.title, error)
+            return True
         if not _may_begin(folder, plan):
             line = f"the process ended {ATTEMPTS} times without a failure record: killed, perhaps for lack of memory"
             Failure("killed", line, plan.launch).write(folder.path)

@@ -4,13 +4,16 @@ transformers' Trainer writes and reads weights, optimiser, schedule and random s
 decision when to write one, in all processes at once; checkpoints that are complete or absent; the random state at the
 start of the epoch, from which `group_by_length` shuffles; the epoch of accelerate's sampler, which its two wrappers do
 not forward; and the partial sum of the next logged mean. Optimiser and random states are torch files written here, and
-loaded with weights_only=True.
+loaded with weights_only=True. A checkpoint whose files do not match their SHA-256 is not used (those of early versions
+have sizes alone), and neither is one that cannot be loaded.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import re
 import shutil
 import time
 from pathlib import Path
@@ -25,7 +28,16 @@ from synth_scaling.system.signals import Interrupted, requested
 
 log = logging.getLogger("synth_scaling")
 
+SHA256 = "sha256.json"  # of the checkpoint's other files
 SIZES = "sizes.json"  # sizes of the checkpoint's other files, written last
+
+
+class UnreadableCheckpoint(RuntimeError):
+    """The checkpoint `folder`, from which a training was to resume, cannot be loaded."""
+
+    def __init__(self, folder: Path, why: str) -> None:
+        super().__init__(f"{folder} cannot be loaded and is not used ({why})")
+        self.folder = folder
 
 
 class Checkpoints(TrainerCallback):
@@ -40,6 +52,10 @@ class Checkpoints(TrainerCallback):
         self.seconds = 60 * minutes
         self.source = latest(self.resume, trainer.args.world_size)  # the checkpoint to resume from
         self.stop: str | None = None
+        self.loading = self.source is not None  # until the first step: an error may be due to the checkpoint
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.loading = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.last = time.monotonic()
@@ -114,10 +130,10 @@ class Checkpoints(TrainerCallback):
 
 def latest(resume: Path | None, processes: int | None = None) -> Path | None:
     """The last complete checkpoint in `resume`, if `processes` is given written by so many; others are ignored."""
-    folders = sorted(resume.glob("checkpoint-*"), key=_step, reverse=True) if resume is not None else []
-    for folder in folders:
-        if not (folder / SIZES).exists() or json.loads((folder / SIZES).read_text()) != _sizes(folder):
-            log.warning("%s is damaged and is not used", folder)
+    folders = [] if resume is None else [path for path in resume.glob("checkpoint-*") if _NAME.fullmatch(path.name)]
+    for folder in sorted(folders, key=_step, reverse=True):
+        if (why := _damage(folder)) is not None:
+            log.warning("%s is damaged and is not used (%s)", folder, why)
             continue
         wrote = len(list(folder.glob(_state_file("*"))))
         if processes not in (None, wrote):
@@ -127,8 +143,21 @@ def latest(resume: Path | None, processes: int | None = None) -> Path | None:
     return None
 
 
+def _damage(folder: Path) -> str | None:
+    """Why the checkpoint `folder` does not have the content that was written; None if it has."""
+    try:
+        if json.loads((folder / SIZES).read_text()) != _sizes(folder):
+            return "a file is missing or has another size"
+        if (folder / SHA256).exists() and json.loads((folder / SHA256).read_text()) != _digests(folder):
+            return "a file has other bytes than were written"
+    except (OSError, ValueError, RecursionError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 def _keep(written: Path, resume: Path) -> None:
     """Move a complete checkpoint into `resume`; others there are removed once it is on disk."""
+    (written / SHA256).write_text(json.dumps(_digests(written)))
     (written / SIZES).write_text(json.dumps(_sizes(written)))
     for path in [*_files(written), written]:
         sync(path)
@@ -146,8 +175,21 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {str(p.relative_to(folder)): p.stat().st_size for p in _files(folder) if p.name != SIZES}
 
 
+def _digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file."""
+    digests = {}
+    for path in _files(folder):
+        if path.name not in (SIZES, SHA256):
+            with open(path, "rb") as file:
+                digests[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
+    return digests
+
+
 def _files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+
+
+_NAME = re.compile(r"checkpoint-\d+")
 
 
 def _step(folder: Path) -> int:

@@ -12,7 +12,9 @@ also end if this process dies: their standard input is a pipe from it.
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +33,8 @@ from synth_scaling.system.failures import ChildFailed, Reason, reason
 from synth_scaling.system.usage import peak_device_memory
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 from synth_scaling.training.trainer import Curve, Training
+
+log = logging.getLogger("synth_scaling")
 
 ROWS, JOB, COST = "rows.parquet", "job.json", "cost.json"
 
@@ -83,7 +87,12 @@ def run_processes(folder: Path, training: Training) -> None:
         path.unlink()
     with tempfile.TemporaryFile("w+", errors="replace") as stderr:
         with subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr
+            command,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            process_group=0,  # a signal to the process group of this process is forwarded, once
         ) as processes:
             _wait(processes)
         if processes.returncode == 0:
@@ -118,6 +127,21 @@ def _wait(processes: subprocess.Popen) -> None:
 
 
 def _train(rows: Any, training: Training, folder: Path, preference: Preference | None, curve: Curve) -> Cost:
+    """Train in this process. A checkpoint that cannot be loaded is removed, and the training starts without it."""
+    from synth_scaling.training.checkpoints import UnreadableCheckpoint
+
+    while True:
+        try:
+            return _objective(rows, training, folder, preference, curve)
+        except UnreadableCheckpoint as error:
+            log.warning("%s", error)
+            if training.options.num_processes == 1 or os.environ["RANK"] == "0":
+                shutil.rmtree(error.folder, ignore_errors=True)
+            if training.options.num_processes > 1:  # the next attempt of the run starts all of them without it
+                raise
+
+
+def _objective(rows: Any, training: Training, folder: Path, preference: Preference | None, curve: Curve) -> Cost:
     if preference is None:
         from synth_scaling.training.nll import train_nll
 

@@ -20,7 +20,8 @@ from peft import get_peft_model
 from transformers import AutoModelForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
 from synth_scaling.models.tokenizer import load_tokenizer
-from synth_scaling.training.checkpoints import Checkpoints
+from synth_scaling.system.failures import reason
+from synth_scaling.training.checkpoints import Checkpoints, UnreadableCheckpoint
 from synth_scaling.training.lora import adapter, merged
 from synth_scaling.training.options import TrainerOptions
 from synth_scaling.training.speed import attention_of, compile_layers
@@ -184,7 +185,7 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     """Train, from the last checkpoint in `training.resume` if there is one, and write the result to `folder`.
 
     Raises FloatingPointError if the training diverges, Interrupted after the step in which a termination signal
-    arrived.
+    arrived, UnreadableCheckpoint if the last checkpoint cannot be loaded.
     """
     trainer.remove_callback(transformers.PrinterCallback)
     checkpoints = Checkpoints(trainer, training.resume, training.options.checkpoint_minutes)
@@ -192,7 +193,12 @@ def run(trainer: Trainer, training: Training, folder: Path) -> None:
     source = None if checkpoints.source is None else str(checkpoints.source)
     if source is not None and trainer.is_world_process_zero():
         log.info("  training resumes from %s", checkpoints.source)
-    mean_loss = trainer.train(resume_from_checkpoint=source).training_loss
+    try:
+        mean_loss = trainer.train(resume_from_checkpoint=source).training_loss
+    except Exception as error:
+        if checkpoints.source is None or not checkpoints.loading or reason(error).kind not in ("error", "missing_data"):
+            raise
+        raise UnreadableCheckpoint(checkpoints.source, reason(error).line) from error
     if not math.isfinite(mean_loss):  # covers the steps between logged ones
         raise FloatingPointError(f"training diverged: the mean loss is {mean_loss}")
     model = _whole(trainer, training)

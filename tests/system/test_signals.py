@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import random
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from synth_scaling.system.signals import EXIT_CODE, SIGNALS, Interrupted
+from tests.support.processes import until
 
+ROOT = Path(__file__).parents[2]
 BEGIN = "from synth_scaling.system import signals as i\ni.install()\nready = lambda: print('ready', flush=True)\n"
 LOOP = "\nready()\nwhile True: i.check()\n"
 
@@ -90,6 +95,67 @@ print("told", i.requested())
     with process(code) as child:
         child.send_signal(signal.SIGTERM)
         assert child.communicate()[0] == f"ended with {EXIT_CODE}\ntold SIGTERM\n"
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[subprocess.Popen]:
+    """A launch of two workers in a process group of its own, up to where both work."""
+    command = [sys.executable, "-m", "tests.support.signalled_launch", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, process_group=0) as process:
+        until(lambda: all((tmp_path / f"started-{i}").exists() for i in range(2)))
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1], ids=lambda number: number.name)
+@pytest.mark.parametrize("group", [True, False], ids=["group", "launch"])
+def test_workers_of_a_launch_have_time_for_their_checkpoints(
+    number: signal.Signals, group: bool, launch: subprocess.Popen, tmp_path: Path
+) -> None:
+    """joblib kills the other workers when one ends with an exception, and a group's signal arrives twice."""
+    os.killpg(launch.pid, number) if group else launch.send_signal(number)
+    err = launch.communicate()[1]
+    assert launch.returncode == EXIT_CODE and "Traceback" not in err
+    assert all((tmp_path / f"ended-{i}").exists() for i in range(2))
+
+
+def test_ctrl_c_stops_the_workers_of_a_launch_in_the_same_way(launch: subprocess.Popen, tmp_path: Path) -> None:
+    os.killpg(launch.pid, signal.SIGINT)
+    err = launch.communicate()[1]
+    assert launch.returncode == -signal.SIGINT and "KeyboardInterrupt" in err  # the command turns it into 130
+    assert all((tmp_path / f"ended-{i}").exists() for i in range(2)) and "Process Loky" not in err
+
+
+def test_a_second_signal_to_a_launch_ends_it_at_once(launch: subprocess.Popen, tmp_path: Path) -> None:
+    launch.send_signal(signal.SIGTERM)
+    until(lambda: (tmp_path / "checkpoint-1").exists())
+    launch.send_signal(signal.SIGTERM)
+    assert launch.wait() == -signal.SIGTERM
+    assert not (tmp_path / "ended-1").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("files", range(4))
+def test_a_signal_while_workers_start_stops_the_launch(files: int, tmp_path: Path) -> None:
+    """Between the launch's handler and the workers': nothing dies of it, nothing waits for ever."""
+    rng = random.Random(files)
+    command = [sys.executable, "-m", "tests.support.signalled_launch", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, process_group=0) as process:
+        until(lambda: (tmp_path / "installed").exists())
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(rng.uniform(0, 1.5))
+        os.killpg(process.pid, signal.SIGTERM)
+        err = process.communicate()[1]
+        assert process.returncode == EXIT_CODE, err
+        assert len(list(tmp_path.glob("started-*"))) == len(list(tmp_path.glob("ended-*")))
+
+
+def test_before_a_command_works_a_signal_ends_it_where_it_stands() -> None:
+    with process("i.install(at_once=True)\nready()\nwhile True: pass\n") as child:
+        child.send_signal(signal.SIGTERM)
+        assert child.wait() == EXIT_CODE
 
 
 def test_a_process_may_end_with_the_one_that_started_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from synth_scaling.core.hashing import key_of
 from synth_scaling.core.records import NLLRow, PreferenceRow
 from synth_scaling.models.tiny_llama import TinyLlama
 from synth_scaling.tasks.maze import Maze
-from synth_scaling.training.checkpoints import latest
+from synth_scaling.training.checkpoints import SHA256, SIZES, latest
 from synth_scaling.training.launch import Preference, train
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
 from synth_scaling.training.pretrain import pretrain
@@ -134,6 +135,92 @@ def test_a_damaged_checkpoint_is_passed_over(
     (tmp_path / "whole").mkdir()
     train(nll_rows, Training(once.start, 1, 1e-3, 0, TrainerOptions(batch_size=16)), tmp_path / "whole")
     assert weights(tmp_path) == weights(tmp_path / "whole")
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "weights": lambda folder: flip(folder / "model.safetensors"),
+    "optimizer": lambda folder: flip(folder / "optimizer.pt"),
+    "random states": lambda folder: flip(folder / "rng_state.pth"),
+    "state of the trainer": lambda folder: flip(folder / "trainer_state.json"),
+    "digests": lambda folder: flip(folder / SHA256),
+    "sizes": lambda folder: (folder / SIZES).write_text("{"),
+}
+
+
+def flip(file: Path) -> None:
+    """Change a byte in the middle."""
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    file.write_bytes(data)
+
+
+def early(folder: Path, file: str) -> None:
+    """A checkpoint without SHA-256, with a file of the same size that cannot be loaded."""
+    (folder / file).write_bytes(b"\0" * (folder / file).stat().st_size)
+    without_digests(folder)
+
+
+def without_digests(folder: Path) -> None:
+    (folder / SHA256).unlink()
+    sizes = json.loads((folder / SIZES).read_text())
+    (folder / SIZES).write_text(json.dumps({file: size for file, size in sizes.items() if file != SHA256}))
+
+
+@pytest.fixture(scope="module")
+def stopped(nll_rows: list[NLLRow], training: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that died, with a checkpoint of step 2 of 3."""
+    folder = tmp_path_factory.mktemp("stopped")
+    once = training(checkpoint_minutes=EVERY_STEP)
+    with pytest.raises(Died):
+        train(nll_rows, resumed(once, folder), folder, curve=dying_at(3))
+    clear(folder)
+    return folder
+
+
+def resumed(once: Training, folder: Path) -> Training:
+    return Training(once.start, 1, 1e-3, 0, once.options, resume=folder / RESUME)
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_checkpoint_with_changed_bytes_is_reported_and_not_used(
+    change: Callable[[Path], object], stopped: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(stopped / RESUME, tmp_path / RESUME)
+    assert latest(tmp_path / RESUME) is not None
+    change(tmp_path / RESUME / "checkpoint-2")
+    assert latest(tmp_path / RESUME) is None
+    (line,) = caplog.messages
+    assert "checkpoint-2 is damaged and is not used" in line and "\n" not in line
+
+
+def test_a_checkpoint_that_cannot_be_loaded_is_removed_and_the_training_starts_without_it(
+    stopped: Path,
+    nll_rows: list[NLLRow],
+    training: Trained,
+    weights: Weights,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of an early version: nothing tells that its bytes have changed."""
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    once = training(checkpoint_minutes=EVERY_STEP)
+    train(nll_rows, Training(once.start, 1, 1e-3, 0, TrainerOptions(batch_size=16)), whole)
+    for file in ("model.safetensors", "optimizer.pt", "trainer_state.json", "training-0.json"):
+        folder = tmp_path / file
+        shutil.copytree(stopped, folder)
+        early(folder / RESUME / "checkpoint-2", file)
+        caplog.clear()
+        train(nll_rows, resumed(once, folder), folder)
+        assert weights(folder) == weights(whole)
+        (line,) = [message for message in caplog.messages if "not used" in message]
+        assert "checkpoint-2 cannot be loaded and is not used" in line and "\n" not in line
+
+
+def test_a_checkpoint_of_an_early_version_has_sizes_alone_and_is_used(stopped: Path, tmp_path: Path) -> None:
+    shutil.copytree(stopped / RESUME, tmp_path / RESUME)
+    without_digests(tmp_path / RESUME / "checkpoint-2")
+    assert latest(tmp_path / RESUME) == tmp_path / RESUME / "checkpoint-2"
 
 
 def test_a_checkpoint_holds_no_pickle_of_arguments_and_a_short_training_writes_none(
