@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from analysis.commands.verbs import VERBS, listing
 from analysis.errors import InputError, did_you_mean
+from synth_scaling.core.terminal import say
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "python -m analysis") -> int:
@@ -22,18 +23,18 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m analy
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         text = f"usage: {program} VERB …\n\n{listing()}\n\n{program} VERB --help describes a verb."
-        print(text, file=sys.stdout if given else sys.stderr)
+        say(text, file=sys.stdout if given else sys.stderr)
         return 0 if given else 2
     name = given[0]
     if name not in VERBS:
         question = did_you_mean(name, VERBS)
-        print(f"analysis: no command {name!r}{question}; there are: {', '.join(VERBS)}", file=sys.stderr)
+        say(f"analysis: no command {name!r}{question}; there are: {', '.join(VERBS)}", file=sys.stderr)
         return 2
     command = importlib.import_module(f"analysis.commands.{VERBS[name].module}")
     try:
         command.run(_parse(_parser(name, command, program), given[1:]))
     except (InputError, OSError) as error:
-        print(f"analysis: {error}", file=sys.stderr)
+        say(f"analysis: {error}", file=sys.stderr)
         return 2
     return 0
 

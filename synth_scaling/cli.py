@@ -15,6 +15,7 @@ from pathlib import Path
 
 from synth_scaling.config.search_path import configs, sweep_names
 from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.core.terminal import say
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted", file=sys.stderr)
         return 130
 
 
 def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
-        print(overview())
+        say(overview())
         return 0
     first, rest = words[0], words[1:]
     if first in VERBS:
@@ -76,7 +77,7 @@ def _run(words: list[str]) -> int:
     if first in ANALYSIS:
         return _of("analysis.__main__")(words) or 0
     if re.fullmatch(r"[\w/-]+", first) and not first.startswith("-"):  # neither an option nor key=value
-        print(f"synth-scaling: {_unknown(first)}", file=sys.stderr)
+        say(f"synth-scaling: {_unknown(first)}", file=sys.stderr)
         return 2
     return _of("synth_scaling.run")(words) or 0
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.core.terminal import say
 from synth_scaling.data.contamination import N, TestSet
 from synth_scaling.system.jsonl import check_output, read_rows, text_at, write_rows
 
@@ -23,7 +24,7 @@ from synth_scaling.system.jsonl import check_output, read_rows, text_at, write_r
 def main(arguments: Sequence[str]) -> int:
     """Print the report, write the problems without overlap, and return the exit code: 2, with one line, if refused."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(__doc__)
+        say(__doc__)
         return 0 if arguments else 2
     options = {"input": "", "test": "", "output": "", "field": "question", "test_field": "", "n": str(N)}
     try:
@@ -46,11 +47,11 @@ def main(arguments: Sequence[str]) -> int:
         if options["output"]:
             write_rows(Path(options["output"]), [rows[i][1] for i in report.clean])
     except ValueError as error:
-        print(f"refused: {error}", file=sys.stderr)
+        say(f"refused: {error}", file=sys.stderr)
         return 2
     for overlap in report.overlaps:
-        print(f"line {rows[overlap.index][0]} and test line {overlap.test + 1}: {overlap.shared}")
-    print(report.summary())
+        say(f"line {rows[overlap.index][0]} and test line {overlap.test + 1}: {overlap.shared}")
+    say(report.summary())
     return 0
 
 

@@ -28,6 +28,7 @@ from synth_scaling.config.hydra_errors import one_line
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
 from synth_scaling.core.stage import ROLES, Cost, role_of, stage_family
+from synth_scaling.core.terminal import say
 from synth_scaling.forecast.duration import Rates, duration, flops_of
 from synth_scaling.forecast.expected_costs import Assumed, Stage, computed_once, stages_of, total
 from synth_scaling.sweep.compose import sweep_of
@@ -154,7 +155,7 @@ def _amounts(cost: Cost) -> tuple[float, float, float]:
 
 def _rows(results: Path) -> list[dict]:
     if (results / "rows.jsonl").exists():
-        return [json.loads(line) for line in (results / "rows.jsonl").read_text().splitlines()]
+        return [json.loads(line) for line in (results / "rows.jsonl").read_bytes().splitlines()]
     return [json.loads(run.row.read_text()) for run in RunFolder.all_of(results) if run.row.exists()]
 
 
@@ -190,9 +191,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options["measured"] is not None:
             lines += ["", *compare(configs, assumed, options["measured"])]
     except (ValueError, HydraException, OmegaConfBaseException) as error:
-        print(f"no estimate: {one_line(error)}", file=sys.stderr)
+        say(f"no estimate: {one_line(error)}", file=sys.stderr)
         return 2
-    print("\n".join(lines))
+    say("\n".join(lines))
     return 0
 
 

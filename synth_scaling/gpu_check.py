@@ -23,6 +23,7 @@ from synth_scaling.certificate.part import FAILED, LEFT_OUT, LINES, RUNNING, Lin
 from synth_scaling.certificate.parts import PARTS, processes_of
 from synth_scaling.certificate.report import HEADER, printed, write
 from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.core.terminal import say
 from synth_scaling.models.smollm2 import WHEEL
 
 PART_SHARE = 0.4  # of the check's time that one part may take
@@ -42,17 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = options.parts.split(",")
     if unknown := [name for name in chosen if name not in PARTS]:
         hint = did_you_mean(unknown[0], PARTS)
-        print(f"--parts={unknown[0]}: allowed are {', '.join(PARTS)}{hint}", file=sys.stderr)
+        say(f"--parts={unknown[0]}: allowed are {', '.join(PARTS)}{hint}", file=sys.stderr)
         return 2
     cuda = _has_cuda()
     options.output.mkdir(parents=True, exist_ok=True)
     setup = Setup(str(options.output), options.model, options.small or not cuda, cuda, options.threads)
-    lines, seconds = check(setup, chosen, options.minutes, lambda line: print(printed(line), flush=True))
+    lines, seconds = check(setup, chosen, options.minutes, lambda line: say(printed(line), flush=True))
     write(options.output, setup, lines, seconds)
     failed = [line.part for line in lines if line.status == FAILED]
     missing = [line.part for line in lines if line.status == LEFT_OUT]
     table = options.output / "gpu_check.md"
-    print(f"{len(lines)} parts, {len(failed)} failed, {len(missing)} left out, {seconds:.0f} s: {table}")
+    say(f"{len(lines)} parts, {len(failed)} failed, {len(missing)} left out, {seconds:.0f} s: {table}")
     return 1 if failed else 0
 
 
@@ -64,7 +65,7 @@ def check(
     setup.write()
     for name in (LINES, RUNNING, "log.txt"):
         (setup.path / name).unlink(missing_ok=True)
-    print(HEADER, flush=True)
+    say(HEADER, flush=True)
     shown: list[Line] = []
 
     def show_new() -> None:

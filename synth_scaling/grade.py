@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from synth_scaling.core.metrics import wilson_interval
 from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.core.terminal import say
 from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.gold import gold_answer, written_answer
 from synth_scaling.grading.rewards import BOUND, Kind, each
@@ -51,7 +52,7 @@ class Options:
 def main(arguments: Sequence[str]) -> int:
     """Grade a file as the arguments say and return the exit code: 0, 1 for a failure, 2 for what was refused."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        print(__doc__)
+        say(__doc__)
         return 0 if arguments else 2
     try:
         options = read_options(arguments)
@@ -69,12 +70,12 @@ def main(arguments: Sequence[str]) -> int:
         if options.output:
             write_rows(options.output, graded(options, rows, pairs, rewards))
     except ValueError as error:
-        print(f"refused: {error}", file=sys.stderr)
+        say(f"refused: {error}", file=sys.stderr)
         return 2
     except WorkerKilled as error:
-        print(f"failed: {error}", file=sys.stderr)
+        say(f"failed: {error}", file=sys.stderr)
         return 1
-    print(summary(rewards))
+    say(summary(rewards))
     return 0
 
 

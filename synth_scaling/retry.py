@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from synth_scaling.core.terminal import say
 from synth_scaling.sweep.plan import sweep_folder
 from synth_scaling.sweep.status import survey
 from synth_scaling.system import signals
@@ -35,19 +36,19 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     signals.install(at_once=True)
     if options.workers < 1:
-        print(f"--workers {options.workers}: allowed are values of at least 1", file=sys.stderr)
+        say(f"--workers {options.workers}: allowed are values of at least 1", file=sys.stderr)
         return 2
     try:
         plan, runs = survey(options.sweep)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        say(error, file=sys.stderr)
         return 2
     from joblib import Parallel, delayed
 
     from synth_scaling.sweep.sweeper import SweepFailed, report  # Hydra: not needed for --help
 
     wanted = {run.name for run in runs if run.state == "failed" or (run.state == "waiting" and not options.only)}
-    print(f"{options.sweep}: {len(runs)} runs, {len(wanted)} to run", flush=True)
+    say(f"{options.sweep}: {len(runs)} runs, {len(wanted)} to run", flush=True)
     chosen = tuple(run for run in plan.runs if run.name in wanted)
     launch = secrets.token_hex(4)
     replace(plan, launch=launch, started=time.time(), done_before=sum(run.state == "done" for run in runs)).write(
@@ -60,10 +61,10 @@ def main(arguments: Sequence[str]) -> int:
         signals.check()  # the workers return after a signal
         report(options.sweep, replace(plan, launch=launch, runs=chosen))
     except SweepFailed as error:
-        print(error, file=sys.stderr)
+        say(error, file=sys.stderr)
         return 1
     except signals.Interrupted as error:
-        print(f"{error}: finished stages are in the store, the same command resumes", file=sys.stderr)
+        say(f"{error}: finished stages are in the store, the same command resumes", file=sys.stderr)
         return signals.EXIT_CODE
     return 0
 

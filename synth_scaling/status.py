@@ -23,6 +23,7 @@ from rich.live import Live
 from rich.table import Table
 
 from synth_scaling.config.run_folder import RunFolder
+from synth_scaling.core.terminal import literal, say
 from synth_scaling.sweep.plan import Plan, sweep_folder, words
 from synth_scaling.sweep.status import STATES, RunStatus, survey
 
@@ -32,7 +33,7 @@ SHOWN = 12  # running and failed runs at most
 def drawn(output: Path, plan: Plan, runs: Sequence[RunStatus], now: float) -> Group:
     """The tables that are printed: counts, running runs, failed runs."""
     counts = Counter(run.state for run in runs)
-    head = Table(title=f"{output}: {words(output, plan)}", title_justify="left")
+    head = Table(title=literal(f"{output}: {words(output, plan)}"), title_justify="left")
     for column in (*STATES, "computed in", "FLOPs"):
         head.add_column(column, justify="right")
     spent = sum(run.seconds for run in runs)
@@ -43,12 +44,15 @@ def drawn(output: Path, plan: Plan, runs: Sequence[RunStatus], now: float) -> Gr
     if counts["running"]:
         table = Table("running", "stage", "for", "step")
         for run in [run for run in runs if run.state == "running"][:SHOWN]:
-            table.add_row(run.title, run.stage, f"{max(0.0, now - run.since):.0f} s", str(run.step or ""))
+            table.add_row(
+                literal(run.title), literal(run.stage), f"{max(0.0, now - run.since):.0f} s", str(run.step or "")
+            )
         parts.append(table)
     if counts["failed"]:
         table = Table("failed", "reason", "folder")
         for run in [run for run in runs if run.state == "failed"][-SHOWN:]:
-            table.add_row(run.title, run.error.splitlines()[0][:200], str(RunFolder.of(output, run.name).path))
+            error, folder = (run.error.splitlines() or [""])[0][:200], RunFolder.of(output, run.name).path
+            table.add_row(literal(run.title), literal(error), literal(folder))
         parts.append(table)
     return Group(*parts)
 
@@ -61,11 +65,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("sweep", type=sweep_folder, help="output folder of a sweep, or its name under outputs/")
     parser.add_argument("--once", action="store_true", help="print the table once, on a terminal too")
     options = parser.parse_args(arguments)
-    output, console = options.sweep, Console()
+    output, console = options.sweep, Console(emoji=False)
     try:
         plan, runs = survey(output)
     except ValueError as error:
-        print(error, file=sys.stderr)
+        say(error, file=sys.stderr)
         return 2
     if options.once or not console.is_terminal:
         console.print(drawn(output, plan, runs, time.time()))

@@ -28,6 +28,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from synth_scaling.config.run_folder import RunFolder
+from synth_scaling.core.terminal import say
 from synth_scaling.experiment import store_layout as layout
 from synth_scaling.experiment.store import damage, is_complete, read_manifest
 from synth_scaling.sweep.plan import sweep_folder
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--yes", action="store_true", help="gc removes what it lists without asking")
     options = parser.parse_args(arguments)
     if not options.store.is_dir():
-        print(f"{options.store}: no such folder", file=sys.stderr)
+        say(f"{options.store}: no such folder", file=sys.stderr)
         return 2
     if options.command == "gc":
         return collect_garbage(options.store, options.keep_sweep, options.dry_run, options.yes)
@@ -70,10 +71,10 @@ def ls(store: Path) -> int:
     for folder in stages(store):
         name, manifest = f"{folder.parent.name}/{folder.name}", read_manifest(folder)
         if manifest is None:
-            print(f"{name:32} {size(folder) / 1e6:9.2f} MB stage.json is no manifest of a stage")
+            say(f"{name:32} {size(folder) / 1e6:9.2f} MB stage.json is no manifest of a stage")
             continue
         flops = manifest.cost.get("flops_training", 0) + manifest.cost.get("flops_sampling", 0)
-        print(f"{name:32} {size(folder) / 1e6:9.2f} MB {manifest.seconds:9.1f} s {flops:9.2e} FLOPs")
+        say(f"{name:32} {size(folder) / 1e6:9.2f} MB {manifest.seconds:9.1f} s {flops:9.2e} FLOPs")
     return 0
 
 
@@ -87,8 +88,8 @@ def du(store: Path) -> int:
         sizes[kind] += size(path)
         counts[kind] += 1
     for kind, total in sizes.most_common():
-        print(f"{kind:12} {counts[kind]:6} {total / 1e6:10.2f} MB")
-    print(f"{'in all':12} {counts.total():6} {sizes.total() / 1e6:10.2f} MB")
+        say(f"{kind:12} {counts[kind]:6} {total / 1e6:10.2f} MB")
+    say(f"{'in all':12} {counts.total():6} {sizes.total() / 1e6:10.2f} MB")
     return 0
 
 
@@ -96,8 +97,8 @@ def verify(store: Path) -> int:
     complete = list(stages(store))
     damaged = [why for folder in tqdm(complete, unit=" stages", disable=None) if (why := damage(folder))]
     for why in damaged:
-        print(why)
-    print(f"{store}: {len(complete)} stages, {len(damaged)} damaged")
+        say(why)
+    say(f"{store}: {len(complete)} stages, {len(damaged)} damaged")
     return int(bool(damaged))
 
 
@@ -120,33 +121,33 @@ def collect_garbage(store: Path, sweeps: Sequence[Path], dry_run: bool, yes: boo
     Refused without a sweep, with one that has no runs, and for a folder that is no store.
     """
     if not is_store(store):
-        print(f"{store}: no store (no {layout.MARKER} file, no complete stage); nothing is removed", file=sys.stderr)
+        say(f"{store}: no store (no {layout.MARKER} file, no complete stage); nothing is removed", file=sys.stderr)
         return 2
     if not sweeps:
-        print("gc: name the sweeps to keep: --keep-sweep SWEEP ...", file=sys.stderr)
+        say("gc: name the sweeps to keep: --keep-sweep SWEEP ...", file=sys.stderr)
         return 2
     retained: set[str] = set()
     for sweep in sweeps:
         if not RunFolder.all_of(sweep):
-            print(f"--keep-sweep {sweep}: no runs there; allowed is the output folder of a sweep", file=sys.stderr)
+            say(f"--keep-sweep {sweep}: no runs there; allowed is the output folder of a sweep", file=sys.stderr)
             return 2
         try:
             retained |= used(sweep)
         except OSError as error:
-            print(f"--keep-sweep {sweep}: {error}; nothing is removed", file=sys.stderr)
+            say(f"--keep-sweep {sweep}: {error}; nothing is removed", file=sys.stderr)
             return 2
     garbage = list(unused(store, retained))
     for item in garbage:
-        print(f"{'would remove' if dry_run else 'to remove'} {item.name} ({item.bytes / 1e6:.2f} MB)")
+        say(f"{'would remove' if dry_run else 'to remove'} {item.name} ({item.bytes / 1e6:.2f} MB)")
     total = f"{sum(item.bytes for item in garbage) / 1e6:.2f} MB"
     if dry_run or not garbage:
-        print(f"{store}: {total} to be freed")
+        say(f"{store}: {total} to be freed")
         return 0
     if not (yes or confirmed(f"Remove these {len(garbage)} results ({total}) from {store}? [y/N] ")):
-        print("gc: nothing is removed; answer y, or give --yes", file=sys.stderr)
+        say("gc: nothing is removed; answer y, or give --yes", file=sys.stderr)
         return 2
     freed = [removed(item) for item in garbage]
-    print(f"{store}: {sum(size or 0 for size in freed) / 1e6:.2f} MB freed")
+    say(f"{store}: {sum(size or 0 for size in freed) / 1e6:.2f} MB freed")
     return int(None in freed)
 
 
@@ -167,7 +168,7 @@ def unused(store: Path, retained: set[str]) -> Iterator[Garbage]:
     for path in layout.entries(store):
         unfinished = layout.unfinished_hash(path)
         if path.is_symlink():
-            print(f"left alone: {path} is a symbolic link")
+            say(f"left alone: {path} is a symbolic link")
         elif path.is_dir() and unfinished is not None:
             if not is_held(path.with_name(f"{unfinished}.lock")):
                 yield Garbage(path, size(path), path.with_name(f"{unfinished}.lock"))
@@ -175,7 +176,7 @@ def unused(store: Path, retained: set[str]) -> Iterator[Garbage]:
             if path.name.startswith(beginnings) or is_held(path.with_suffix(".lock")):
                 continue
             if not path.is_dir() or read_manifest(path) is None:
-                print(f"left alone: {path} has no manifest of a stage")
+                say(f"left alone: {path} has no manifest of a stage")
                 continue
             yield Garbage(path, size(path), path.with_suffix(".lock"))
     for path in layout.damaged(store):
@@ -199,12 +200,12 @@ def removed(item: Garbage) -> int | None:
             with lease(item.lease, wait=False):
                 remove(item.path)
     except Busy as busy:
-        print(f"left alone: {busy}")
+        say(f"left alone: {busy}")
         return 0
     except OSError as error:
-        print(f"left alone: {item.path} ({error.strerror or error})")
+        say(f"left alone: {item.path} ({error.strerror or error})")
         return None
-    print(f"removed {item.name}")
+    say(f"removed {item.name}")
     return item.bytes
 
 
@@ -230,7 +231,7 @@ def used(sweep: Path) -> set[str]:
             data = run.stages.read_bytes()
             read_advisory_lines(run.stages, dict)  # reports unreadable lines
             if data and not data.endswith(b"\n"):
-                print(f"{run.stages}: the last line is incomplete", file=sys.stderr)
+                say(f"{run.stages}: the last line is incomplete", file=sys.stderr)
             hashes |= set(re.findall(r'"hash": *"([0-9a-f]+)', data.decode(errors="replace")))
         row = read_advisory(run.row, dict)  # runs of earlier versions have no stages.jsonl
         if row is not None and isinstance(row.get("hashes"), dict):

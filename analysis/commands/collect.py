@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from synth_scaling.core.terminal import say
+
 EXAMPLE = "collect outputs/maze_full outputs/maze_ablations results/mine"
 
 
@@ -19,4 +21,4 @@ def run(options: argparse.Namespace) -> None:
     from analysis.data.results import collect
 
     count = collect(options.sources, options.destination)
-    print(f"{count} rows written to {options.destination}")
+    say(f"{count} rows written to {options.destination}")

@@ -21,6 +21,11 @@ def print_tables(tables: Iterable[Any], width: int = 140) -> None:
     """
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else width)
+    from synth_scaling.core.terminal import printable
+
+    console = Console(emoji=False, width=None if sys.stdout.isatty() or os.environ.get("COLUMNS") else width)
     for table in tables:
+        table.title, table.caption = (text and printable(text) for text in (table.title, table.caption))
+        for column in table.columns:
+            column.header, column._cells = printable(column.header), [printable(cell) for cell in column.cells]
         console.print(table)

@@ -6,6 +6,7 @@ import argparse
 
 from analysis.commands.arguments import add_json, add_results, load_selected
 from analysis.commands.console import print_json, print_tables
+from synth_scaling.core.terminal import say
 
 EXAMPLE = "costs results/maze_full"
 
@@ -30,4 +31,4 @@ def run(options: argparse.Namespace) -> None:
         return
     print_tables([cost_table(without)])
     for line in cost_lines({"without pretraining": without, "with pretraining": everything}):
-        print(line)
+        say(line)

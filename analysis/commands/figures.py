@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from analysis.commands.arguments import add_error, add_results, load_joined
+from synth_scaling.core.terminal import say
 
 EXAMPLE = "figures results/maze_full results/star_graph --out figures"
 
@@ -27,4 +28,4 @@ def run(options: argparse.Namespace) -> None:
     out = options.out or options.results / "figures"
     inputs = figure_inputs(Studies(load_joined(options)), options.task)
     for line in draw_all(inputs, out, options.only):
-        print(line)
+        say(line)

@@ -6,6 +6,7 @@ import argparse
 
 from analysis.commands.arguments import add_baseline, add_error, add_results, load_selected
 from analysis.errors import InputError
+from synth_scaling.core.terminal import say
 
 EXAMPLE = "log outputs/demo --project synth-scaling"
 
@@ -29,4 +30,4 @@ def run(options: argparse.Namespace) -> None:
     if options.group is None and len(sweeps) > 1:
         raise InputError(f"the rows are of several sweeps ({', '.join(sweeps)}): name the W&B group with --group")
     study = examine(results, options.baseline)
-    print(log(study, options.results, options.project, options.group or sweeps[0]))
+    say(log(study, options.results, options.project, options.group or sweeps[0]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.commands.arguments import add_baseline, add_draws, add_error, add_results, load_selected
 from analysis.commands.console import print_json, print_tables
 from analysis.errors import InputError
+from synth_scaling.core.terminal import say
 
 if TYPE_CHECKING:
     from analysis.planner.costs import Rates
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> None:
         return
     print_tables(tables, WIDTH)
     for refusal in printed.get("refused", []):
-        print(f"{refusal['method']}: {refusal['reason']}")
+        say(f"{refusal['method']}: {refusal['reason']}")
 
 
 def _plan(study: Study, options: argparse.Namespace, budget: float | None, problem: float) -> tuple[str, Plan]:

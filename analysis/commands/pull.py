@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from analysis.errors import InputError
+from synth_scaling.core.terminal import say
 
 EXAMPLE = "pull my-team/synth-scaling --group maze_full --out results/mine"
 
@@ -27,8 +28,8 @@ def run(options: argparse.Namespace) -> None:
     if not re.fullmatch(r"[^/\s]+/[^/\s]+", options.project):
         raise InputError(f"{options.project!r} is no W&B project: expected ENTITY/PROJECT")
     records = fetch(options.project, options.group)
-    print(f"{write(records, options.out)} rows written to {options.out}")
+    say(f"{write(records, options.out)} rows written to {options.out}")
     states = Counter(record.state for record in records if record.state != "finished")
     if states:
         each = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        print(f"{states.total()} unfinished runs left out ({each})")
+        say(f"{states.total()} unfinished runs left out ({each})")

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from analysis.commands.arguments import add_error, add_results, load_joined
+from synth_scaling.core.terminal import say
 
 EXAMPLE = "report results/maze_full results/star_graph --out maze_full.html"
 
@@ -28,4 +29,4 @@ def run(options: argparse.Namespace) -> None:
     text = page(Studies(load_joined(options)), options.task)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
-    print(out)
+    say(out)

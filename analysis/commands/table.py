@@ -6,6 +6,7 @@ import argparse
 
 from analysis.commands.arguments import add_baseline, add_draws, add_error, add_results, load_selected
 from analysis.commands.console import print_json, print_tables
+from synth_scaling.core.terminal import say
 
 EXAMPLE = "table results/maze_full --sweep maze_full"
 
@@ -29,4 +30,4 @@ def run(options: argparse.Namespace) -> None:
         return
     print_tables(tables(study))
     if study.no_multipliers:
-        print(f"No multipliers against {study.baseline}: {study.no_multipliers}.")
+        say(f"No multipliers against {study.baseline}: {study.no_multipliers}.")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -82,11 +83,13 @@ def read(results: Path) -> list[Run]:
 
 
 def write_collected(runs: Iterable[Run], destination: Path) -> None:
-    """Write collected files: the same bytes for the same runs in the same order."""
+    """Write collected files: the same bytes for the same runs in the same order.
+
+    Both are written beside the ones that they replace: on a full disk those remain. Raises OSError.
+    """
     destination.mkdir(parents=True, exist_ok=True)
     runs = list(runs)
     lines = [json.dumps(run.row, sort_keys=True, ensure_ascii=False) + "\n" for run in runs]
-    (destination / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
     columns = {
         "run": pa.array([run.row["run"] for run in runs for _ in run.problems]),
         "problem": pa.array([problem for run in runs for problem in run.problems]),
@@ -99,7 +102,26 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
         for name, place in (("samples_correct", 0), ("samples", 1)):
             counts = [_column(run, place) for run in runs]
             columns[name] = pa.array(np.concatenate(counts), from_pandas=True).cast(OPTIONAL[name])
-    pq.write_table(pa.table(columns), destination / "correct.parquet", compression="zstd")
+    rows, answers = destination / "rows.jsonl", destination / "correct.parquet"
+    with _beside(rows, answers) as (new_rows, new_answers):
+        new_rows.write_text("".join(lines), encoding="utf-8")
+        pq.write_table(pa.table(columns), new_answers, compression="zstd")
+
+
+@contextmanager
+def _beside(*paths: Path) -> Iterator[list[Path]]:
+    """Temporary names beside `paths`, which replace them when the block has written all of them to disk."""
+    temporary = [path.with_name(f".{path.name}.{os.getpid()}") for path in paths]
+    try:
+        yield temporary
+        for path in temporary:
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        for path, final in zip(temporary, paths, strict=True):
+            os.replace(path, final)
+    finally:
+        for path in temporary:
+            path.unlink(missing_ok=True)
 
 
 def _column(run: Run, place: int) -> npt.NDArray[np.float64]:
@@ -164,7 +186,7 @@ def _read_collected(results: Path) -> list[Run]:
     runs_in_file, first = np.unique(names[order], return_index=True)
     parts = dict(zip(runs_in_file, np.split(order, first[1:]), strict=True))
     path, runs, problems = results / "rows.jsonl", [], _Problems()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if line.strip():
             where = f"{path}, line {number}"
             row = _row(line, where)

@@ -71,10 +71,12 @@ def look_of(method: str, methods: Iterable[str] = ()) -> Look:
 
 
 def display_name(label: str) -> str:
-    """A label for readers: "per-step DPO, no NLL" for "step_dpo, no NLL"; one without a known method is unchanged.
+    r"""A label for readers: "per-step DPO, no NLL" for "step_dpo, no NLL"; one without a known method is unchanged.
 
-    Titles stand in the methods' files. Raises InputError for a plugin that cannot be imported.
+    Titles stand in the methods' files. A dollar sign is written \$, so that matplotlib reads no formula, and control
+    characters as Python writes them. Raises InputError for a plugin that cannot be imported.
     """
+    from synth_scaling.core.terminal import printable
     from synth_scaling.core.validation import ConfigError
     from synth_scaling.methods import METHODS as known
 
@@ -83,7 +85,7 @@ def display_name(label: str) -> str:
         title = known[method].title if method in known else ""
     except ConfigError as error:
         raise InputError(str(error)) from error
-    return (title or method) + comma + variant
+    return printable((title or method) + comma + variant).replace("$", r"\$")
 
 
 def looks(labels: pd.DataFrame, methods: Iterable[str] = ()) -> dict[str, Look]:

@@ -96,7 +96,7 @@ def page(studies: Studies, task: str | None = None) -> str:
         else:
             skipped.append(f"{name}: {drawn}")
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, finalize=_shown
     )
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         task=inputs.study.task,
@@ -109,6 +109,13 @@ def page(studies: Studies, task: str | None = None) -> str:
             "Runs": [run_table(studies.results.rows)],
         },
     )
+
+
+def _shown(value: Any) -> Any:
+    """A text of the page without control characters, which HTML does not have."""
+    from synth_scaling.core.terminal import printable
+
+    return printable(value) if type(value) is str else value
 
 
 def study_tables(study: Study) -> list[Table]:
@@ -172,9 +179,7 @@ def _cell(value: Any, number: bool, digits: int = 12) -> Cell:
 
 def _from_rich(table: RichTable, name: str) -> Table:
     """A table of the terminal without its markup; a column whose texts all start with numbers becomes numeric."""
-    from rich.text import Text
-
-    texts = [[Text.from_markup(str(cell)).plain for cell in column.cells] for column in table.columns]
+    texts = [[_plain(cell) for cell in column.cells] for column in table.columns]
     numbers = [[NUMBER.match(text) for text in column] for column in texts]
     numeric = [
         any(matches) and all(match or text in ("", "-") for match, text in zip(matches, column, strict=True))
@@ -188,11 +193,16 @@ def _from_rich(table: RichTable, name: str) -> Table:
         for column, matches, is_number in zip(texts, numbers, numeric, strict=True)
     ]
     heads: list[tuple[str, Kind]] = [
-        (str(column.header), "number" if is_number else "name")
+        (_plain(column.header), "number" if is_number else "name")
         for column, is_number in zip(table.columns, numeric, strict=True)
     ]
-    note = Text.from_markup(str(table.caption or "")).plain
-    return Table(name, str(table.title), heads, list(zip(*columns, strict=True)), note)
+    return Table(name, _plain(table.title), heads, list(zip(*columns, strict=True)), _plain(table.caption or ""))
+
+
+def _plain(markup: object) -> str:
+    from rich.text import Text
+
+    return Text.from_markup(str(markup), emoji=False).plain
 
 
 def _counts(rows: pd.DataFrame) -> str:

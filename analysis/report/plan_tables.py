@@ -17,7 +17,7 @@ def option_table(title: str, plan: Plan, rates: Rates) -> Table:
     """One row per option, best first; GPU hours and money only where their rates are known."""
     priced = {"GPU hours": rates.hours, "money": rates.money}
     priced = {name: price for name, price in priced.items() if price(1.0) is not None}
-    table = Table(title=title)
+    table = Table(title=escape(title))
     amounts = ("N", "positives", "negatives")
     for column in ("", "method", *amounts, "error in % [95 %]", "FLOPs [95 %]", *priced, "best in"):
         table.add_column(column, justify="right" if column in amounts else "left")

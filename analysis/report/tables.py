@@ -70,7 +70,7 @@ def law_table(study: Study) -> Table:
     for label in _labels(study):
         spread = _spread(study.spreads[label])
         if label not in study.curves:
-            table.add_row(escape(label), "-", "-", "-", spread, study.unfitted[label])
+            table.add_row(escape(label), "-", "-", "-", spread, escape(study.unfitted[label]))
             continue
         curve = study.curves[label]
         alpha, amplitude = curve.exponent_interval(), curve.amplitude_interval()
@@ -80,14 +80,14 @@ def law_table(study: Study) -> Table:
             f"{curve.fit.law.amplitude:.3g} [{amplitude[0]:.3g}, {amplitude[1]:.3g}]".replace("[", r"\["),
             f"{curve.fit.smallest} to {curve.fit.largest}",
             spread,
-            "; ".join(_notes(curve)),
+            escape("; ".join(_notes(curve))),
         )
     return table
 
 
 def size_step_table(study: Study) -> Table:
     """Whether the study distinguishes the baseline's sizes that are two steps apart."""
-    table = _difference_table(f"{study.baseline}: {study.error_name}, at N minus that two sizes below")
+    table = _difference_table(f"{escape(study.baseline)}: {study.error_name}, at N minus that two sizes below")
     for step in study.size_steps:
         seen = "not distinguishable" if step.verdict == "inconclusive" else f"distinguishable ({step.verdict})"
         _add(table, step, f"{step.other_size} to {step.size}", seen)
@@ -96,14 +96,14 @@ def size_step_table(study: Study) -> Table:
 
 def multiplier_table(study: Study) -> Table:
     """M(N) of every label, in data and in cost."""
-    base = study.baseline
+    base = escape(study.baseline)
     table = Table(title=f"Multiplier: data that {base} needs for the same error, M(N) = N_{base}(error) / N")
     for column in ("label", "N", "in problems", "95 % interval", "in FLOPs", "95 % interval"):
         table.add_column(column, justify="right" if column == "N" else "left")
     table.caption = (
         f"error: {study.error_name}. >=: beyond {base}'s largest run, <=: short of its smallest; < and >: the "
         f"interval is open where {base}'s "
-        f"runs stop. FLOPs: training and sampling together. {_laws(study)}"
+        f"runs stop. FLOPs: training and sampling together. {escape(_laws(study))}"
     )
     both = (study.data_efficiency, study.compute_efficiency)
     units = [{(one.label, one.size): one for one in efficiency.multipliers} for efficiency in both]
@@ -141,7 +141,7 @@ def summary_table(study: Study) -> Table:
 
 def difference_table(study: Study) -> Table:
     """Every label's error minus the baseline's."""
-    table = _difference_table(f"Paired difference of {study.error_name}: label minus {study.baseline}")
+    table = _difference_table(f"Paired difference of {study.error_name}: label minus {escape(study.baseline)}")
     for one in study.differences:
         _add(table, one, str(one.size), one.verdict)
     return table

@@ -24,6 +24,7 @@ from analysis.figures.inputs import FigureInputs
 from analysis.study.sharpness import TemperaturePoint
 from analysis.study.studies import STAR_GRAPH
 from analysis.study.study import Study
+from synth_scaling.core.terminal import say
 
 MODES = ("online", "offline", "disabled")  # of WANDB_MODE
 PATIENCE = 20  # seconds that W&B may take to answer before the run is recorded offline
@@ -151,7 +152,7 @@ def _start(**of_the_run: Any) -> Any:
     except wandb.Error as error:
         if mode != "online":
             raise InputError(f"W&B: {_first_line(error)}") from error
-        print(f"W&B is not available ({_first_line(error)})", file=sys.stderr)
+        say(f"W&B is not available ({_first_line(error)})", file=sys.stderr)
     close_service()  # it holds the id of the run that did not start
     return start("offline")
 

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from synth_scaling.config.search_path import sweep_names
 from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.core.terminal import say
 
 
 def one_line(error: BaseException) -> str:
@@ -77,5 +78,5 @@ def refuse(error: Exception) -> NoReturn:
         name, names = str(error.missing_cfg_file), ["config", *sweep_names()]
         hint = did_you_mean(name, names)
         line = f"--config-name={name}: allowed are {', '.join(names)}, or a file in --config-dir{hint}"
-    print(f"configuration refused: {line}", file=sys.stderr)
+    say(f"configuration refused: {line}", file=sys.stderr)
     sys.exit(2)

@@ -28,6 +28,7 @@ from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.config.schema import Config
 from synth_scaling.core.metrics import correct_counts
 from synth_scaling.core.stage import StageResult
+from synth_scaling.core.terminal import LogFormatter
 from synth_scaling.experiment.pipeline import Outcome, run
 from synth_scaling.experiment.row import result_row
 from synth_scaling.experiment.samples import log_samples
@@ -134,7 +135,7 @@ def _record(error: BaseException, folder: RunFolder, launch: str, held: Lease | 
 def log_to(file: Path) -> Iterator[None]:
     """Write the project's log to `file` as well, from level INFO on, whatever level the caller has set."""
     handler = logging.FileHandler(file, mode="w")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    handler.setFormatter(LogFormatter("%(asctime)s %(message)s"))
     level = log.level
     log.setLevel(min(log.getEffectiveLevel(), logging.INFO))
     log.addHandler(handler)

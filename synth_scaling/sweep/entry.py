@@ -27,6 +27,7 @@ from synth_scaling.config.schema import register_schemas
 from synth_scaling.config.search_path import configs
 from synth_scaling.config.sweep_files import check_config_dir, register_sweep_files
 from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.core.terminal import say
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.sweep.compose import loader_of
 from synth_scaling.sweep.launchers import register_launchers
@@ -81,13 +82,13 @@ def launch(words: Sequence[str]) -> None:
             raise  # from a run, not from Hydra as it composes
         refuse(ConfigError(f"{' '.join(sys.argv[1:])}: {error}"))
     except signals.Interrupted as error:
-        print(f"{error}: finished stages are in the store, the same command resumes", file=sys.stderr)
+        say(f"{error}: finished stages are in the store, the same command resumes", file=sys.stderr)
         raise
     except KeyboardInterrupt:
-        print("interrupted: finished stages are in the store, the same command resumes", file=sys.stderr)
+        say("interrupted: finished stages are in the store, the same command resumes", file=sys.stderr)
         sys.exit(130)
     except SweepFailed as error:
-        print(error, file=sys.stderr)
+        say(error, file=sys.stderr)
         sys.exit(1)
 
 
@@ -128,7 +129,7 @@ def job(config: DictConfig) -> float | None:
         if isinstance(error, ConfigError):  # which shows only in the model's files
             refuse(error)
         why = reason(error)
-        print(f"run failed: {why.kind}: {why.line} ({run_folder(run_config).error})", file=sys.stderr)
+        say(f"run failed: {why.kind}: {why.line} ({run_folder(run_config).error})", file=sys.stderr)
         sys.exit(1)
     log.info("the result row is %s", run_folder(run_config).row)
     return row["error"]
@@ -141,7 +142,7 @@ def _dry_run(config: DictConfig, verbose: bool) -> None:
     check_folders(run_config, create=False)
     outlook = Outlook(Path(run_config.output), named([run_config], absent), 1, exact=True)
     for line in outlook.lines(verbose, absent, missing_gpus([run_config], "basic")):
-        print(line, flush=True)
+        say(line, flush=True)
 
 
 def _parsed() -> argparse.Namespace:

@@ -32,6 +32,7 @@ from synth_scaling.config.naming import resolved, run_hash, title
 from synth_scaling.config.run_folder import RunFolder, run_locks
 from synth_scaling.config.schema import Config
 from synth_scaling.core.hashing import content_hash
+from synth_scaling.core.terminal import say
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.store import tidy
 from synth_scaling.sweep.grid import expand, grids_of
@@ -96,7 +97,7 @@ class GridSweeper(Sweeper):
         if lack is not None and not self.dry_run:
             raise ConfigError(lack)
         for line in outlook.lines(self.verbose, absent, lack):
-            print(line, flush=True)
+            say(line, flush=True)
         if self.dry_run:
             return
         workers = min(most, len(outlook.missing))

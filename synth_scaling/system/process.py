@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import sys
 
+from synth_scaling.core.terminal import LogFormatter
 from synth_scaling.system import signals
 
 log = logging.getLogger("synth_scaling")
@@ -36,6 +37,6 @@ def set_up_logging() -> None:
     log.setLevel(logging.INFO)
     if not log.handlers:
         handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+        handler.setFormatter(LogFormatter("%(asctime)s %(message)s", "%H:%M:%S"))
         log.addHandler(handler)
         log.propagate = False

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from synth_scaling.config.hydra_errors import refuse
 from synth_scaling.config.schema import register_schemas
 from synth_scaling.config.search_path import configs
+from synth_scaling.core.terminal import say
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.data.contamination import TestSet
 from synth_scaling.data.teacher_file import held_out_questions
@@ -45,7 +46,7 @@ def job(config: DictConfig) -> None:
         try:
             collection, client = asyncio.run(taught(teach_config, recipe, journal))
         except KeyboardInterrupt:
-            print(f"interrupted; {journal.path} holds every answer, the same command resumes", file=sys.stderr)
+            say(f"interrupted; {journal.path} holds every answer, the same command resumes", file=sys.stderr)
             sys.exit(130)
         write(Path(teach_config.output), collection.rows)
         report(teach_config, collection, client)
@@ -95,20 +96,20 @@ def write(output: Path, rows: list[Row]) -> None:
 def report(c: TeachConfig, collection: Collection, client: Client) -> None:
     """Print how many rows were written and dropped, and the cost."""
     rows, spent = len(collection.rows), client.budget.spent
-    print(f"{c.output}: {rows} of {c.problems} problems written, from {len(collection.outcomes)} attempts")
+    say(f"{c.output}: {rows} of {c.problems} problems written, from {len(collection.outcomes)} attempts")
     for reason, words in REASONS.items():
         if collection.dropped[reason]:
-            print(f"dropped {collection.dropped[reason]}: {reason} ({words})")
-    print(
+            say(f"dropped {collection.dropped[reason]}: {reason} ({words})")
+    say(
         f"asked {client.asked} requests, {client.failed} failed; the journal holds {len(client.journal)} answers: "
         f"{spent.input} + {spent.output} tokens, {client.budget.usd:.4f} US dollars"
     )
     if client.stopped:
-        print(f"stopped: {client.stopped}")
+        say(f"stopped: {client.stopped}")
     elif rows < c.problems and collection.dropped["request_failed"] == len(collection.outcomes):
-        print(f"stopped: every attempt failed, the last with {client.last_failure}")
+        say(f"stopped: every attempt failed, the last with {client.last_failure}")
     elif rows < c.problems:
-        print(f"stopped: attempts={c.most_attempts} are used up; more of them may give more rows")
+        say(f"stopped: attempts={c.most_attempts} are used up; more of them may give more rows")
 
 
 def launch(words: Sequence[str]) -> None:

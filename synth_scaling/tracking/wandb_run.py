@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 from synth_scaling.config.schema import TrackingOptions
 from synth_scaling.core.hashing import content_hash
+from synth_scaling.core.terminal import printable
 from synth_scaling.tracking.wandb_service import close_service, close_service_at_exit
 
 log = logging.getLogger("synth_scaling")
@@ -54,8 +55,8 @@ class WandbRun:
             project=options.project,
             group=sweep,
             job_type=job_type,
-            name=name,
-            tags=list(dict.fromkeys(tag[:64] for tag in tags if tag)),  # W&B's limits
+            name=printable(name),
+            tags=list(dict.fromkeys(printable(tag)[:64] for tag in tags if tag)),  # W&B's limits
             config=dict(config),
         )
         try:

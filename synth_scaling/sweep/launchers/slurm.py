@@ -18,6 +18,7 @@ from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 
+from synth_scaling.core.terminal import say
 from synth_scaling.core.validation import ConfigError, above_zero, at_least
 from synth_scaling.sweep.launchers import squeue
 from synth_scaling.sweep.launchers.workers import Workers, WorkersLauncher, died, needs
@@ -74,15 +75,15 @@ class SlurmLauncher(WorkersLauncher):
         jobs = self._submit(output / "slurm", job_overrides, initial_job_idx)
         names = [job.job_id for job in jobs]
         array = names[0].partition("_")[0]
-        print(f"slurm: job {array}, {len(jobs)} workers; logs in {output}/slurm", flush=True)
+        say(f"slurm: job {array}, {len(jobs)} workers; logs in {output}/slurm", flush=True)
         if not self.options.wait:
-            print(f"slurm: not waiting; python -m synth_scaling.status {output} shows the progress,")
-            print(f"slurm: squeue --job {array} the workers, scancel {array} stops them", flush=True)
+            say(f"slurm: not waiting; python -m synth_scaling.status {output} shows the progress,")
+            say(f"slurm: squeue --job {array} the workers, scancel {array} stops them", flush=True)
             return [JobReturn(status=JobStatus.UNKNOWN) for _ in jobs]
         try:
             self._watch(names, output)
         except KeyboardInterrupt:
-            print(f"slurm: not waiting any longer; the workers continue, scancel {array} stops them", file=sys.stderr)
+            say(f"slurm: not waiting any longer; the workers continue, scancel {array} stops them", file=sys.stderr)
             raise
         return [self._return(job) for job in jobs]
 
@@ -123,7 +124,7 @@ class SlurmLauncher(WorkersLauncher):
             done, _, left = words(output, Plan.read(output)).partition(",")
             news = f"{counts or 'none left'}; {done}"
             if news != printed:
-                print(f"{time.strftime('%H:%M:%S')} slurm: workers {news}{left and ','}{left}", flush=True)
+                say(f"{time.strftime('%H:%M:%S')} slurm: workers {news}{left and ','}{left}", flush=True)
                 printed = news
 
     def _return(self, job: Any) -> JobReturn:
