@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from synth_scaling.core.terminal import say
-from synth_scaling.sweep.plan import sweep_folder
+from synth_scaling.sweep.plan import announced, sweep_folder
 from synth_scaling.sweep.status import survey
 from synth_scaling.system import signals
 
@@ -51,12 +51,11 @@ def main(arguments: Sequence[str]) -> int:
     say(f"{options.sweep}: {len(runs)} runs, {len(wanted)} to run", flush=True)
     chosen = tuple(run for run in plan.runs if run.name in wanted)
     launch = secrets.token_hex(4)
-    replace(plan, launch=launch, started=time.time(), done_before=sum(run.state == "done" for run in runs)).write(
-        options.sweep
-    )
-    job = delayed(_work)(options.sweep, sorted(wanted), plan.runs[0].config["threads"])
+    done = sum(run.state == "done" for run in runs)
+    again = replace(plan, launch=launch, started=time.time(), done_before=done, elsewhere=False)
+    job = delayed(_work)(options.sweep, launch, sorted(wanted), plan.runs[0].config["threads"])
     try:
-        with signals.passed_on(here=True):
+        with announced(again, options.sweep), signals.passed_on(here=True):
             Parallel(n_jobs=options.workers)(job for _ in range(options.workers))
         signals.check()  # the workers return after a signal
         report(options.sweep, replace(plan, launch=launch, runs=chosen))
@@ -69,14 +68,14 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _work(output: Path, only: Sequence[str], threads: int) -> None:
+def _work(output: Path, launch: str, only: Sequence[str], threads: int) -> None:
     from synth_scaling.sweep.worker import serve
     from synth_scaling.system.process import set_up_logging, set_up_process
 
     set_up_process(threads)
     signals.install(insist=not signals.is_worker())
     set_up_logging()
-    serve(output, only)
+    serve(output, launch, only)
 
 
 if __name__ == "__main__":

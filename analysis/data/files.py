@@ -168,7 +168,10 @@ def _no_garbage() -> Iterator[None]:
 def _read_live(folder: Path) -> list[Run]:
     """The runs of the sweep's last launch; the folder may also hold runs of earlier settings."""
     plan = folder.parent / "plan.json"
-    planned = {run["name"] for run in json.loads(plan.read_text(encoding="utf-8"))["runs"]} if plan.is_file() else None
+    try:
+        planned = {run["name"] for run in json.loads(plan.read_bytes())["runs"]} if plan.is_file() else None
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{plan}: no plan of a sweep ({error}); launch the sweep again, or remove it") from error
     runs, problems = [], _Problems()
     for path in sorted(folder.glob("*/row.json")):  # a run without row.json is under way or has failed
         if planned is not None and path.parent.name not in planned:

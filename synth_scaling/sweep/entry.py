@@ -103,7 +103,7 @@ def job(config: DictConfig) -> float | None:
     launched = HydraConfig.get()
     if launched.sweeper["_target_"] == GridSweeperConf._target_ and launched.mode is RunMode.MULTIRUN:
         pin_worker(launched.sweeper.pin, launched.sweeper.devices_per_worker, launched.job.num)
-        serve(Path(config.output))
+        serve(Path(config.output), launched.sweeper.get("launch", ""))
         return None
     try:
         if launched.sweeper.get("dry_run"):

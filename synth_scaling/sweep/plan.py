@@ -1,20 +1,26 @@
 """The plan that a launch writes, which lists the runs of a sweep, and the progress of the launch.
 
-The state of a run is read from its folder only, whatever a launcher reports of its jobs.
+The state of a run is read from its folder only, whatever a launcher reports of its jobs. Launches with different runs
+may share an output: `plans/LAUNCH.json` is the plan that the workers of one launch follow, and `plan.json` has the runs
+of the last launch and of those that ran beside it.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.core.suggestions import did_you_mean
-from synth_scaling.system.files import write_text
+from synth_scaling.system.files import UNREADABLE, read_advisory, write_text
+from synth_scaling.system.leases import is_held, lease
 
 PRIOR = 0.2  # weight of the forecast in :func:`seconds_left`, as a share of itself
 
@@ -38,21 +44,63 @@ class Plan:
     done_before: int
     runs: tuple[Planned, ...]
     workers: int = 1
+    elsewhere: bool = False  # the workers are jobs of another system, which outlive the process of the launch
 
     def write(self, output: Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
         write_text(output / "plan.json", json.dumps(asdict(self)))
 
     @staticmethod
-    def read(output: Path) -> Plan:
-        """The plan in `output`. Raises ValueError, with the closest sweep beside it, if there is none."""
+    def read(output: Path, launch: str = "") -> Plan:
+        """The plan in `output`, or the one of a launch. Raises ValueError, with the closest sweep, if there is none."""
+        of_launch = read_advisory(output / "plans" / f"{launch}.json", Plan) if launch else None
+        if of_launch is not None:
+            return of_launch
         try:
-            plain = json.loads((output / "plan.json").read_text())
-        except FileNotFoundError:
+            return msgspec.json.decode((output / "plan.json").read_bytes(), type=Plan)
+        except UNREADABLE as error:
+            raise ValueError(f"{output / 'plan.json'}: no plan of a sweep ({error}); launch it again") from None
+        except OSError:
             beside = [path.parent.name for path in output.parent.glob("*/plan.json")]
             hint = did_you_mean(output.name, beside)
             raise ValueError(f"{output}: no plan.json there; allowed is the output folder of a sweep{hint}") from None
-        return Plan(**plain | {"runs": tuple(Planned(**run) for run in plain["runs"])})
+
+
+@contextmanager
+def announced(plan: Plan, output: Path) -> Iterator[None]:
+    """Write the plan of a launch for its workers, and its runs to plan.json with those of launches beside it.
+
+    A launch whose workers are processes of this machine holds a lease for the length of the block; afterwards, or when
+    it has died, its own plan is removed. The plan of others is removed when all its runs are over.
+    """
+    file = output / "plans" / f"{plan.launch}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as until_the_end:
+        if not plan.elsewhere:
+            until_the_end.enter_context(lease(file.with_suffix(".lock"), wait=False))
+            until_the_end.callback(file.unlink, missing_ok=True)
+        with lease(output / "plans.lock", wait=True):
+            write_text(file, json.dumps(asdict(plan)))
+            runs = {run.name: run for run in plan.runs}
+            for other in _other_plans(output, plan):
+                runs |= {run.name: run for run in other.runs if run.name not in runs}
+            added = [name for name in runs if name not in {run.name for run in plan.runs}]
+            done = sum(RunFolder.of(output, name).is_done for name in added)
+            replace(plan, runs=tuple(runs.values()), done_before=plan.done_before + done).write(output)
+        yield
+
+
+def _other_plans(output: Path, plan: Plan) -> Iterator[Plan]:
+    """The plans of other launches whose workers may be at work; those of dead launches are removed."""
+    for file in sorted((output / "plans").glob("*.json")):
+        other = read_advisory(file, Plan)
+        if other is None or other.launch == plan.launch:
+            continue
+        unfinished = other.elsewhere and not all(is_over(RunFolder.of(output, run.name), other) for run in other.runs)
+        if is_held(file.with_suffix(".lock")) or unfinished:
+            yield other
+        else:
+            file.unlink(missing_ok=True)
 
 
 def is_over(folder: RunFolder, plan: Plan) -> bool:

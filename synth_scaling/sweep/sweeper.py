@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from synth_scaling.config.checks import check_folders
 from synth_scaling.config.devices import missing_gpus
@@ -37,7 +37,7 @@ from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.store import tidy
 from synth_scaling.sweep.grid import expand, grids_of
 from synth_scaling.sweep.outlook import Outlook
-from synth_scaling.sweep.plan import Plan, Planned, is_over
+from synth_scaling.sweep.plan import Plan, Planned, announced, is_over
 from synth_scaling.system import signals
 from synth_scaling.system.leases import is_held
 from synth_scaling.system.pinning import check_pins
@@ -61,6 +61,7 @@ class GridSweeperConf:
     verbose: bool = False  # or --verbose: list the runs
     pin: str = "none"  # "none", "cores" or "gpus": each worker on a machine gets devices that no other worker uses
     devices_per_worker: int = 1  # [devices] of each worker with `pin`
+    launch: str = ""  # set by a launch for its workers: the plan that they follow
 
 
 class GridSweeper(Sweeper):
@@ -72,6 +73,7 @@ class GridSweeper(Sweeper):
         verbose: bool = False,
         pin: str = "none",
         devices_per_worker: int = 1,
+        launch: str = "",
     ) -> None:
         self.params, self.also, self.dry_run, self.verbose = params, also, dry_run, verbose
         self.pin, self.devices_per_worker = pin, devices_per_worker
@@ -101,11 +103,12 @@ class GridSweeper(Sweeper):
         if self.dry_run:
             return
         workers = min(most, len(outlook.missing))
-        plan = plan_of(outlook, workers)
-        plan.write(output)
-        signals.check()
+        plan = replace(plan_of(outlook, workers), elsewhere=not self._is_here("joblib", "basic"))
+        with announced(plan, output):
+            signals.check()
+            if outlook.missing:
+                self._launch(jobs[0][0], workers, output, plan)
         if outlook.missing:
-            self._launch(jobs[0][0], workers, output, plan)
             if self._detached():
                 return
             tidy(store)
@@ -116,9 +119,11 @@ class GridSweeper(Sweeper):
     def _launch(self, overrides: list[str], workers: int, output: Path, plan: Plan) -> None:
         """Start workers until the plan is over, up to ROUNDS times: later workers take over the runs of dead ones."""
         assert self.launcher is not None and self.config is not None, "set up by Hydra"
+        with open_dict(self.config):  # a worker's configuration is composed anew, from these words
+            self.config.hydra.overrides.hydra.append(f"hydra.sweeper.launch={plan.launch}")
         for _ in range(ROUNDS):
             try:
-                with signals.passed_on(here="joblib" in str(self.config.hydra.launcher.get("_target_"))):
+                with signals.passed_on(here=self._is_here("joblib")):
                     results = self.launcher.launch([overrides] * workers, initial_job_idx=0)
                 if self._detached():
                     return
@@ -132,6 +137,11 @@ class GridSweeper(Sweeper):
             signals.check()  # the workers of joblib return after a signal
             if all(is_over(RunFolder.of(output, run.name), plan) for run in plan.runs):
                 return
+
+    def _is_here(self, *names: str) -> bool:
+        """Whether the launcher, which runs its workers as processes of this machine, is one of these of Hydra."""
+        assert self.config is not None, "set up by Hydra"
+        return any(name in str(self.config.hydra.launcher.get("_target_")).lower() for name in names)
 
     def _detached(self) -> bool:
         assert self.config is not None, "set up by Hydra"

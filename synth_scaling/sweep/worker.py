@@ -31,7 +31,7 @@ log = logging.getLogger("synth_scaling")
 ATTEMPTS = 2  # starts of a run per launch, if its worker dies and leaves no failure record
 
 
-def serve(output: Path, only: Collection[str] | None = None) -> None:
+def serve(output: Path, launch: str = "", only: Collection[str] | None = None) -> None:
     """Run `work` in a process that was started for it, and end the process's engine afterwards.
 
     A process of joblib returns after a termination signal: joblib would answer an exception by killing the other
@@ -40,7 +40,7 @@ def serve(output: Path, only: Collection[str] | None = None) -> None:
     """
     try:
         signals.check()
-        work(output, only)
+        work(output, launch, only)
     except BaseException as error:
         if not signals.requested():
             raise
@@ -53,13 +53,13 @@ def serve(output: Path, only: Collection[str] | None = None) -> None:
             os._exit(signals.EXIT_CODE)
 
 
-def work(output: Path, only: Collection[str] | None = None) -> None:
-    """Compute the missing runs of the sweep in `output`, or those of them whose hashes are in `only`.
+def work(output: Path, launch: str = "", only: Collection[str] | None = None) -> None:
+    """Compute the missing runs of a launch of the sweep in `output`, or those of them whose hashes are in `only`.
 
     The failure of a run is recorded in its folder; the other runs follow. Raises ValueError if `output` is not the
     folder of a sweep. An exception that ends the process (KeyboardInterrupt, say) is raised here.
     """
-    plan = Plan.read(output)
+    plan = Plan.read(output, launch)
     wanted = [run for run in plan.runs if only is None or run.name in only]
     waiting = {run.name: run for run in wanted if not is_over(RunFolder.of(output, run.name), plan)}
     blocked: dict[str, Path] = {}  # deferred runs, with the lease that each of them waits for

@@ -31,7 +31,7 @@ def work(folder: Path, index: int) -> None:
 def job(folder: Path, index: int) -> None:
     set_up_process()
     signals.install(insist=not signals.is_worker())
-    worker.work = lambda output, only: work(output, index)
+    worker.work = lambda output, launch, only: work(output, index)
     worker.serve(folder)
 
 

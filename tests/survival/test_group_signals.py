@@ -52,7 +52,7 @@ def signals_change_nothing(
         if left:
             resumed += min(len(left), sweep.log().count("training resumes from") - lines)
         if code is None:  # it ended first: the next sweep begins with nothing
-            assert sweep.rows() == undisturbed.rows() and sweep.leftovers() == []
+            assert sweep.rows() == undisturbed.rows() and sweep.leftovers() == [], sweep.log()[-3000:]
             sweep, sweeps = small(f"signalled-{sweeps}"), sweeps + 1
             continue
         assert code == EXIT_CODE, sweep.log()[-3000:]

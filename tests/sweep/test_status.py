@@ -2,14 +2,14 @@
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from synth_scaling import retry, status
-from synth_scaling.sweep.plan import Plan, Planned, seconds_left
+from synth_scaling.sweep.plan import Plan, Planned, announced, seconds_left
 from synth_scaling.system.failures import Failure
 from synth_scaling.system.leases import lease
 
@@ -34,6 +34,48 @@ def output(tmp_path: Path) -> Path:
     (tmp_path / "runs" / "running" / "metrics.jsonl").write_text("".join(json.dumps(p) + "\n" for p in curve) + '{"st')
     Failure("diverged", "the loss is nan", "launch").write(tmp_path / "runs" / "failed")
     return tmp_path
+
+
+def test_launches_with_other_runs_on_one_output_have_a_plan_each_and_status_shows_all_runs(tmp_path: Path) -> None:
+    plans = [Plan(f"launch{i}", float(i), 0, (Planned("both", "b", {}), Planned(f"run{i}", "r", {}))) for i in range(3)]
+    with announced(plans[0], tmp_path):
+        with announced(plans[1], tmp_path):
+            for plan in plans[:2]:  # what the workers of each follow
+                assert {run.name for run in Plan.read(tmp_path, plan.launch).runs} == {run.name for run in plan.runs}
+            assert {run.name for run in status.survey(tmp_path)[0].runs} == {"both", "run0", "run1"}
+        assert {run.name for run in status.survey(tmp_path)[0].runs} == {"both", "run0", "run1"}
+    assert not list((tmp_path / "plans").iterdir())
+    with announced(plans[2], tmp_path):  # nobody is beside it any more
+        assert {run.name for run in status.survey(tmp_path)[0].runs} == {"both", "run2"}
+
+
+def test_the_plan_of_a_dead_launch_is_removed_and_one_of_jobs_elsewhere_remains_until_its_runs_are_over(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "plans").mkdir()
+    dead, torn = Plan("dead", 0.0, 0, (Planned("of-dead", "d", {}),)), tmp_path / "plans" / "torn.json"
+    (tmp_path / "plans" / "dead.json").write_text(json.dumps(asdict(dead)))
+    torn.write_text('{"launch": ')
+    with announced(Plan("jobs", 0.0, 0, (Planned("of-jobs", "j", {}),), elsewhere=True), tmp_path):
+        pass
+    with announced(Plan("next", 0.0, 0, (Planned("of-next", "n", {}),)), tmp_path):
+        assert {run.name for run in Plan.read(tmp_path).runs} == {"of-next", "of-jobs"}
+    Failure("error", "", "jobs").write(mkdir(tmp_path / "runs" / "of-jobs"))
+    with announced(Plan("last", 0.0, 0, (Planned("of-last", "l", {}),)), tmp_path):
+        assert {run.name for run in Plan.read(tmp_path).runs} == {"of-last"}
+    assert list((tmp_path / "plans").iterdir()) == [torn]
+
+
+def mkdir(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_torn_plan_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for text in ("", "{", "[]", '{"launch": 1}'):
+        (tmp_path / "plan.json").write_text(text)
+        assert status.main([str(tmp_path)]) == 2
+        assert "no plan of a sweep" in capsys.readouterr().err
 
 
 def test_every_state_is_distinguished(output: Path) -> None:
