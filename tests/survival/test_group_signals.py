@@ -67,6 +67,7 @@ def signals_change_nothing(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_few_signals_to_the_group(
     undisturbed: Small, small: Callable[..., Small], capsys: pytest.CaptureFixture
 ) -> None:
