@@ -51,6 +51,7 @@ class Taught:
 
     problem: Problem
     solutions: tuple[str, ...]
+    line: int = 0  # the first row that has the question
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,14 @@ class TeacherData:
     @functools.cached_property
     def _solutions(self) -> dict[str, tuple[str, ...]]:
         return {taught.problem.id: taught.solutions for taught in self.taught}
+
+    def place(self, problem: Problem) -> str:
+        """FILE:LINE of the first row with a problem's question."""
+        return f"{self.path}:{self._lines[problem.id]}"
+
+    @functools.cached_property
+    def _lines(self) -> dict[str, int]:
+        return {taught.problem.id: taught.line for taught in self.taught}
 
     def __str__(self) -> str:
         return (
@@ -113,9 +122,13 @@ class _ByIdentity:
 @functools.lru_cache(maxsize=8)
 def _read(path: Path, changed: int, size: int, fields: Fields, by: _ByIdentity) -> TeacherData:
     task = by.task
-    lines = [_solved(path, number, row, fields, task) for number, row in read_rows(path)]
-    if not lines:
+    numbered = [(number, _solved(path, number, row, fields, task)) for number, row in read_rows(path)]
+    if not numbered:
         raise ValueError(f"{path}: no row in it")
+    lines = [solved for _, solved in numbered]
+    places: dict[str, int] = {}
+    for number, (problem, _) in numbered:
+        places.setdefault(problem.id, number)
     first: dict[str, Problem] = {}  # the answer to a question that comes again is its first row's
     pairs = [(first.setdefault(normalised(problem.prompt), problem), solution) for problem, solution in lines]
     correct = grade_all(task, pairs).rewards
@@ -128,7 +141,7 @@ def _read(path: Path, changed: int, size: int, fields: Fields, by: _ByIdentity) 
             solutions.setdefault(problem.id, {})[solution] = None
     return TeacherData(
         path,
-        tuple(Taught(problems[name], tuple(texts)) for name, texts in solutions.items()),
+        tuple(Taught(problems[name], tuple(texts), places[name]) for name, texts in solutions.items()),
         len(lines),
         correct.count(False),
         sum(good and problem.id in overlapping for (problem, _), good in zip(pairs, correct, strict=True)),
@@ -154,10 +167,13 @@ def _solved(path: Path, number: int, row: dict[str, Any], fields: Fields, task: 
             f"{path}:{number}: {name}: no answer of task={task.name}: {_text(path, number, row, name)[-60:]!r}"
         )
     if isinstance(task, EmbeddedTask):
-        for name, text in ((fields.question, question), (fields.solution, solution)):
-            unknown = set(re.findall(task.token_pattern, text)) - set(task.vocabulary)
-            if unknown:
+        limits = (task.max_prompt_tokens, task.max_response_tokens)
+        for name, text, most in zip((fields.question, fields.solution), (question, solution), limits, strict=True):
+            words = re.findall(task.token_pattern, text)
+            if unknown := set(words) - set(task.vocabulary):
                 raise ValueError(f"{path}:{number}: {name}: not in the words of task={task.name}: {min(unknown)!r}")
+            if len(words) > most:
+                raise ValueError(f"{path}:{number}: {name}: {len(words)} words; task={task.name} allows {most}")
     digest = hashlib.sha256(normalised(question).encode()).hexdigest()[:16]
     return Problem(f"teacher/{digest}", question, answer, len(task.steps(solution))), solution
 

@@ -82,12 +82,22 @@ def open_codec(config: Config, task: Task, base: Path) -> tuple[Codec, int | Non
     m = config.model
     if not isinstance(m, PretrainedOptions):
         return Codec(base), None
-    prompts = PromptFormat(m.prompt, m.chat, m.system)
-    try:
-        template = len(Codec(base, prompts).encode_prompt(Problem("", "", "", 0)))
-    except Exception as error:  # a chat template may raise anything
-        raise ConfigError(f"model.chat={m.chat}: the template cannot be used ({error})") from None
+    codec, template = prompt_codec(m, task, base)
     context = check_context(task, context_of(base), template, f"model.path={m.path}")
     if (most := config.engine.max_model_len) is not None:
         check_context(task, most, template, f"engine.max_model_len={most}")
-    return Codec(base, prompts, template + task.max_prompt_tokens), context
+    return codec, context
+
+
+def prompt_codec(model: PretrainedOptions, task: Task, base: Path) -> tuple[Codec, int]:
+    """The tokenizer in `base` with the model's prompt format, and the tokens of a prompt without its question.
+
+    Raises ConfigError for a chat template that cannot be used.
+    """
+    codec = Codec(base, PromptFormat(model.prompt, model.chat, model.system))
+    try:
+        template = len(codec.encode_prompt(Problem("", "", "", 0)))
+    except Exception as error:  # a chat template may raise anything
+        raise ConfigError(f"model.chat={model.chat}: the template cannot be used ({error})") from None
+    codec.longest_prompt = template + task.max_prompt_tokens
+    return codec, template

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,17 +25,14 @@ class PromptFormat:
         the template spells them, and without those that it puts after one. A chat template writes its special tokens
         itself, up to the assistant's turn. Raises ValueError if the question contains a special token.
         """
-        ids = self._encode(tokenizer, question)
-        special = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
-        if sum(i in special for i in ids) != sum(i in special for i in self._encode(tokenizer, "")):
+        ids, (special, count) = self._encode(tokenizer, question), _fixed(self, tokenizer)
+        if sum(i in special for i in ids) != count:
             raise ValueError(f"the question contains a special token of the tokenizer: {question!r}")
         return ids
 
     def _encode(self, tokenizer: PreTrainedTokenizerBase, question: str) -> tuple[int, ...]:
         text = self.template.replace("{question}", question)
-        start = _start(tokenizer)
-        head = tokenizer.encode(self.template.partition("{question}")[0], add_special_tokens=False)
-        spelled = bool(start) and head[: len(start)] == start
+        start, spelled = _framed(self.template, tokenizer)
         if self.chat is None:
             return tuple([*([] if spelled else start), *tokenizer.encode(text, add_special_tokens=False)])
         messages = [{"role": "user", "content": text}]
@@ -47,6 +45,21 @@ class PromptFormat:
         if spelled and list(ids[: 2 * len(start)]) == 2 * start:
             ids = ids[len(start) :]
         return tuple(ids)
+
+
+@functools.lru_cache(maxsize=8)
+def _fixed(prompts: PromptFormat, tokenizer: PreTrainedTokenizerBase) -> tuple[frozenset[int], int]:
+    """The special tokens of the tokenizer, and how many of them a prompt has without its question."""
+    special = frozenset(id for id, token in tokenizer.added_tokens_decoder.items() if token.special)
+    return special, sum(i in special for i in prompts._encode(tokenizer, ""))
+
+
+@functools.lru_cache(maxsize=8)
+def _framed(template: str, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], bool]:
+    """The start tokens of the tokenizer, and whether the template spells them."""
+    start = _start(tokenizer)
+    head = tokenizer.encode(template.partition("{question}")[0], add_special_tokens=False)
+    return start, bool(start) and head[: len(start)] == start
 
 
 def _start(tokenizer: PreTrainedTokenizerBase) -> list[int]:

@@ -49,14 +49,11 @@ def file_digest() -> str:
 def convert(folder: Path) -> None:
     """Write model (float32, tied embeddings) and tokenizer to `folder`."""
     import torch
-    from tokenizers import pre_tokenizers
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    source: dict[str, Any] = dict(
-        pretrained_model_name_or_path=str(gguf_file().parent), gguf_file=_FILE, local_files_only=True
-    )
+    source = _source()
     with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that cannot be disabled
         loaded = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32)
     # A model loaded from GGUF refuses to be saved although its weights are plain: a new model takes them.
@@ -69,7 +66,17 @@ def convert(folder: Path) -> None:
     model.tie_weights()
     model.generation_config = loaded.generation_config
     model.save_pretrained(folder)
+    convert_tokenizer(folder)
 
+
+def convert_tokenizer(folder: Path) -> None:
+    """Write the tokenizer alone to `folder`."""
+    from tokenizers import pre_tokenizers
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    source = _source()
     tokenizer = AutoTokenizer.from_pretrained(**source)
     backend = tokenizer.backend_tokenizer
     backend.pre_tokenizer = pre_tokenizers.Sequence(
@@ -81,3 +88,7 @@ def convert(folder: Path) -> None:
     file.write_text(
         json.dumps({k: v for k, v in settings.items() if k not in ("is_local", "local_files_only")}, indent=2)
     )
+
+
+def _source() -> dict[str, Any]:
+    return dict(pretrained_model_name_or_path=str(gguf_file().parent), gguf_file=_FILE, local_files_only=True)
