@@ -1,4 +1,4 @@
-"""How far the sources of word problems overlap, by runs of 13 words: the table of docs/reference/grading.md.
+"""Overlap of the sources of word problems, by runs of 13 words: the table of docs/reference/grading.md.
 
     python -m benchmarks.contamination [--data ../shared/data] [--n 13] [--quick]
 

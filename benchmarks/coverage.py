@@ -1,4 +1,4 @@
-"""How often the 95 % intervals hold the truth: whole sweeps simulated from known laws and analysed like any other.
+"""Coverage of the 95 % intervals: whole sweeps simulated from known laws and analysed like any other.
 
     python -m benchmarks.coverage [--sweeps 500] [--draws 1000] [--only TEXT]
     python -m benchmarks.coverage --like results/maze    # what the simulation takes from real rows

@@ -1,4 +1,4 @@
-"""How often the 95 % intervals of `fit` and `fit-joint` hold the truth, on tables simulated from known laws.
+"""Coverage of the 95 % intervals of `fit` and `fit-joint`, on tables simulated from known laws.
 
     python -m benchmarks.fit_coverage [--tables 200] [--draws 400] [--only TEXT]
 

@@ -19,7 +19,7 @@ from synth_scaling.training.pretrain import pretrain
 
 @dataclass(frozen=True)
 class Case:
-    """How many responses of a model are drawn. No shape: SmolLM2; no `documents` to pretrain on: random weights."""
+    """A model and the number of responses to sample from it. No shape: SmolLM2; no `documents`: random weights."""
 
     name: str
     shape: TinyLlama | None

@@ -54,7 +54,7 @@ def raw_vllm(engine: VLLMEngine, prompts: Sequence[tuple[int, ...]], samples: in
     requests = [{"prompt_token_ids": list(prompt)} for prompt in prompts]
     engine._llm.reset_prefix_cache()
     outputs = engine._llm.generate(requests, params, use_tqdm=False)
-    return sum(kept(list(c.token_ids), limit, ends) for output in outputs for c in output.outputs)
+    return sum(tokens_before_end(list(c.token_ids), limit, ends) for output in outputs for c in output.outputs)
 
 
 def transformers_generate(
@@ -82,10 +82,10 @@ def transformers_generate(
             eos_token_id=list(ends),
             pad_token_id=ends[0],
         )
-        tokens += sum(kept(row, limit, ends) for row in actual[:, longest:].tolist())
+        tokens += sum(tokens_before_end(row, limit, ends) for row in actual[:, longest:].tolist())
     return tokens
 
 
-def kept(tokens: list[int], limit: int, ends: Sequence[int]) -> int:
-    """How many tokens of a completion count: those before its end, up to the limit."""
+def tokens_before_end(tokens: list[int], limit: int, ends: Sequence[int]) -> int:
+    """The number of tokens of a completion before its end, up to the limit."""
     return next((i for i, token in enumerate(tokens) if token in ends), min(len(tokens), limit))

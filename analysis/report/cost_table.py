@@ -21,7 +21,7 @@ def cost_table(cost: StudyCost) -> Table:
     for column in ("runs", "alone", "shared", "only", "alone, s", "shared, s", "only, s"):
         table.add_column(column, justify="right")
     for label in cost.labels:
-        parts = (label.alone, label.shared, label.own)
+        parts = (label.alone, label.shared, label.exclusive)
         flops, seconds = [f"{part.flops:.3g}" for part in parts], [f"{part.seconds:,.0f}" for part in parts]
         table.add_row(escape(label.label), str(label.runs), *flops, *seconds)
     table.add_section()

@@ -39,14 +39,14 @@ class LabelCost:
     Attributes:
         alone: each run with an empty store.
         shared: each run with its share of the stages that several runs need.
-        own: the stages that no other label needs, each once: the saving if the label were dropped.
+        exclusive: the stages that no other label needs, each once: the saving if the label were dropped.
     """
 
     label: str
     runs: int
     alone: Spent
     shared: Spent
-    own: Spent
+    exclusive: Spent
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def study_cost(results: Results, leave_out: Collection[str] = ()) -> StudyCost:
                 len(its),
                 alone=sum((spent for stages in its for spent in stages.values()), Spent()),
                 shared=sum((spent / users[digest] for stages in its for digest, spent in stages.items()), Spent()),
-                own=sum((spent for digest, spent in computed.items() if needed[digest] == {label}), Spent()),
+                exclusive=sum((spent for digest, spent in computed.items() if needed[digest] == {label}), Spent()),
             )
         )
     alone = sum((one.alone for one in labels), Spent())

@@ -43,7 +43,7 @@ def page() -> str:
 
 
 def output(*command: str) -> str:
-    """What `synth-scaling COMMAND --help` prints. Raises CalledProcessError if it fails."""
+    """The output of `synth-scaling COMMAND --help`. Raises CalledProcessError if it fails."""
     words = [sys.executable, "-m", "synth_scaling", *command, "--help"]
     environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
     return subprocess.run(words, check=True, capture_output=True, text=True, env=environment).stdout.strip()

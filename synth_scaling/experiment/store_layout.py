@@ -66,7 +66,7 @@ def is_lease(path: Path) -> bool:
 
 
 def damaged(root: Path) -> Iterator[Path]:
-    """What the store has moved to `damaged/`: folders, files or links."""
+    """Folders, files and links that the store has moved to `damaged/`."""
     folder = root / DAMAGED
     if folder.is_dir() and not folder.is_symlink():
         yield from (path for path in sorted(folder.iterdir()) if _MOVED.fullmatch(path.name))

@@ -68,7 +68,7 @@ class Collection:
 
     @property
     def dropped(self) -> Counter[str]:
-        """How many attempts each filter dropped."""
+        """The number of attempts that each filter dropped."""
         reasons = Counter(outcome.reason for outcome in self.outcomes.values() if isinstance(outcome, Dropped))
         repeated = sum(isinstance(outcome, Row) for outcome in self.outcomes.values()) - len(self.first)
         return reasons + Counter(duplicate=repeated)

@@ -85,17 +85,17 @@ def test_gc_retains_what_a_sweep_used_and_what_is_being_computed(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ([], "gc: name the sweeps to keep: --keep-sweep SWEEP ..."),
         (["--keep-sweep", "nowhere"], "no runs there; allowed is the output folder of a sweep"),
     ],
 )
 def test_gc_removes_nothing_without_a_sweep_to_keep(
-    words: list[str], told: str, store: Path, capsys: pytest.CaptureFixture
+    words: list[str], message: str, store: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert main(["gc", str(store), "--yes", *words]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert len(list(store.glob("*/*/stage.json"))) == 4
 
 

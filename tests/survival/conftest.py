@@ -68,7 +68,7 @@ class Small:
         return (self.folder / "log.txt").read_text(errors="replace")
 
     def files(self) -> int:
-        """How many files and folders there are. Folders may be renamed meanwhile, which os.walk passes over."""
+        """The number of files and folders. Folders may be renamed meanwhile, which os.walk passes over."""
         walks = (os.walk(root) for root in (self.output, self.store))
         return sum(len(folders) + len(files) for walk in walks for _, folders, files in walk)
 
@@ -84,7 +84,7 @@ class Small:
         return {file.parent.name: file.read_bytes() for file in self.output.glob("runs/*/correct.parquet")}
 
     def made(self) -> Counter[str]:
-        """How often each stage was completed."""
+        """The number of times that each stage was completed."""
         lines = (self.store / "made.jsonl").read_text().splitlines()
         return Counter(json.loads(line)["hash"] for line in lines)
 

@@ -30,8 +30,8 @@ def loader() -> ConfigLoaderImpl:
     return loader_of()
 
 
-def load(loader: ConfigLoaderImpl, name: str, *own: str) -> DictConfig:
-    return loader.load_configuration(name, overrides=["hydra/sweeper=grid", *own], run_mode=RunMode.MULTIRUN)
+def load(loader: ConfigLoaderImpl, name: str, *overrides: str) -> DictConfig:
+    return loader.load_configuration(name, overrides=["hydra/sweeper=grid", *overrides], run_mode=RunMode.MULTIRUN)
 
 
 @pytest.fixture(scope="module")

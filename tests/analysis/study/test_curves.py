@@ -118,7 +118,7 @@ def test_a_law_that_misses_points_of_its_data_names_them():
 @settings(max_examples=20, deadline=None)
 @given(wrong=st.lists(st.integers(40, 960), min_size=2, max_size=2), seed=st.integers(0, 99))
 def test_a_law_with_as_many_parameters_as_sizes_misses_none(wrong: list[int], seed: int):
-    """What is left between the law and such errors is the optimiser's rounding, in every draw of the same sign."""
+    """The residuals are the optimiser's rounding, in every draw of the same sign."""
     rng = np.random.default_rng(seed)
     sizes = [("sft", 100), ("sft", 200)]
     cells = {key: Cell((0,), (rng.permutation(1000) < n)[None]) for key, n in zip(sizes, wrong, strict=True)}

@@ -41,22 +41,30 @@ def _of(field, digest, flops, seconds):
 def test_shared_stages_are_counted_once_and_split():
     cost = study_cost(results(("sft", SFT), ("rft", RFT), ("dpo", DPO)), ("base",))
     result = {one.label: one for one in cost.labels}
-    assert result["sft"].alone == result["sft"].shared == result["sft"].own == Spent(10.0, 1.0)
-    assert (result["rft"].alone, result["rft"].shared, result["rft"].own) == (Spent(26, 5), Spent(23, 4), Spent(20, 3))
-    assert (result["dpo"].alone, result["dpo"].shared, result["dpo"].own) == (Spent(36, 7), Spent(33, 6), Spent(30, 5))
+    assert result["sft"].alone == result["sft"].shared == result["sft"].exclusive == Spent(10.0, 1.0)
+    assert (result["rft"].alone, result["rft"].shared, result["rft"].exclusive) == (
+        Spent(26, 5),
+        Spent(23, 4),
+        Spent(20, 3),
+    )
+    assert (result["dpo"].alone, result["dpo"].shared, result["dpo"].exclusive) == (
+        Spent(36, 7),
+        Spent(33, 6),
+        Spent(30, 5),
+    )
     assert cost.alone == Spent(72.0, 13.0) and cost.once == Spent(66.0, 11.0)
 
 
 def test_pretraining_is_a_stage_like_others_unless_left_out():
     cost = study_cost(results(("sft", SFT), ("rft", RFT), ("dpo", DPO)))
     assert cost.alone == Spent(3072.0, 313.0) and cost.once == Spent(1066.0, 111.0)
-    assert cost.labels[0].own == Spent(30.0, 5.0)  # the base is every label's
+    assert cost.labels[0].exclusive == Spent(30.0, 5.0)  # the base is every label's
 
 
 def test_runs_of_one_label_share_among_themselves():
     cost = study_cost(results(("dpo", DPO), ("dpo", DPO)), ("base",))
     (dpo,) = cost.labels
-    assert (dpo.runs, dpo.alone, dpo.shared, dpo.own) == (2, Spent(72, 14), Spent(36, 7), Spent(36, 7))
+    assert (dpo.runs, dpo.alone, dpo.shared, dpo.exclusive) == (2, Spent(72, 14), Spent(36, 7), Spent(36, 7))
 
 
 @given(st.lists(st.tuples(st.sampled_from("xyz"), st.sets(st.integers(0, 6))), min_size=1, max_size=6))
@@ -68,7 +76,7 @@ def test_shares_add_up_to_the_computed_stages(runs):
     assert cost.once == Spent(sum(2.0**i for i in every), sum(3.0**i for i in every))
     assert asdict(shared) == pytest.approx(asdict(cost.once))
     for one in cost.labels:
-        assert one.own.flops <= one.shared.flops * (1 + 1e-9) and one.shared.flops <= one.alone.flops * (1 + 1e-9)
+        assert one.exclusive.flops <= one.shared.flops * (1 + 1e-9) and one.shared.flops <= one.alone.flops * (1 + 1e-9)
 
 
 def test_rows_without_costs_are_refused():
