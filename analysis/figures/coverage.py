@@ -45,7 +45,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     axes.set_xscale("log", base=2)
     name_ticks(axes, sorted(set(table["k"])))
     axes.set_ylim(top=102)
-    name_axes(axes, "samples per problem, k", "pass@k in %")
+    name_axes(axes, "samples per problem, k", f"pass@k in %, N = {size}")
     add_legend(figure, entries, columns=3)
     caption = (
         f"Coverage at N = {size} problems: the share of test problems that at least one of k samples solves, with 95 % "

@@ -44,7 +44,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         entries.append((look, display_name(label)))
     name_ticks(axes, sorted(set(table["temperature"])))
     log_percent(axes, table)
-    name_axes(axes, "temperature T of sampling (0: greedy)", "test error in %")
+    name_axes(axes, "temperature T of sampling (0: greedy)", f"test error in %, N = {size}")
     add_legend(figure, entries, columns=3)
     caption = (
         f"Test error against the temperature of sampling, at N = {size} problems, with 95 % intervals over seeds. A "
