@@ -85,9 +85,9 @@ class BaselineLaw:
         Differences within `ROUNDING` are none: a law with as many parameters as settings meets every error.
         """
         with np.errstate(divide="ignore", invalid="ignore"):
-            off = np.log(resampled) - np.log(self.predict(self.spent))
-        tail = (1 - LEVEL) / 2 / len(self.spent)
-        low, high = np.quantile(off, [tail, 1 - tail], axis=0)
+            off = np.log(resampled) - np.log(self.predict(self.spent))  # -inf in draws without errors
+            tail = (1 - LEVEL) / 2 / len(self.spent)
+            low, high = np.quantile(off, [tail, 1 - tail], axis=0)
         above, below = np.isfinite(low) & (low > ROUNDING), np.isfinite(high) & (high < -ROUNDING)
         return tuple(np.flatnonzero(above | below).tolist())
 

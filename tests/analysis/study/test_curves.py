@@ -125,6 +125,12 @@ def test_a_law_with_as_many_parameters_as_sizes_misses_none(wrong: list[int], se
     assert fit_curve(cells, resample(cells, draws=100), "sft").misses() == ()
 
 
+@pytest.mark.filterwarnings("error")
+def test_draws_without_errors_are_compared_without_a_warning():
+    cells = {("sft", n): _exact(error, 1000) for n, error in ((100, 0.3), (200, 0.1), (400, 0.001), (800, 0.0))}
+    assert 800 not in fit_curve(cells, resample(cells, draws=200), "sft").misses()
+
+
 def test_a_law_that_holds_misses_nothing_but_by_chance():
     scenario = Scenario(5, 0.9, 0.0)
     missed = 0
