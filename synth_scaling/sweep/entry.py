@@ -48,7 +48,6 @@ FLAGS = {
     "--verbose": "hydra.sweeper.verbose=true",
     "--no-wait": "hydra.launcher.wait=false",
 }
-MODES = ("-m", "--multirun", "-r", "--run")
 
 
 def launch(words: Sequence[str]) -> None:
@@ -57,8 +56,7 @@ def launch(words: Sequence[str]) -> None:
     Ends the process with exit code 1 if a run failed, with 2 and one line if the configuration was refused, with 75
     after a termination signal and with 130 after an interrupt of the keyboard.
     """
-    modes = [word for word in words if word in MODES]  # first: Hydra's parser takes no options between overrides
-    sys.argv = [sys.argv[0], *modes, *(FLAGS.get(word, word) for word in words if word not in MODES)]
+    sys.argv = [sys.argv[0], *options_first([FLAGS.get(word, word) for word in words])]
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
     try:
         register_schemas()
@@ -91,6 +89,27 @@ def launch(words: Sequence[str]) -> None:
     except SweepFailed as error:
         say(error, file=sys.stderr)
         sys.exit(1)
+
+
+def options_first(words: Sequence[str]) -> list[str]:
+    """`words` with options and their values before the overrides: Hydra's parser takes no option between overrides."""
+    actions = get_args_parser()._option_string_actions
+    options: list[str] = []
+    overrides: list[str] = []
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        action = actions.get(word)
+        if action is None:
+            (options if word.startswith("-") else overrides).append(word)
+        elif action.nargs == "?":  # the parser would take an override for its value
+            value = left.pop(0) if left and left[0] in (action.choices or ()) else action.const
+            options.append(f"{action.option_strings[0]}={value}")
+        else:
+            options.append(word)
+            if action.nargs is None and left:
+                options.append(left.pop(0))
+    return [*options, *overrides]
 
 
 def job(config: DictConfig) -> float | None:
