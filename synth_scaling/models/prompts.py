@@ -63,6 +63,11 @@ def _framed(template: str, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int
 
 
 def _start(tokenizer: PreTrainedTokenizerBase) -> list[int]:
-    """The tokens that the tokenizer puts before a text."""
-    ids, bare = tokenizer.encode("1"), tokenizer.encode("1", add_special_tokens=False)
-    return next((ids[:i] for i in range(len(ids)) if ids[i : i + len(bare)] == bare), [])
+    """The tokens that the tokenizer puts before a text: seen with one that is a single token."""
+    special = {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+    for id in range(len(tokenizer)):
+        text = "" if id in special else str(tokenizer.decode([id]))
+        if text.strip() and tokenizer.encode(text, add_special_tokens=False) == [id]:
+            ids: list[int] = tokenizer.encode(text)
+            return list(ids[: ids.index(id)])
+    return []
