@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.defaults import BASELINE, DRAWS, ERROR_MEASURES, GREEDY
+from synth_scaling.core.terminal import say
 
 if TYPE_CHECKING:
     from analysis.data.results import Results
@@ -100,5 +101,5 @@ def _measured(results: Results, options: argparse.Namespace, folders: Sequence[P
     """The rows that have the error measure that was asked for; a line on stderr counts those left out."""
     measured = results.measured_by(options.error, " or ".join(map(str, folders)))
     if left_out := len(results.rows) - len(measured.rows):
-        print(f"{left_out} of {len(results.rows)} rows have no sampled errors and are left out", file=sys.stderr)
+        say(f"{left_out} of {len(results.rows)} rows have no sampled errors and are left out", file=sys.stderr)
     return measured
