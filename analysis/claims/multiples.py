@@ -114,8 +114,9 @@ def _bounds(single: Sequence[Multiplier]) -> Estimate:
 
 
 def _log_multiplier(points: Points, base: Sequence[int], label: str, sizes: Sequence[int]) -> Statistic:
-    """The mean over `sizes` of log M(N) by the baseline's power law, clipped to its range."""
+    """The mean over `sizes` of log M(N) by the baseline's power law, followed as far as `Summary` follows it."""
     tested = [points[BASELINE, size].independent for size in base]
+    first, last = np.log(base[0]), np.log(base[-1])
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
         log_amplitude, exponent = fit_draws(base, np.stack([errors[BASELINE, n] for n in base], axis=1), tested)
@@ -126,7 +127,7 @@ def _log_multiplier(points: Points, base: Sequence[int], label: str, sizes: Sequ
             # A law that does not fall reaches no lower error and every higher one: the end of the range.
             never = np.log(errors[label, size]) < log_amplitude - exponent * np.log(base[-1])
             reached = np.where(exponent > 0, reached, np.where(never, np.inf, -np.inf))
-            logs.append(np.clip(reached, np.log(base[0]), np.log(base[-1])) - np.log(size))
+            logs.append(np.clip(reached, 2 * first - last, 2 * last - first) - np.log(size))
         return np.asarray(np.mean(logs, axis=0))
 
     return statistic

@@ -117,7 +117,7 @@ def multiplier_table(study: Study) -> Table:
 
 def summary_table(study: Study) -> Table:
     """The mean multiplier per label and unit, and whether it changes with N."""
-    table = Table(title="Geometric mean of M(N) per label, over the N whose intervals are closed if there are any")
+    table = Table(title="Geometric mean of M(N) per label, over the N at which it is exact, and bounds that disagree with those")
     for column in ("label", "in", "mean", "95 % interval", "N", "as N doubles [95 % interval]", "so M(N)"):
         table.add_column(column)
     table.caption = (
@@ -310,7 +310,7 @@ def _summary(summary: Summary) -> tuple[str, ...]:
     trend = "-"
     if summary.trend is not None and summary.trend_low is not None and summary.trend_high is not None:
         trend = f"{summary.trend:.2f}x {_range(summary.trend_low, summary.trend_high, 2)}"
-    return (f"{summary.value:#.3g}x", summary.interval_text(), summary.range_text(), trend, summary.verdict)
+    return (summary.short(), summary.interval_text(), summary.range_text(), trend, summary.verdict)
 
 
 def _spread_as_json(spread: Overdispersion) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""The mean multiplier of a label over its sizes, and whether the multiplier changes with N."""
+"""The mean multiplier of a label over its sizes, and whether the multiplier changes with N.
+
+Where the baseline's runs stop, M(N) is a bound. Leaving such sizes out would bias the mean: they are the best sizes of the
+best methods. Taking all of them in would make every mean a bound, because at the largest N no multiplier above 1 can be
+read. So a bound counts where it disagrees with the mean of the other sizes, and then the mean is a bound, too.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,9 @@ from analysis.arrays import Floats
 from analysis.data.cells import SizeKey
 from analysis.stats.bootstrap import Draws, percentile_interval
 from analysis.study.baseline_law import BaselineLaw
-from analysis.study.multipliers import Multiplier, interval_text
+from analysis.study.multipliers import Bound, Multiplier, bounded_text, interval_text
+
+TAIL = 0.025  # share of the draws that a 95 % interval leaves out at either end
 
 
 @dataclass(frozen=True)
@@ -20,9 +27,11 @@ class Summary:
     """The geometric mean of a label's M(N) over some sizes, and the trend of M over all sizes.
 
     Attributes:
-        sizes: ascending, the N at which the whole interval of M(N) lies within the measured range of the baseline;
-            if there are none, those at which M(N) itself does. The mean covers these sizes only.
-        value, low, high, low_open, high_open: the mean with its 95 % interval, as in `Multiplier`.
+        sizes: ascending, the N that the mean covers: those at which M(N) is exact, and those at which it is a bound that the
+            mean of the exact ones does not satisfy.
+        value, bound, low, high, low_open, high_open: the mean with its 95 % interval, as in `Multiplier`. Draws that leave
+            the baseline's measured range are read from its law for one more range on either side, those of a bound to the
+            end of its runs; an end is open where a bound counts, or where more draws than the interval leaves out go beyond.
         trend, trend_low, trend_high: the factor by which M changes as N doubles, with its interval: least squares of
             log M on log N over all sizes except those below the baseline's floor, with the baseline's law extrapolated
             beyond its range (without those sizes the trend would be biased towards none). None with a single size.
@@ -31,6 +40,7 @@ class Summary:
     label: str
     sizes: tuple[int, ...]
     value: float
+    bound: Bound
     low: float
     high: float
     low_open: bool
@@ -47,6 +57,10 @@ class Summary:
         if self.trend_low > 1:
             return "grows"
         return "shrinks" if self.trend_high < 1 else "no trend seen"
+
+    def short(self) -> str:
+        """The mean as text, as in `Multiplier`."""
+        return bounded_text(self.value, self.bound)
 
     def interval_text(self) -> str:
         """The interval as text, as in `Multiplier`."""
@@ -65,30 +79,44 @@ def summarise(
     for label in sorted({one.label for one in multipliers}):
         of_label = [one for one in multipliers if one.label == label]
         exact = [one for one in of_label if one.bound == "exact"]
-        closed = [one for one in exact if not (one.low_open or one.high_open)]
         if exact:
-            mean = _mean(draws, baseline_law, spent, closed or exact)
+            mean = _mean(draws, baseline_law, spent, exact)
+            kept = [one for one in of_label if one.bound == "exact" or _disagrees(one, mean)]
+            if len(kept) > len(exact):
+                mean = _mean(draws, baseline_law, spent, kept)
             sizes = [one.size for one in of_label if not one.infinite and draws.error[label, one.size] > 0]
             summaries.append(_with_trend(mean, draws, baseline_law, spent, sizes))
     return summaries
 
 
+def _disagrees(one: Multiplier, mean: Summary) -> bool:
+    """Whether the mean of the exact multipliers lies outside the interval of `one`, a bound."""
+    if one.bound == "at least":
+        return one.low > mean.value and not one.low_open
+    return one.high < mean.value and not one.high_open
+
+
 def _mean(
     draws: Draws[SizeKey], baseline_law: BaselineLaw, spent: Mapping[SizeKey, float], over: Sequence[Multiplier]
 ) -> Summary:
-    """The mean over the sizes of `over`; draws beyond the baseline's range are clipped, as in `Multiplier`."""
+    """The mean over the sizes of `over`."""
     label, sizes = over[0].label, tuple(one.size for one in over)
     reached, paid = _reached(draws, baseline_law, spent, label, sizes)
-    held = np.clip(reached, np.log(baseline_law.smallest), np.log(baseline_law.largest))
+    first, last = _ends(baseline_law)
+    held = np.clip(reached, first, last)
+    is_bound = [one.bound != "exact" for one in over]
+    held[is_bound] = np.clip(held[is_bound], np.log(baseline_law.smallest), np.log(baseline_law.largest))
     low, high = np.exp(percentile_interval((held - paid).mean(axis=0)))
+    bounds: set[Bound] = {one.bound for one in over if one.bound != "exact"}
     return Summary(
         label,
         sizes,
         float(np.exp(np.mean([np.log(one.value) for one in over]))),
+        next(iter(bounds)) if len(bounds) == 1 else "exact",  # with bounds of both kinds both ends are open
         float(low),
         float(high),
-        any(one.low_open for one in over),
-        any(one.high_open for one in over),
+        "at most" in bounds or bool((reached <= first).any(axis=0).mean() > TAIL),
+        "at least" in bounds or bool((reached >= last).any(axis=0).mean() > TAIL),
     )
 
 
@@ -103,13 +131,18 @@ def _with_trend(
         return mean
     reached, paid = _reached(draws, baseline_law, spent, mean.label, sizes)
     measured = np.log(baseline_law.law.invert([draws.error[mean.label, size] for size in sizes]))
-    first, last = np.log(baseline_law.smallest), np.log(baseline_law.largest)
-    ends = 2 * first - last, 2 * last - first  # at most one more range on either side
+    ends = _ends(baseline_law)
     logs = np.log(sizes) - np.log(sizes).mean()
     doubling = logs / (logs**2).sum() * np.log(2)
     low, high = np.exp(percentile_interval(doubling @ (np.clip(reached, *ends) - paid)))
     trend = np.exp(doubling @ (np.clip(measured, *ends) - paid[:, 0]))
     return replace(mean, trend=float(trend), trend_low=float(low), trend_high=float(high))
+
+
+def _ends(baseline_law: BaselineLaw) -> tuple[float, float]:
+    """Logs of the spending up to which the baseline's law is followed: its measured range, and as much on either side."""
+    first, last = np.log(baseline_law.smallest), np.log(baseline_law.largest)
+    return 2 * first - last, 2 * last - first
 
 
 def _reached(

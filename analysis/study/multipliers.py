@@ -54,12 +54,17 @@ class Multiplier:
 
     def short(self) -> str:
         """E.g. "1.93x", ">= 2.00x", or ">= 2.00x, infinite"."""
-        sign = {"exact": "", "at least": ">= ", "at most": "<= "}[self.bound]
-        return f"{sign}{self.value:#.3g}x{', infinite' if self.infinite else ''}"
+        return f"{bounded_text(self.value, self.bound)}{', infinite' if self.infinite else ''}"
 
     def interval_text(self) -> str:
         """The interval as text; see the function of that name."""
         return interval_text(self.low, self.high, self.low_open, self.high_open)
+
+
+def bounded_text(value: float, bound: Bound) -> str:
+    """E.g. "1.93x", or ">= 2.00x"."""
+    sign = {"exact": "", "at least": ">= ", "at most": "<= "}[bound]
+    return f"{sign}{value:#.3g}x"
 
 
 def interval_text(low: float, high: float, low_open: bool, high_open: bool) -> str:

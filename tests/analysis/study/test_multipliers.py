@@ -131,20 +131,37 @@ def test_the_trend_extends_to_sizes_where_the_multiplier_is_a_bound(cells):
     # Twice the data at every N, which at N = 1600 is twice the baseline's largest run.
     cells |= {("m", n): _exact(5 * (2 * n) ** -0.5) for n in SIZES}
     (result,) = _summaries(cells)
-    assert result.sizes == (100, 200, 400) and result.trend == pytest.approx(1.0, abs=0.01)
+    assert result.sizes == (100, 200, 400, 800) and result.trend == pytest.approx(1.0, abs=0.01)
     assert result.verdict == "no trend seen"
 
 
-def test_a_summary_covers_the_sizes_with_closed_intervals_if_there_are_any(cells):
+def test_an_exact_multiplier_counts_although_its_interval_reaches_the_baselines_last_run(cells):
     at = {n: _exact(5 * (2 * n) ** -0.5) for n in (200, 400)}
-    edge = {800: _exact(5 * 1550**-0.5)}  # its interval reaches the baseline's last run
+    edge = {800: _exact(5 * 1550**-0.5)}
     (result,) = _summaries(cells | {("m", n): cell for n, cell in (at | edge).items()})
-    assert result.sizes == (200, 400) and not result.high_open
+    assert result.sizes == (200, 400, 800) and result.bound == "exact" and not result.high_open
+    assert result.value == pytest.approx((2 * 2 * 1550 / 800) ** (1 / 3), rel=0.01) and result.low < 2 < result.high
     (result,) = _summaries(cells | {("m", n): cell for n, cell in edge.items()})
-    assert (result.sizes, result.low_open, result.high_open) == ((800,), False, True)
+    assert (result.sizes, result.low_open, result.high_open) == ((800,), False, False)
+    assert result.high > 1600 / 800  # read from the law beyond the last run
     assert (result.trend, result.verdict, result.range_text()) == (None, "one size", "800")
-    assert result.interval_text().endswith("to > 2.00")
     assert _summaries(cells | {("m", 800): _exact(0.05)}) == []  # a bound alone
+
+
+def test_a_bound_counts_where_the_mean_of_the_exact_multipliers_does_not_satisfy_it(cells):
+    # At least 1 at N = 1600 says nothing that the exact 2 at N = 100 does not.
+    (result,) = _summaries(cells | {("m", 100): _exact(5 * 200**-0.5), ("m", 1600): _exact(0.05)})
+    assert result.sizes == (100,) and result.short() == "2.00x" and not result.high_open
+    # M = 2 at N = 100, and beyond the baseline's 1,600 problems at 200 and 400: at least 8 and 4. Their mean is at least 4.
+    cells |= {("m", 100): _exact(5 * 200**-0.5), ("m", 200): _exact(0.05), ("m", 400): _exact(0.05)}
+    (result,) = _summaries(cells)
+    assert result.sizes == (100, 200, 400) and result.bound == "at least" and result.short() == ">= 4.00x"
+    assert not result.low_open and result.high_open and result.low == pytest.approx(4, rel=0.05)
+    # Worse than the baseline's first run: at most 1/4 and 1/8 beside 1/2 at N = 1600.
+    cells |= {("m", 400): _exact(0.6), ("m", 800): _exact(0.6), ("m", 1600): _exact(5 * 800**-0.5)}
+    del cells["m", 100], cells["m", 200]
+    (result,) = _summaries(cells)
+    assert result.sizes == (400, 800, 1600) and result.short() == "<= 0.250x" and result.low_open
 
 
 def test_cost_is_that_of_the_method_for_the_same_error(cells):
