@@ -117,7 +117,7 @@ def multiplier_table(study: Study) -> Table:
 
 def summary_table(study: Study) -> Table:
     """The mean multiplier per label and unit, and whether it changes with N."""
-    table = Table(title="Geometric mean of M(N) per label, over the N at which it is exact, and bounds that disagree with those")
+    table = Table(title="Geometric mean of M(N) per label, over the N at which it is exact, and bounds that disagree")
     for column in ("label", "in", "mean", "95 % interval", "N", "as N doubles [95 % interval]", "so M(N)"):
         table.add_column(column)
     table.caption = (

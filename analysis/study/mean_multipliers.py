@@ -1,7 +1,7 @@
 """The mean multiplier of a label over its sizes, and whether the multiplier changes with N.
 
-Where the baseline's runs stop, M(N) is a bound. Leaving such sizes out would bias the mean: they are the best sizes of the
-best methods. Taking all of them in would make every mean a bound, because at the largest N no multiplier above 1 can be
+Where the baseline's runs stop, M(N) is a bound. Leaving such sizes out would bias the mean: they are the best sizes of
+the best methods. Including all would make every mean a bound, because at the largest N no multiplier above 1 can be
 read. So a bound counts where it disagrees with the mean of the other sizes, and then the mean is a bound, too.
 """
 
@@ -27,11 +27,12 @@ class Summary:
     """The geometric mean of a label's M(N) over some sizes, and the trend of M over all sizes.
 
     Attributes:
-        sizes: ascending, the N that the mean covers: those at which M(N) is exact, and those at which it is a bound that the
-            mean of the exact ones does not satisfy.
-        value, bound, low, high, low_open, high_open: the mean with its 95 % interval, as in `Multiplier`. Draws that leave
-            the baseline's measured range are read from its law for one more range on either side, those of a bound to the
-            end of its runs; an end is open where a bound counts, or where more draws than the interval leaves out go beyond.
+        sizes: ascending, the N that the mean covers: those at which M(N) is exact, and those at which it is a bound
+            that the mean of the exact ones does not satisfy.
+        value, bound, low, high, low_open, high_open: the mean with its 95 % interval, as in `Multiplier`. Draws that
+            leave the baseline's measured range are read from its law for one more range on either side, those of a
+            bound to the end of its runs. An end is open where a bound counts, or where more draws go beyond than the
+            interval leaves out.
         trend, trend_low, trend_high: the factor by which M changes as N doubles, with its interval: least squares of
             log M on log N over all sizes except those below the baseline's floor, with the baseline's law extrapolated
             beyond its range (without those sizes the trend would be biased towards none). None with a single size.
@@ -140,7 +141,7 @@ def _with_trend(
 
 
 def _ends(baseline_law: BaselineLaw) -> tuple[float, float]:
-    """Logs of the spending up to which the baseline's law is followed: its measured range, and as much on either side."""
+    """Logs of the ends of spending within which the baseline's law is read: three times its measured range."""
     first, last = np.log(baseline_law.smallest), np.log(baseline_law.largest)
     return 2 * first - last, 2 * last - first
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synth_scaling.config.schema import FIGURES, check_evaluation, check_rollout_policy, check_tracking
+from synth_scaling.config.secret_checks import check_secrets
 from synth_scaling.core.validation import ConfigError, at_least, between, filled, finite, one_of
 from synth_scaling.credit.options import CREDIT, check_credit
 from synth_scaling.data.options import DataOptions, check_data
@@ -54,6 +55,7 @@ def check(config: Config) -> None:
     for key, seed in (("seed", config.seed), ("task.world_seed", config.task.world_seed)):
         between(key, seed, 0, 2**32 - 1, "0 to 2^32 - 1")
     finite(asdict(config))
+    check_secrets(asdict(config))
 
 
 def check_data_for(method: str, data: DataOptions) -> None:

@@ -54,6 +54,7 @@ def _omegaconf(error: BaseException | None) -> OmegaConfBaseException | None:
 def _of_omegaconf(cause: OmegaConfBaseException) -> str:
     key = cause.full_key or cause.key
     reason = _joined(str(cause).split("full_key:")[0])
+    reason = reason.removeprefix("ConfigError raised while resolving interpolation: ")  # of a resolver of this package
     parent = cause.parent_node
     if "not in" in reason and parent is not None:
         names = sorted(map(str, parent.keys()))

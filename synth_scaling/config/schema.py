@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hydra.core.config_store import ConfigStore
 
+from synth_scaling.config.environment_variables import register_environment_resolver
 from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.validation import ConfigError, above_zero, at_least, filled, one_of
 from synth_scaling.credit.options import CREDIT, CreditOptions
@@ -131,7 +132,8 @@ class Config:
 
 
 def register_schemas() -> None:
-    """Register the options dataclasses with Hydra: the types of conf/'s groups."""
+    """Register the options dataclasses with Hydra: the types of conf/'s groups, and the resolver of the environment."""
+    register_environment_resolver()
     store = ConfigStore.instance()
     store.store(name="schema", node=Config)
     for name, (_, options) in TASKS.items():

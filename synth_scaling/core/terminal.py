@@ -7,7 +7,9 @@ reads brackets as markup. Everything that a command prints passes through :func:
 from __future__ import annotations
 
 import logging
+import os
 import re
+import sys
 from typing import IO
 
 # C0 and C1 controls but tab and line feed; characters that reorder or end lines; surrogates, which have no encoding.
@@ -27,8 +29,13 @@ def literal(text: object) -> str:
 
 
 def say(*values: object, file: IO[str] | None = None, end: str = "\n", flush: bool = False) -> None:
-    """Print `values` as :func:`printable` text."""
-    print(*map(printable, values), file=file, end=end, flush=flush)
+    """Print `values` as :func:`printable` text. A reader that has gone away (`| head`) does not end a computation."""
+    try:
+        print(*map(printable, values), file=file, end=end, flush=flush)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, (file or sys.stdout).fileno())  # for all that follows, and the flush at the end
+        os.close(nowhere)
 
 
 class LogFormatter(logging.Formatter):

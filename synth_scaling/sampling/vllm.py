@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import glob
 import hashlib
 import json
 import logging
 import os
 import struct
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -62,11 +64,12 @@ class VLLMEngine:
         if not restart and missing:
             raise ValueError(f"{checkpoint} lacks {len(missing)} tensors of the model in the engine: {missing[0]}, ...")
         self._checkpoint = None  # until loading succeeds
-        if restart:
-            self._start(checkpoint, context)
-        else:
-            self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(checkpoint)})
-            self._llm.apply_model(_repack_tied_head)
+        with _without_wildcards(checkpoint) as path:
+            if restart:
+                self._start(path, context)
+            else:
+                self._llm.collective_rpc("reload_weights", kwargs={"weights_path": str(path)})
+                self._llm.apply_model(_repack_tied_head)
         self._architecture, self._context, self._tensors = architecture, context, tensors
         self._checkpoint, self._ends = checkpoint, ends
 
@@ -170,6 +173,18 @@ def request_seed(seed: int, prompt: Sequence[int]) -> int:
     """The seed of a prompt's completion 0; that of completion i is larger by i. CPU generators use its low 32 bits."""
     digest = hashlib.blake2b(struct.pack(f"<{len(prompt) + 1}q", seed, *prompt), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 2  # room for i below 2^63
+
+
+@contextlib.contextmanager
+def _without_wildcards(checkpoint: Path) -> Iterator[Path]:
+    """A path of `checkpoint` for vLLM, which searches it as a pattern: a link to it where its name has [, * or ?."""
+    if glob.escape(str(checkpoint)) == str(checkpoint):
+        yield checkpoint
+        return
+    with tempfile.TemporaryDirectory(prefix="synth-scaling-") as folder:
+        link = Path(folder) / "checkpoint"
+        link.symlink_to(checkpoint.resolve(), target_is_directory=True)
+        yield link
 
 
 def _repack_tied_head(model: Any) -> None:

@@ -20,7 +20,8 @@ import msgspec
 from synth_scaling.config.run_folder import RunFolder
 from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.system.files import UNREADABLE, read_advisory, write_text
-from synth_scaling.system.leases import is_held, lease
+from synth_scaling.system.leases import is_held, lease, local_owner
+from synth_scaling.system.shared_memory import remove_leftovers
 
 PRIOR = 0.2  # weight of the forecast in :func:`seconds_left`, as a share of itself
 
@@ -91,16 +92,20 @@ def announced(plan: Plan, output: Path) -> Iterator[None]:
 
 
 def _other_plans(output: Path, plan: Plan) -> Iterator[Plan]:
-    """The plans of other launches whose workers may be at work; those of dead launches are removed."""
+    """The plans of other launches whose workers may be at work; what dead launches left is removed."""
     for file in sorted((output / "plans").glob("*.json")):
         other = read_advisory(file, Plan)
         if other is None or other.launch == plan.launch:
             continue
         unfinished = other.elsewhere and not all(is_over(RunFolder.of(output, run.name), other) for run in other.runs)
-        if is_held(file.with_suffix(".lock")) or unfinished:
+        marker = file.with_suffix(".lock")
+        process = local_owner(marker)
+        if is_held(marker) or unfinished:
             yield other
         else:
             file.unlink(missing_ok=True)
+            if process is not None:
+                remove_leftovers(process)
 
 
 def is_over(folder: RunFolder, plan: Plan) -> bool:

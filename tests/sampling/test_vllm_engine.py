@@ -161,6 +161,18 @@ def test_swapped_weights_are_the_checkpoints_own(
     assert sample(loaded, prompts, temperature=0.0) == before
 
 
+def test_a_path_with_the_wildcards_of_patterns_is_read_literally(
+    loaded: Engine, random_model: Path, pretrained: Path, prompts: list[Prompt], tmp_path: Path
+) -> None:
+    """Weights are swapped from such a folder, and an engine of another context starts from one."""
+    folder = tmp_path / "[lab] a*b? {c} 'd'"
+    shutil.copytree(random_model, folder)
+    check_greedy(loaded, folder, prompts)
+    loaded.load(folder, context=40)
+    assert sample(loaded, prompts, temperature=0.0, limit=6)
+    loaded.load(pretrained)
+
+
 # -- the distribution ----------------------------------------------------------------------------------------------
 
 

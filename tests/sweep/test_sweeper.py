@@ -138,6 +138,7 @@ def test_keys_in_values_are_resolved_in_each_run_and_resolvers_before_the_values
 ) -> None:
     """The log and the figures would otherwise give every run the label of the first."""
     monkeypatch.setenv("SIZES", "10,20")
+    monkeypatch.setenv("SYNTH_SCALING_ENV", "SIZES")
     grid = (
         "params: {method: 'sft,rft', trainer.batch_size: '8,16', label: \"'${method.name} b=${trainer.batch_size}'\"}"
     )

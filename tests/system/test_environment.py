@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from synth_scaling.system.environment import environment, masked
+from synth_scaling.system.environment import environment
+from synth_scaling.system.masking import masked
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_a_bound_counts_where_the_mean_of_the_exact_multipliers_does_not_satisfy
     # At least 1 at N = 1600 says nothing that the exact 2 at N = 100 does not.
     (result,) = _summaries(cells | {("m", 100): _exact(5 * 200**-0.5), ("m", 1600): _exact(0.05)})
     assert result.sizes == (100,) and result.short() == "2.00x" and not result.high_open
-    # M = 2 at N = 100, and beyond the baseline's 1,600 problems at 200 and 400: at least 8 and 4. Their mean is at least 4.
+    # M = 2 at N = 100, and beyond the baseline's 1,600 problems at 200 and 400: at least 8 and 4; on average 4.
     cells |= {("m", 100): _exact(5 * 200**-0.5), ("m", 200): _exact(0.05), ("m", 400): _exact(0.05)}
     (result,) = _summaries(cells)
     assert result.sizes == (100, 200, 400) and result.bound == "at least" and result.short() == ">= 4.00x"
