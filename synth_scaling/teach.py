@@ -18,8 +18,8 @@ Examples:
   synth-scaling teach task=gsm8k task.path=data/gsm8k engine.model=gpt-4o problems=1000 samples=3 agree=2 output=t.jsonl
 
 Exit code 0: every row was written; 1: the endpoint refused, or too many requests failed; 2, with one line: the
-configuration was refused; 3: fewer rows than requested, because the budget or the attempts were used up. In each case
-but 2 the rows so far are written, and the same command resumes.
+configuration was refused; 3: fewer rows than requested, because the budget or the attempts were used up; 130 after
+Ctrl-C and 75 after a termination signal. In each case but 2 the rows so far are written, and the same command resumes.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from synth_scaling.core.terminal import say
+from synth_scaling.system import signals
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the words of the command line; ends the process with the exit code."""
@@ -35,9 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if "-h" in words or "--help" in words:
         print((__doc__ or "").strip())
         sys.exit(0)
-    from synth_scaling.teaching.entry import launch  # Hydra and openai: not needed for --help
+    signals.install(at_once=True)  # until requests run
+    try:
+        from synth_scaling.teaching.entry import launch  # Hydra and openai: not needed for --help
 
-    launch(words)
+        launch(words)
+    except signals.Interrupted as error:
+        say(f"{error}: the journal holds every answer so far, the same command resumes", file=sys.stderr)
+        raise
+    except KeyboardInterrupt:
+        say("interrupted: the journal holds every answer so far, the same command resumes", file=sys.stderr)
+        sys.exit(130)
     sys.exit(0)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 
-from synth_scaling.teaching.journal import Request, Usage
+from synth_scaling.teaching.records import Request, Usage
 
 TEMPLATE_TOKENS = 64  # [tokens] that a chat template may add to a message
 

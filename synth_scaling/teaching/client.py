@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import httpx2
 import openai
 
+from synth_scaling.teaching.answers import WrongShape, read_answer
 from synth_scaling.teaching.budget import Budget, BudgetSpent, Prices, most_usage
-from synth_scaling.teaching.journal import Answer, Journal, Request, Usage
-from synth_scaling.teaching.reach import CONNECT_SECONDS, cause_of, unreachable
+from synth_scaling.teaching.failures import billed, in_words, is_hopeless, pause_before_retry
+from synth_scaling.teaching.journal import Journal
+from synth_scaling.teaching.reach import unreachable
+from synth_scaling.teaching.records import Answer, Request, Usage
+from synth_scaling.teaching.transport import BoundedClient
+
+SHORTEST_SECRET = 12  # characters of a key that is masked in answers; a shorter one may be an ordinary word
 
 
 class Stopped(Exception):
@@ -38,7 +46,7 @@ class OpenAIOptions:
     extra: dict[str, Any] = field(default_factory=dict)  # further fields of the request's body
     concurrency: int = 8  # [requests] at a time
     retries: int = 6  # [tries] after 408, 409, 429, 5xx and lost connections, each after a longer wait
-    timeout: float = 600.0  # [seconds] of one try
+    timeout: float = 600.0  # [seconds] of one try, from its connection to the last byte of its answer
     give_up_after: int = 20  # [requests] failed in a row that end the command
     usd_per_million_input: float | None = None  # [USD per million tokens] of prompts
     usd_per_million_output: float | None = None  # [USD per million tokens] of answers
@@ -69,6 +77,8 @@ class Client:
     After a refusal that every request would meet (no server, no key, no such model), `give_up_after` failures in a row,
     or at the end of the budget it starts no further request, and those that run finish. `on_failure` is called with a
     line on the first failure of each kind.
+
+    Each try is written ahead and has a reservation of its maximum cost, which counts if no readable answer comes.
     """
 
     def __init__(
@@ -82,6 +92,7 @@ class Client:
         self.options, self.journal, self.budget = options, journal, budget
         self.on_answer, self.on_failure = on_answer, on_failure
         self.stopped: str | None = None
+        self.aborted: str | None = None  # the reason of abort()
         self.asked = self.failed = 0  # by this process; not those that the journal answers
         self.last_failure = ""  # with the endpoint's URL
         self._kinds: set[str] = set()  # of failures so far
@@ -90,11 +101,14 @@ class Client:
         self._reaching = asyncio.Lock()
         self._slots = asyncio.Semaphore(options.concurrency)
         self._asking: dict[str, asyncio.Task[Answer]] = {}
+        self._key = os.environ.get(options.api_key_env) or ""
+        http_client = BoundedClient(options.timeout, options.concurrency)
         self._openai = openai.AsyncOpenAI(
-            api_key=os.environ.get(options.api_key_env) or "none",
+            api_key=self._key or "none",
             base_url=options.base_url,
-            max_retries=options.retries,
-            timeout=openai.Timeout(options.timeout, connect=min(options.timeout, CONNECT_SECONDS)),
+            max_retries=0,  # see _tries
+            timeout=http_client.timeout,
+            http_client=http_client,
         )
 
     async def __aenter__(self) -> Client:
@@ -103,37 +117,35 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self._openai.close()
 
+    def abort(self, reason: str) -> None:
+        """Start no further request and cancel those that run; what waits for one gets Stopped."""
+        self.stopped, self.aborted = self.stopped or reason, reason
+        for task in self._asking.values():
+            task.cancel()
+
     async def ask(self, request: Request) -> Answer:
         """The journal's answer or the endpoint's. Raises Stopped, or RequestFailed for this request alone."""
         if known := self.journal.get(request):
             return known
         if request.key not in self._asking:  # two problems may come out alike, and so their requests
             self._asking[request.key] = asyncio.create_task(self._ask(request))
-        return await self._asking[request.key]
+        try:
+            return await self._asking[request.key]
+        except asyncio.CancelledError:
+            if self.aborted:
+                raise Stopped from None
+            raise
 
     async def _ask(self, request: Request) -> Answer:
-        most = most_usage(request, self.options.max_tokens)
         async with self._slots:
             await self._reach()
-            if self.stopped:
-                raise Stopped
             try:
-                await self.budget.reserve(most)
-            except BudgetSpent as spent:
-                self.stopped = self.stopped or str(spent)
-                raise Stopped from None
-            used = Usage()
-            try:
-                self.asked += 1
-                answer = await self._complete(request, most)
-                used = answer.usage
-                self.journal.add(request, answer)
+                answer = await self._tries(request)
                 self._failed_in_a_row = 0
             except openai.OpenAIError as error:
                 self._failure(request, error)
                 raise RequestFailed from None
             finally:
-                await self.budget.settle(most, used)
                 self.on_answer()
             return answer
 
@@ -146,26 +158,64 @@ class Client:
                 if why is not None:
                     self.stopped = f"engine.base_url={self.options.base_url}: {why}"
 
-    async def _complete(self, request: Request, most: Usage) -> Answer:
-        extra = {key: request.body[key] for key in self.options.extra}
-        known = {key: value for key, value in request.body.items() if key not in extra}
+    async def _tries(self, request: Request) -> Answer:
+        """The answer of the first try that gives one. Raises Stopped, or the last try's error."""
+        most = most_usage(request, self.options.max_tokens)
+        for n_failed in itertools.count():
+            if self.stopped:
+                raise Stopped
+            try:
+                await self.budget.reserve(most)
+            except BudgetSpent as spent:
+                self.stopped = self.stopped or str(spent)
+                raise Stopped from None
+            self.asked += not n_failed
+            try:
+                return await self._try(request, most)
+            except openai.OpenAIError as error:
+                pause = pause_before_retry(error, n_failed)
+                if pause is None or n_failed >= self.options.retries:
+                    raise
+            await asyncio.sleep(pause)
+        raise AssertionError("itertools.count() does not end")
+
+    async def _try(self, request: Request, most: Usage) -> Answer:
+        """One try within the reservation `most`, with its outcome in journal and budget.
+
+        A try that is cancelled stays in the write-ahead file, and its reservation counts.
+        """
+        used = Usage()
         try:
-            completion = await self._openai.chat.completions.create(**known, extra_body=extra or None)
-            choice, usage = completion.choices[0], completion.usage
-            return Answer(
-                (choice.message.content or "").encode(errors="replace").decode(),  # lone surrogates cannot be sent on
-                choice.finish_reason == "stop",
-                str(completion.model),
-                Usage(int(usage.prompt_tokens), int(usage.completion_tokens))
-                if usage
-                else most,  # not reported: the maximum
-            )
-        except (AttributeError, IndexError, TypeError, ValueError):
-            raise openai.OpenAIError("200, but not in the shape of a chat completion") from None
+            attempt = self.journal.start(request, most)
+            used = most
+            try:
+                answer = await self._complete(request, most)
+            except openai.OpenAIError as error:
+                used = billed(error, most)
+                self.journal.end(attempt, used)
+                raise
+            used = answer.usage
+            self.journal.add(request, answer, attempt)
+            return answer
+        finally:
+            await self.budget.settle(most, used)
+
+    async def _complete(self, request: Request, most: Usage) -> Answer:
+        response = await self._openai.post("/chat/completions", cast_to=httpx2.Response, body=dict(request.body))
+        try:
+            answer = read_answer(response.content, most, self.options.model)
+        except WrongShape as error:
+            error.status = response.status_code
+            raise
+        if len(self._key) >= SHORTEST_SECRET:  # an endpoint that repeats it would have it written to the journal
+            answer = replace(answer, text=self._masked(answer.text), model=self._masked(answer.model))
+        return answer
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
 
     def _failure(self, request: Request, error: openai.OpenAIError) -> None:
-        words = cause_of(error) if isinstance(error, openai.APIConnectionError) else f"{type(error).__name__}: {error}"
-        reason = " ".join(words.replace(self._openai.api_key, "***").split())[:500]
+        reason = self._masked(in_words(error, self.options.timeout))[:500]
         self.last_failure = f"engine.base_url={self.options.base_url}: {reason}"
         kind = f"{type(error).__name__} {getattr(error, 'status_code', '')}"
         if kind not in self._kinds:
@@ -174,7 +224,6 @@ class Client:
         self.failed += 1
         self._failed_in_a_row += 1
         self.journal.add_failure(request, reason)
-        hopeless = (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError)
-        if isinstance(error, hopeless) or self._failed_in_a_row >= self.options.give_up_after:
-            in_a_row = "" if isinstance(error, hopeless) else f"{self._failed_in_a_row} requests in a row failed, last "
+        if is_hopeless(error) or self._failed_in_a_row >= self.options.give_up_after:
+            in_a_row = "" if is_hopeless(error) else f"{self._failed_in_a_row} requests in a row failed, last "
             self.stopped = self.stopped or f"engine.base_url={self.options.base_url}: {in_a_row}{reason}"

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from synth_scaling.data.contamination import TestSet
 from synth_scaling.tasks.questions import QuestionTask, normalised
 from synth_scaling.teaching.client import Client, OpenAIOptions, RequestFailed, Stopped
-from synth_scaling.teaching.journal import Answer
 from synth_scaling.teaching.recipe import (
     Dropped,
     Row,
@@ -26,6 +25,7 @@ from synth_scaling.teaching.recipe import (
     problem_request,
     solution_request,
 )
+from synth_scaling.teaching.records import Answer
 
 Asked = Row | Dropped | None  # None: stopped before its end
 

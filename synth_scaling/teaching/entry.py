@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -19,10 +22,11 @@ from tqdm import tqdm
 from synth_scaling.config.hydra_errors import refuse
 from synth_scaling.config.schema import register_schemas
 from synth_scaling.config.search_path import configs
-from synth_scaling.core.terminal import say
+from synth_scaling.core.terminal import printable, say
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.data.contamination import TestSet
 from synth_scaling.data.teacher_file import held_out_questions
+from synth_scaling.system import signals
 from synth_scaling.system.jsonl import write_rows
 from synth_scaling.tasks import TASKS, make_task
 from synth_scaling.tasks.questions import QuestionTask
@@ -42,13 +46,26 @@ def job(config: DictConfig) -> None:
         journal = Journal(teach_config.journal)
     except (ValueError, OmegaConfBaseException) as error:
         refuse(error)
+    except OSError as error:
+        refuse(ConfigError(f"output={teach_config.output}: {teach_config.journal}: {error.strerror}"))
+    output = Path(teach_config.output)
     with journal:
+        if journal.n_cut:
+            say(
+                f"{journal.path}: {journal.n_cut} requests may have been in flight when an earlier run was killed: "
+                f"billed, their answers lost; their maximum of {journal.cut.total} tokens counts against the budget",
+                file=sys.stderr,
+            )
         try:
             collection, client = asyncio.run(taught(teach_config, recipe, journal))
-        except KeyboardInterrupt:
-            say(f"interrupted; {journal.path} holds every answer, the same command resumes", file=sys.stderr)
-            sys.exit(130)
-        write(Path(teach_config.output), collection.rows)
+            if not client.aborted or len(collection.rows) > n_lines(output):
+                write(output, collection.rows)
+        except OSError as error:  # a full disk
+            say(f"{journal.path}: {error.strerror or error}; {resumption(journal)}", file=sys.stderr)
+            sys.exit(1)
+        if client.aborted:
+            say(f"interrupted by {client.aborted}; {resumption(journal)}", file=sys.stderr)
+            sys.exit(130 if client.aborted == signal.SIGINT.name else signals.EXIT_CODE)
         report(teach_config, collection, client)
     if len(collection.rows) == teach_config.problems:
         sys.exit(0)
@@ -82,28 +99,69 @@ async def taught(c: TeachConfig, recipe: Recipe, journal: Journal) -> tuple[Coll
             bar.set_postfix(requests=client.asked, tokens=budget.spent.total, usd=f"{budget.usd:.2f}")
 
         def warn(line: str) -> None:
-            bar.write(line, file=sys.stderr)
+            bar.write(printable(line), file=sys.stderr)
 
         async with Client(c.engine, journal, budget, on_answer=show, on_failure=warn) as client:
-            return await collect(recipe, client, c.problems, c.most_attempts, on_row=show), client
+            with aborted_by_signals(client):
+                return await collect(recipe, client, c.problems, c.most_attempts, on_row=show), client
+
+
+@contextmanager
+def aborted_by_signals(client: Client) -> Iterator[None]:
+    """A termination signal or Ctrl-C aborts the client; those that follow have no effect: the end takes moments."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, numbers = asyncio.get_running_loop(), (*signals.SIGNALS, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        loop.add_signal_handler(number, client.abort, number.name)
+    try:
+        yield
+    finally:
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)  # between handlers a signal would end the process
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN if client.aborted else before[number])
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def resumption(journal: Journal) -> str:
+    """The state of an interrupted command, in words."""
+    words = f"{journal.path} holds every answer, the same command resumes"
+    n = journal.n_in_flight
+    return f"{words}; {n} requests in flight may have been billed" if n else words
 
 
 def write(output: Path, rows: list[Row]) -> None:
-    """Write the rows as JSON Lines; the file appears whole or not at all."""
-    write_rows(output, map(dataclasses.asdict, rows))
+    """Write the rows as JSON Lines; the file appears whole or not at all. Raises OSError."""
+    try:
+        write_rows(output, map(dataclasses.asdict, rows))
+    except ValueError as error:
+        raise OSError(str(error)) from error
+
+
+def n_lines(output: Path) -> int:
+    """The lines of a file, which an interrupted command may not reach again; 0 if there is none."""
+    return output.read_bytes().count(b"\n") if output.exists() else 0
 
 
 def report(c: TeachConfig, collection: Collection, client: Client) -> None:
     """Print how many rows were written and dropped, and the cost."""
-    rows, spent = len(collection.rows), client.budget.spent
+    rows, spent, journal = len(collection.rows), client.budget.spent, client.journal
     say(f"{c.output}: {rows} of {c.problems} problems written, from {len(collection.outcomes)} attempts")
     for reason, words in REASONS.items():
         if collection.dropped[reason]:
             say(f"dropped {collection.dropped[reason]}: {reason} ({words})")
     say(
-        f"asked {client.asked} requests, {client.failed} failed; the journal holds {len(client.journal)} answers: "
+        f"asked {client.asked} requests, {client.failed} failed; the journal holds {len(journal)} answers: "
         f"{spent.input} + {spent.output} tokens, {client.budget.usd:.4f} US dollars"
     )
+    if journal.n_lost:
+        say(
+            f"of these, {journal.lost.total} tokens are the maximum of {journal.n_lost} requests without a readable "
+            "answer, which may have been billed"
+        )
     if client.stopped:
         say(f"stopped: {client.stopped}")
     elif rows < c.problems and collection.dropped["request_failed"] == len(collection.outcomes):

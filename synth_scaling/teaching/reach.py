@@ -7,7 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 
 CONNECT_SECONDS = 10.0  # to open a connection; an answer may take much longer
 TRIES, PAUSE = 2, 0.5  # connections, and seconds between them
@@ -23,14 +23,16 @@ async def unreachable(url: str, seconds: float = CONNECT_SECONDS) -> str | None:
         if attempt:
             await asyncio.sleep(PAUSE)
         try:
-            async with httpx.AsyncClient(timeout=seconds) as client:
-                await client.get(url)
-        except (httpx.ReadTimeout, httpx.WriteTimeout, httpx.TooManyRedirects, httpx.DecodingError):
+            async with (
+                asyncio.timeout(3 * seconds),  # address, connection and encryption have `seconds` each
+                httpx2.AsyncClient(timeout=seconds) as client,
+                client.stream("GET", url),  # the body, which may have no end, is not read
+            ):
+                return None
+        except (TimeoutError, httpx2.ReadTimeout, httpx2.WriteTimeout):
             return None
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
             why = cause_of(error)
-        else:
-            return None
     return why
 
 

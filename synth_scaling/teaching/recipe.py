@@ -19,7 +19,7 @@ from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.gold import gold_answer
 from synth_scaling.tasks.questions import QuestionTask
 from synth_scaling.teaching.client import OpenAIOptions, body_of
-from synth_scaling.teaching.journal import Answer, Request
+from synth_scaling.teaching.records import Answer, Request
 
 _TEMPLATES = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=False)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Body = dict[str, Any]
-Reply = tuple[int, dict[str, str], Any]  # status, headers, JSON
+Raw = Callable[[BaseHTTPRequestHandler], None]  # writes a whole response, or less
+Reply = tuple[int, dict[str, str], Any] | Raw  # status, headers, JSON
 
 
 def completion(text: str, finish_reason: str = "stop", usage: tuple[int, int] | None = (10, 5)) -> Reply:
@@ -62,9 +63,15 @@ def endpoints() -> Iterator[Serve]:
                     endpoint.keys.append(self.headers.get("authorization"))
                     endpoint.running += 1
                     endpoint.most_running = max(endpoint.most_running, endpoint.running)
-                status, headers, content = endpoint.reply(body)
+                reply = endpoint.reply(body)
                 with endpoint.lock:
                     endpoint.running -= 1
+                if callable(reply):
+                    self.close_connection = True
+                    with suppress(OSError):  # the client may not wait for its end
+                        reply(self)
+                    return
+                status, headers, content = reply
                 data = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 for name, value in ({"content-type": "application/json"} | headers).items():

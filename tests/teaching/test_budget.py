@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synth_scaling.teaching.budget import Budget, BudgetOptions, BudgetSpent, Prices, most_usage
-from synth_scaling.teaching.journal import Request, Usage
+from synth_scaling.teaching.records import Request, Usage
 
 usages = st.builds(Usage, st.integers(0, 50), st.integers(0, 50))
 

@@ -14,7 +14,8 @@ import pytest
 
 from synth_scaling.teaching.budget import Budget, BudgetOptions, Prices
 from synth_scaling.teaching.client import Client, OpenAIOptions, RequestFailed, Stopped, body_of
-from synth_scaling.teaching.journal import Answer, Journal, Request, Usage
+from synth_scaling.teaching.journal import Journal
+from synth_scaling.teaching.records import Answer, Request, Usage
 from tests.support.stand_in import Body, Endpoint, Reply, Serve, completion, error
 
 Outcome = Answer | BaseException

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synth_scaling.teaching.journal import Answer, Journal, Request, Usage
+from synth_scaling.teaching.journal import Journal
+from synth_scaling.teaching.records import Answer, Request, Usage
 
 REQUEST = Request({"model": "m", "messages": [{"role": "user", "content": "hello"}], "temperature": 0.5})
 

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from synth_scaling.core.records import Problem
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 from synth_scaling.teaching.client import OpenAIOptions
-from synth_scaling.teaching.journal import Answer, Usage
+from synth_scaling.teaching.records import Answer, Usage
 from synth_scaling.teaching.options import register_teach_schemas
 from synth_scaling.teaching.recipe import (
     REASONS,
