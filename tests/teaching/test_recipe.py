@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 from synth_scaling.core.records import Problem
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 from synth_scaling.teaching.client import OpenAIOptions
-from synth_scaling.teaching.records import Answer, Usage
 from synth_scaling.teaching.options import register_teach_schemas
 from synth_scaling.teaching.recipe import (
     REASONS,
@@ -27,6 +26,7 @@ from synth_scaling.teaching.recipe import (
     rendered,
     solution_request,
 )
+from synth_scaling.teaching.records import Answer, Usage
 
 ROOT = Path(__file__).parent.parent.parent
 ENGINE = OpenAIOptions(model="m", temperature=0.5, max_tokens=9)
