@@ -19,6 +19,8 @@ def needed_stages(config: Config) -> tuple[str, ...]:
         names += ["negative_values"]
     if "positive_values" in uses:
         names += ["positive_values"]
+    if "reference_logprobs" in uses:
+        names += ["reference_logprobs"]
     if evaluation.base:
         names += ["base_evaluation"]
     if evaluation.difficulty_rollouts:

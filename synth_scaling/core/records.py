@@ -71,6 +71,31 @@ class NLLRow:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyRow:
+    """A prompt, a response to it, and for each trained token a coefficient and the sampling policy's log-probability.
+
+    A positive coefficient raises the probability of its token, a negative one lowers it; how, the loss says.
+    """
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    ends: bool  # the end token is trained on after the completion
+    correct: bool  # the response is correct, whatever the signs of its coefficients
+    coefficients: tuple[float, ...]  # one per completion token, and one more for the end token if `ends`
+    # log mu of each trained token, mu the policy that sampled the response; None: no ratio, -coefficient * log pi
+    reference: tuple[float, ...] | None = None
+    pass_rate: float = 0.0  # share of correct ones among mu's responses to the problem
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseLogProbs:
+    """Log-probability of each token of one response under the policy that sampled it."""
+
+    response: int  # row in the table of responses
+    log_probs: tuple[float, ...]  # one per token, and one more for the end token if the response is finished
+
+
+@dataclass(frozen=True, slots=True)
 class PreferenceRow:
     """Two continuations of one prompt (for per-step pairs the prompt holds the shared prefix)."""
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 class StageRole:
     """Attributes: `kind` names the stage in a store; `spent`: its cost belongs to the price of a method."""
 
-    kind: Literal["base", "policy", "responses", "step_values"]
+    kind: Literal["base", "policy", "responses", "step_values", "reference_logprobs"]
     spent: bool
 
 
@@ -25,6 +25,7 @@ ROLES = {
     "rollouts": StageRole("responses", spent=True),  # in blocks: rollouts_0, rollouts_1, ...
     "negative_values": StageRole("step_values", spent=True),
     "positive_values": StageRole("step_values", spent=True),
+    "reference_logprobs": StageRole("reference_logprobs", spent=True),
     "base_evaluation": StageRole("responses", spent=False),
     "initial_policy": StageRole("policy", spent=False),
     "initial_responses": StageRole("responses", spent=False),

@@ -14,7 +14,15 @@ import numpy as np
 from synth_scaling import credit
 from synth_scaling.config.needed_stages import needed_stages, sample_stages
 from synth_scaling.config.schema import Config
-from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, ResponseValues
+from synth_scaling.core.records import (
+    NLLRow,
+    PolicyRow,
+    PreferenceRow,
+    PrefixValue,
+    Problem,
+    Response,
+    ResponseValues,
+)
 from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult
 from synth_scaling.credit.options import search_of
@@ -42,7 +50,7 @@ class Outcome:
     untrained: list[Response]  # greedy responses of the base, one per test problem
     initial: list[Response]  # responses of pi_sft to the test problems, for their difficulty
     graded: Graded
-    rows: list[NLLRow] | list[PreferenceRow]
+    rows: list[NLLRow] | list[PreferenceRow] | list[PolicyRow]
     policy: StageResult
     stages: Stages
 
@@ -129,7 +137,7 @@ def self_generated(
     graded: Graded,
     uses: frozenset[str],
 ) -> Graded:
-    """`graded` with the parts that a method `uses`: positives, negatives, and the step values of either."""
+    """`graded` with the parts that a method `uses`: positives, negatives, their step values and log-probabilities."""
     if not uses:
         return graded
     data, options, problem_of = config.data, config.credit, {p.id: p for p in problems}
@@ -164,16 +172,27 @@ def self_generated(
         every_step = credit.Exhaustive(options.positive_rollouts, stop_at_zero=False)  # a zero here is chance
         positive_values = step_values("positive_values", positives, every_step)
 
+    positives = positives if "positives" in uses else []
+    negatives = negatives if "negatives" in uses else []
+
+    # Log-probabilities under the policy that sampled them, for methods that weight tokens by a ratio.
+    logprobs: list[tuple[float, ...]] = []
+    if "reference_logprobs" in uses:
+        logprobs = stages.reference_logprobs("reference_logprobs", pi_sft, graded.prompts, [*positives, *negatives])
+
     return replace(
         graded,
-        positives=positives if "positives" in uses else [],
-        negatives=negatives if "negatives" in uses else [],
+        positives=positives,
+        negatives=negatives,
         positive_values=positive_values,
         negative_values=negative_values if "negative_values" in uses else [],
         prefix_values=prefix_values,
+        positive_logprobs=logprobs[: len(positives)],
+        negative_logprobs=logprobs[len(positives) :],
+        pass_rates=initial,
     )
 
 
-def build(options: MethodOptions, graded: Graded, seed: int) -> list[NLLRow] | list[PreferenceRow]:
+def build(options: MethodOptions, graded: Graded, seed: int) -> list[NLLRow] | list[PreferenceRow] | list[PolicyRow]:
     """The training rows of the method that `options` belong to."""
     return METHODS[options.name].build(graded, options, np.random.default_rng([seed, seed_of(options.name)]))

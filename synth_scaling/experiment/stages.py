@@ -16,7 +16,17 @@ from synth_scaling.config.needed_stages import rollout_stages
 from synth_scaling.config.schema import Config
 from synth_scaling.core.flops import matmul_parameters
 from synth_scaling.core.hashing import content_hash, key_of
-from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Problem, Response, read_table, write_table
+from synth_scaling.core.records import (
+    NLLRow,
+    PolicyRow,
+    PreferenceRow,
+    PrefixValue,
+    Problem,
+    Response,
+    ResponseLogProbs,
+    read_table,
+    write_table,
+)
 from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult
 from synth_scaling.credit import Prefix, Search
@@ -24,7 +34,7 @@ from synth_scaling.experiment.base_model import base_in_place, base_key, compute
 from synth_scaling.experiment.degenerate import degenerate
 from synth_scaling.experiment.keys import CODE, WORDS, digest, sampling_key, training_key
 from synth_scaling.experiment.store import Store
-from synth_scaling.methods import MethodOptions, PreferenceOptions
+from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
 from synth_scaling.models.codec import Codec
 from synth_scaling.models.options import check_targets
 from synth_scaling.models.pretrained import tensor_names
@@ -72,7 +82,11 @@ class Stages:
         return result
 
     def policy(
-        self, name: str, start: StageResult, method: MethodOptions, rows: Sequence[NLLRow] | Sequence[PreferenceRow]
+        self,
+        name: str,
+        start: StageResult,
+        method: MethodOptions,
+        rows: Sequence[NLLRow] | Sequence[PreferenceRow] | Sequence[PolicyRow],
     ) -> StageResult:
         """A checkpoint trained from `start` on `rows`; the rows are stored beside it."""
         c = self.config
@@ -86,7 +100,7 @@ class Stages:
         }
 
         def compute(folder: Path) -> Made:
-            from synth_scaling.training.launch import Preference, train  # imports torch
+            from synth_scaling.training.launch import Objective, Preference, train  # imports torch
             from synth_scaling.training.trainer import RESUME, Training
 
             if c.engine.by_turns:
@@ -94,11 +108,42 @@ class Stages:
             training = Training(
                 start.path, method.epochs, method.learning_rate, c.seed, c.trainer, c.threads, folder / RESUME
             )
-            preference = Preference(method.beta, method.nll) if isinstance(method, PreferenceOptions) else None
-            cost = train(rows, training, folder, preference, lambda point: self.tracker.curve(name, point))
+            objective: Objective = None
+            if isinstance(method, PreferenceOptions):
+                objective = Preference(method.beta, method.nll)
+            elif (loss := METHODS[method.name].loss) is not None:
+                objective = loss(method)
+            cost = train(rows, training, folder, objective, lambda point: self.tracker.curve(name, point))
             return cost, {"rows": len(rows)}
 
         return self._stage(name, "policy", key, compute)
+
+    def reference_logprobs(
+        self,
+        name: str,
+        policy: StageResult,
+        prompts: Mapping[str, tuple[int, ...]],
+        responses: Sequence[Response],
+    ) -> list[tuple[float, ...]]:
+        """Log-probabilities of the tokens of `responses` under `policy` at temperature 1, by a trainer's forward pass.
+
+        The end token's follows in a finished response.
+        """
+        c = self.config
+        texts = [(prompts[response.problem], response.tokens, response.finished) for response in responses]
+        key = {"policy": policy.hash, "texts": digest(texts), "trainer": key_of(c.trainer), **training_key(c)}
+
+        def compute(folder: Path) -> Made:
+            from synth_scaling.training.reference import reference_log_probs  # imports torch
+
+            if c.engine.by_turns:
+                close_engines()
+            rows, cost = reference_log_probs(policy.path, texts, c.trainer, c.threads)
+            write_table(folder / "logprobs.parquet", rows, ResponseLogProbs)
+            return cost, {"responses": len(rows)}
+
+        result = self._stage(name, "reference_logprobs", key, compute)
+        return [row.log_probs for row in read_table(result.path / "logprobs.parquet", ResponseLogProbs)]
 
     def responses(
         self,
@@ -200,7 +245,8 @@ class Stages:
         key = {"code": CODE[kind], **key}
         stage_hash = content_hash({"stage": kind, **key})
         trainer, engine = self.config.trainer, self.config.engine
-        devices = {"base": 1, "policy": trainer.num_processes}.get(kind, engine.replicas * engine.tensor_parallel_size)
+        of_training = {"base": 1, "reference_logprobs": 1, "policy": trainer.num_processes}
+        devices = of_training.get(kind, engine.replicas * engine.tensor_parallel_size)
 
         def tracked(folder: Path) -> Made:
             with self.tracker.computing(name, stage_hash):

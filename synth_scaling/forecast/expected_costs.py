@@ -115,6 +115,8 @@ class _Run:
             case "positive_values":
                 k = config.credit.positive_rollouts
                 return self._step_values(name, self._positive_inputs(), {"k": k}, k, self._prefixes(self.positives))
+            case "reference_logprobs":
+                return self._reference_logprobs()
             case "policy":
                 start = self._base_key if config.method.start == "base" else self.stage("pi_sft").key
                 return self._policy(name, config.method, start, self._sampled_inputs())
@@ -152,7 +154,7 @@ class _Run:
         """The sampled part of a method's rows; D_syn belongs to every method's rows."""
         return {
             part: self.stage(part).key
-            if part.endswith("_values")
+            if part.endswith(("_values", "_logprobs"))
             else (self._negative_inputs() if part == "negatives" else self._positive_inputs())
             for part in sorted(self.uses)
         }
@@ -243,6 +245,18 @@ class _Run:
         temperature = self.config.credit.temperature
         key = _key("step_values", name=name, of=inputs, search=search, temperature=temperature, **self._sampling())
         return Stage(name, key, Cost(tokens_sampled=round(tokens), flops_sampling=flops))
+
+    def _reference_logprobs(self) -> Stage:
+        """One forward pass of pi_sft over the responses that the method uses."""
+        amounts = {"positives": self.positives, "negatives": self.negatives}
+        responses = sum(amount for part, amount in amounts.items() if part in self.uses)
+        tokens = round(responses * (self.lengths.prompt + self.response + 1))
+        inputs = {
+            "positives": self._positive_inputs() if "positives" in self.uses else None,
+            "negatives": self._negative_inputs() if "negatives" in self.uses else None,
+        }
+        key = _key("reference_logprobs", of=inputs, trainer=key_of(self.config.trainer))
+        return Stage("reference_logprobs", key, Cost(flops_training=training_flops(self.parameters, 0, tokens)))
 
     def _prefixes(self, responses: float) -> float:
         """Distinct prefixes of so many responses: they end after any step but the last."""

@@ -4,7 +4,21 @@ Methods of other packages are added through entry points: :class:`synth_scaling.
 """
 
 from synth_scaling.core.registry import Registry, check_default_name
-from synth_scaling.methods import advantage_weighted, dpo, rejected_only, rft, rft_filtered, sft, step_dpo, step_sft
+from synth_scaling.methods import (
+    advantage_weighted,
+    dpo,
+    nft,
+    reinforce,
+    rejected_only,
+    rft,
+    rft_filtered,
+    sft,
+    step_dpo,
+    step_reinforce,
+    step_sft,
+    topr,
+    unlikelihood,
+)
 from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, PreferenceOptions, check_method
 
 _BUILT_IN: dict[str, Method] = {
@@ -17,6 +31,11 @@ _BUILT_IN: dict[str, Method] = {
     "step_sft": step_sft.METHOD,
     "rejected_only": rejected_only.METHOD,
     "advantage_weighted": advantage_weighted.METHOD,
+    "reinforce": reinforce.METHOD,
+    "topr": topr.METHOD,
+    "nft": nft.METHOD,
+    "step_reinforce": step_reinforce.METHOD,
+    "unlikelihood": unlikelihood.METHOD,
 }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from synth_scaling.core.records import NLLRow
 from synth_scaling.core.validation import above_zero, at_least, one_of
 from synth_scaling.credit import advantages, best_of
-from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, nll_row
+from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, nll_row, per_token
 
 WEIGHTS = ("exp", "positive")
 
@@ -38,9 +38,7 @@ def advantage_weighted(graded: Graded, options: AdvantageWeightedOptions, rng: n
     weighted = []
     for response, row in zip(responses, values, strict=True):
         step_weights = weights_of(advantages(best_of(row.values, options.best_of)), options)
-        lengths = np.diff([0, *row.ends])
-        lengths[-1] += response.finished  # the end token belongs to the last step
-        weighted.append(np.repeat(step_weights, lengths))
+        weighted.append(per_token(step_weights, row, response))
     weighted = mean_one(weighted)
     rows = [nll_row(graded, response, w.tolist()) for response, w in zip(responses, weighted, strict=True)]
     if options.demonstrations:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Response, ResponseValues
+from synth_scaling.core.policy_loss import PolicyLoss
+from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, PrefixValue, Response, ResponseValues
 from synth_scaling.core.validation import above_zero, at_least, one_of
 from synth_scaling.credit import Prefix
 
@@ -51,6 +52,10 @@ class Graded:
     positive_values: Sequence[ResponseValues] = ()
     negative_values: Sequence[ResponseValues] = ()
     prefix_values: Mapping[Prefix, PrefixValue] = field(default_factory=dict)
+    # log-probabilities under pi_sft of the tokens of each positive (negative), and of the end token of a finished one
+    positive_logprobs: Sequence[tuple[float, ...]] = ()
+    negative_logprobs: Sequence[tuple[float, ...]] = ()
+    pass_rates: Mapping[str, float] = field(default_factory=dict)  # of pi_sft's rollouts, by problem id
 
 
 @dataclass(frozen=True)
@@ -85,21 +90,23 @@ class Method:
     Attributes:
         build: the training rows for graded data, options and a random generator; deterministic given the generator.
         options: the dataclass of conf/method/NAME.yaml; its default `name` is the entry's key.
-        objective: "nll" for :class:`NLLRow`, "preference" for :class:`PreferenceRow`.
+        objective: "nll" for :class:`NLLRow`, "preference" for :class:`PreferenceRow`, "policy" for :class:`PolicyRow`.
         uses: the parts of :class:`Graded` that have to be computed for it: "positives", "negatives",
-            "positive_values", "negative_values".
+            "positive_values", "negative_values", and "reference_logprobs" of those of the first two that it lists.
         expected_tokens: tokens of the rows, prompts and end tokens included, gone over once; used by forecasts.
         check: raises ConfigError for options that cannot be, beyond the rules of :func:`check_method`.
         title: the method's name in figures; empty for the entry's key.
+        loss: of objective "policy", the loss of a token, from the options.
     """
 
-    build: Callable[[Graded, Any, np.random.Generator], list[NLLRow] | list[PreferenceRow]]
+    build: Callable[[Graded, Any, np.random.Generator], list[NLLRow] | list[PreferenceRow] | list[PolicyRow]]
     options: type[MethodOptions]
-    objective: Literal["nll", "preference"]
+    objective: Literal["nll", "preference", "policy"]
     uses: frozenset[str] = field(kw_only=True)
     expected_tokens: Callable[[Any, ExpectedData], float] = field(kw_only=True)
     check: Callable[[Any], None] = field(kw_only=True, default=lambda options: None)
     title: str = field(kw_only=True, default="")
+    loss: Callable[[Any], PolicyLoss] | None = field(kw_only=True, default=None)
 
 
 def check_method(method: Method, options: MethodOptions) -> None:
@@ -117,6 +124,13 @@ def nll_row(graded: Graded, response: Response, weights: Sequence[float] | None 
     """The whole response after its problem's prompt; `weights` holds one per token, and one for the end token."""
     prompt = graded.prompts[response.problem]
     return NLLRow(prompt, response.tokens, response.finished, None if weights is None else tuple(weights))
+
+
+def per_token(per_step: np.ndarray, values: ResponseValues, response: Response) -> np.ndarray:
+    """(T,) values of the tokens from (L,) values of their steps; the end token belongs to the last step."""
+    lengths = np.diff([0, *values.ends])
+    lengths[-1] += response.finished
+    return np.repeat(per_step, lengths)
 
 
 def by_problem(responses: Sequence[Response]) -> dict[str, list[Response]]:

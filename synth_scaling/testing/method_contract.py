@@ -8,11 +8,13 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 
-from synth_scaling.core.records import NLLRow, PreferenceRow, PrefixValue, Response, ResponseValues
+from synth_scaling.core.policy_loss import PolicyLoss
+from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, PrefixValue, Response, ResponseValues
 from synth_scaling.methods import ExpectedData, Graded, Method, MethodOptions, PreferenceOptions
 from synth_scaling.methods import check_method as check_options
 
-PARTS = {"positives", "negatives", "positive_values", "negative_values"}
+PARTS = {"positives", "negatives", "positive_values", "negative_values", "reference_logprobs"}
+ROWS = {"nll": NLLRow, "preference": PreferenceRow, "policy": PolicyRow}
 PROBLEMS, STEPS, STEP = 6, 3, 2  # steps per response, tokens per step
 VOCABULARY = 50
 
@@ -29,9 +31,10 @@ def check_method(method: Method, options: MethodOptions | None = None) -> None:
     assert is_dataclass(method.options) and issubclass(method.options, MethodOptions), "options: not of MethodOptions"
     options = options or method.options()
     assert options.name, "options.name: empty"
+    assert method.objective in ROWS, f"objective: {method.objective!r} is none of {', '.join(ROWS)}"
     preference = method.objective == "preference"
-    assert method.objective in ("nll", "preference"), f"objective: {method.objective!r} is not nll or preference"
     assert isinstance(options, PreferenceOptions) == preference, "options: PreferenceOptions go with preferences"
+    assert (method.loss is not None) == (method.objective == "policy"), "loss: goes with objective policy"
     check_options(method, options)
     graded = artificial(method.uses)
     before = copy.deepcopy(graded)
@@ -40,7 +43,9 @@ def check_method(method: Method, options: MethodOptions | None = None) -> None:
     assert rows == method.build(graded, options, np.random.default_rng(0)), "build: not a function of its generator"
     assert rows, "build: no rows from graded responses of every kind that it uses"
     for row in rows:
-        _check_row(row, PreferenceRow if preference else NLLRow)
+        _check_row(row, ROWS[method.objective])
+    if method.loss is not None:
+        assert isinstance(method.loss(options), PolicyLoss), "loss: not a PolicyLoss"
     _check_tokens(method, options)
 
 
@@ -78,14 +83,21 @@ def artificial(uses: frozenset[str] = frozenset(PARTS)) -> Graded:
         positive_values if "positive_values" in uses else (),
         negative_values if "negative_values" in uses else (),
         prefix_values if "negative_values" in uses else {},
+        _logprobs(positives) if {"positives", "reference_logprobs"} <= uses else (),
+        _logprobs(negatives) if {"negatives", "reference_logprobs"} <= uses else (),
+        dict.fromkeys(prompts, 0.5) if uses else {},
     )
+
+
+def _logprobs(responses: list[Response]) -> list[tuple[float, ...]]:
+    return [(-0.5,) * (len(response.tokens) + response.finished) for response in responses]
 
 
 def _check_row(row: object, kind: type) -> None:
     assert type(row) is kind, f"build: {row!r} is no {kind.__name__}"
     for entry in fields(row):  # type: ignore[arg-type]
         value = getattr(row, entry.name)
-        if isinstance(value, tuple) and entry.name != "weights":
+        if isinstance(value, tuple) and entry.name not in ("weights", "coefficients", "reference"):
             assert all(type(token) is int and token >= 0 for token in value), f"{entry.name}: {value} are no token ids"
         elif entry.name.endswith("ends"):
             assert type(value) is bool, f"{entry.name}: {value!r} is no bool"
@@ -95,6 +107,14 @@ def _check_row(row: object, kind: type) -> None:
             n = len(row.completion) + row.ends
             assert len(row.weights) == n, f"weights: {len(row.weights)} for {n} tokens, the end token included"
             assert all(math.isfinite(weight) for weight in row.weights), f"weights: {row.weights} are not all finite"
+    if isinstance(row, PolicyRow):
+        n = len(row.completion) + row.ends
+        assert n, "PolicyRow: nothing to train on"
+        for name, numbers in (("coefficients", row.coefficients), ("reference", row.reference)):
+            if numbers is not None:
+                assert len(numbers) == n, f"{name}: {len(numbers)} for {n} tokens, the end token included"
+                assert all(map(math.isfinite, numbers)), f"{name}: {numbers} are not all finite"
+        assert 0 <= row.pass_rate <= 1, f"pass_rate: {row.pass_rate}"
     if isinstance(row, PreferenceRow):
         parts = row.chosen, row.chosen_ends, row.rejected, row.rejected_ends
         assert any(parts), "PreferenceRow: no token on either side"

@@ -6,16 +6,22 @@ separated by their positions, which start at 0 in each: transformers derives a b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 IGNORED = -100  # label of a token that is not trained on
 
 
 class PadRight:
-    """Collates rows into (B, T) tensors `input_ids`, `labels` and `weights`, padded on the right."""
+    """Collates rows into (B, T) tensors `input_ids`, `labels` and `weights`, padded on the right.
 
-    def __init__(self, pad: int) -> None:
-        self.fill = {"input_ids": pad, "labels": IGNORED, "weights": 0.0}
+    `more` names further columns, and the value that pads each.
+    """
+
+    def __init__(self, pad: int, more: Mapping[str, Any] | None = None) -> None:
+        self.fill: dict[str, Any] = {"input_ids": pad, "labels": IGNORED, "weights": 0.0, **(more or {})}
 
     def __call__(self, examples: list[dict[str, list]]) -> dict[str, torch.Tensor]:
         length = max(len(e["input_ids"]) for e in examples)

@@ -26,7 +26,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from synth_scaling.core.records import NLLRow, PreferenceRow, read_table, write_table
+from synth_scaling.core.policy_loss import PolicyLoss
+from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, read_table, write_table
 from synth_scaling.core.stage import Cost
 from synth_scaling.system import signals
 from synth_scaling.system.failures import ChildFailed, Reason, reason
@@ -47,25 +48,29 @@ class Preference:
     nll: float
 
 
+Objective = Preference | PolicyLoss | None  # None: the NLL
+ROW_OF: dict[type, type] = {Preference: PreferenceRow, PolicyLoss: PolicyRow, type(None): NLLRow}
+
+
 def train(
-    rows: Sequence[NLLRow] | Sequence[PreferenceRow],
+    rows: Sequence[NLLRow] | Sequence[PreferenceRow] | Sequence[PolicyRow],
     training: Training,
     folder: Path,
-    preference: Preference | None = None,
+    objective: Objective = None,
     curve: Curve = lambda point: None,
 ) -> Cost:
-    """Train on `rows`, and write them and the checkpoint to `folder`; returns the cost. Pairs need a `preference`.
+    """Train on `rows`, and write them and the checkpoint to `folder`; returns the cost. The objective fits the rows.
 
     With several processes, raises ChildFailed with the reason of the first that failed, and Interrupted after a
     termination signal.
     """
-    write_table(folder / ROWS, rows, NLLRow if preference is None else PreferenceRow)
+    write_table(folder / ROWS, rows, ROW_OF[type(objective)])
     if training.options.num_processes == 1:
-        return _train(rows, training, folder, preference, curve)
+        return _train(rows, training, folder, objective, curve)
     job = asdict(training) | {
         "start": str(training.start),
         "resume": training.resume and str(training.resume),
-        "preference": preference and asdict(preference),
+        "objective": objective and {type(objective).__name__: asdict(objective)},
     }
     (folder / JOB).write_text(json.dumps(job))
     run_processes(folder, training)
@@ -126,13 +131,13 @@ def _wait(processes: subprocess.Popen) -> None:
                 forwarded = True
 
 
-def _train(rows: Any, training: Training, folder: Path, preference: Preference | None, curve: Curve) -> Cost:
+def _train(rows: Any, training: Training, folder: Path, objective: Objective, curve: Curve) -> Cost:
     """Train in this process. A checkpoint that cannot be loaded is removed, and the training starts without it."""
     from synth_scaling.training.checkpoints import UnreadableCheckpoint
 
     while True:
         try:
-            return _objective(rows, training, folder, preference, curve)
+            return _trained(rows, training, folder, objective, curve)
         except UnreadableCheckpoint as error:
             log.warning("%s", error)
             if training.options.num_processes == 1 or os.environ["RANK"] == "0":
@@ -141,14 +146,18 @@ def _train(rows: Any, training: Training, folder: Path, preference: Preference |
                 raise
 
 
-def _objective(rows: Any, training: Training, folder: Path, preference: Preference | None, curve: Curve) -> Cost:
-    if preference is None:
+def _trained(rows: Any, training: Training, folder: Path, objective: Objective, curve: Curve) -> Cost:
+    if objective is None:
         from synth_scaling.training.nll import train_nll
 
         return train_nll(rows, training, folder, curve)
+    if isinstance(objective, PolicyLoss):
+        from synth_scaling.training.policy import train_policy
+
+        return train_policy(rows, training, folder, objective, curve)
     from synth_scaling.training.preference import train_preference
 
-    return train_preference(rows, training, folder, beta=preference.beta, nll=preference.nll, curve=curve)
+    return train_preference(rows, training, folder, beta=objective.beta, nll=objective.nll, curve=curve)
 
 
 def main(folder: Path) -> None:
@@ -170,13 +179,14 @@ def _end_with_parent() -> None:
 
 def _work(folder: Path) -> None:
     job = json.loads((folder / JOB).read_text())
-    preference, options = job.pop("preference"), job.pop("options")
-    preference = preference and Preference(**preference)
+    given, options = job.pop("objective") or {}, job.pop("options")
+    kinds = {kind.__name__: kind for kind in ROW_OF}
+    objective = next((kinds[name](**arguments) for name, arguments in given.items()), None)
     options = TrainerOptions(**options | {"lora": LoRAOptions(**options["lora"])})
     resume = job.pop("resume")
     training = Training(Path(job.pop("start")), options=options, resume=resume and Path(resume), **job)
-    rows: Any = read_table(folder / ROWS, NLLRow if preference is None else PreferenceRow)
-    cost = _train(rows, training, folder, preference, lambda point: None)
+    rows: Any = read_table(folder / ROWS, ROW_OF[type(objective)])
+    cost = _train(rows, training, folder, objective, lambda point: None)
     cost = replace(cost, peak_device_memory=peak_device_memory())  # the parent cannot measure it
     if os.environ["RANK"] == "0":
         (folder / COST).write_text(json.dumps(asdict(cost)))

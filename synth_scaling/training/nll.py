@@ -6,7 +6,7 @@ weights, and at 20 ms per step its metrics take a quarter of the time (benchmark
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +30,28 @@ def train_nll(rows: Sequence[NLLRow], training: Training, folder: Path, curve: C
     """Train on `rows`, write the checkpoint to `folder`, return the cost. Raises ValueError if there are no rows."""
     if not rows:
         raise ValueError("nothing to train on: the method built no rows")
+    eos = load_tokenizer(training.start).eos_token_id
+    return train_examples([example(row, eos) for row in rows], training, folder, curve, NLLTrainer)
+
+
+def train_examples(
+    examples: list[dict[str, list]],
+    training: Training,
+    folder: Path,
+    curve: Curve,
+    kind: Callable[..., NLLTrainer],
+    columns: Mapping[str, Any] | None = None,
+) -> Cost:
+    """Train by a trainer of `kind` on examples with the columns of :func:`example` and further ones (`columns`)."""
     tokenizer = load_tokenizer(training.start)
-    examples = [example(row, tokenizer.eos_token_id) for row in rows]
     training_arguments = TrainingArguments(**arguments(training, folder))
     model: Any = load_model(training)
     if (lora := adapter(training.options.lora)) is not None:
         model = get_peft_model(model, lora)
-    trainer = NLLTrainer(
+    trainer = kind(
         model,
         training_arguments,
-        data_collator=(Pack if training.options.packing else PadRight)(tokenizer.pad_token_id),
+        data_collator=(Pack if training.options.packing else PadRight)(tokenizer.pad_token_id, columns),
         train_dataset=examples,
         callbacks=[CurveRecorder(training, folder, curve)],
     )
@@ -78,10 +90,14 @@ class NLLTrainer(ShardedTrainer):
         predicting = predicting_positions(inputs["labels"]) if self.trained_logits else None
         fewer = {} if predicting is None else {"logits_to_keep": predicting}
         outputs = model(input_ids=inputs["input_ids"], use_cache=False, **positions, **fewer)
-        loss = weighted_nll(outputs.logits, inputs["labels"], inputs["weights"], num_items_in_batch, predicting)
+        loss = self.batch_loss(outputs.logits, inputs, num_items_in_batch, predicting)
         if num_items_in_batch is not None and self.accelerator.num_processes > 1:
             loss = loss * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
+
+    def batch_loss(self, logits: torch.Tensor, inputs: dict[str, Any], items: Any, predicting: Any) -> torch.Tensor:
+        """Scalar loss of a batch from its logits, as :func:`weighted_nll`."""
+        return weighted_nll(logits, inputs["labels"], inputs["weights"], items, predicting)
 
 
 def weighted_nll(
@@ -97,16 +113,22 @@ def weighted_nll(
     """
     if items is None:
         items = (labels[:, 1:] != IGNORED).sum()
-    if predicting is not None:
-        nll = F.cross_entropy(
-            logits.flatten(0, 1).float(), labels[:, predicting + 1].flatten(), ignore_index=IGNORED, reduction="none"
-        )
-        return (nll * weights[:, predicting + 1].flatten()).sum() / items
-    return (token_nll(logits, labels) * weights[:, 1:].flatten()).sum() / items
+    nll = next_token_nll(logits, at_predictions(labels, predicting), predicting)
+    return (nll * at_predictions(weights, predicting)).sum() / items
+
+
+def at_predictions(column: torch.Tensor, predicting: torch.Tensor | None) -> torch.Tensor:
+    """A column (B, T) at the tokens that are predicted: flat (B * (T - 1),), or (B * K,) with `predicting` (K,)."""
+    return (column[:, 1:] if predicting is None else column[:, predicting + 1]).flatten()
+
+
+def next_token_nll(logits: torch.Tensor, labels: torch.Tensor, predicting: torch.Tensor | None) -> torch.Tensor:
+    """NLL of labels as :func:`at_predictions` gives them, 0 where they are IGNORED."""
+    if predicting is None:
+        logits = logits[:, :-1]
+    return F.cross_entropy(logits.flatten(0, 1).float(), labels, ignore_index=IGNORED, reduction="none")
 
 
 def token_nll(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """NLL (B * (T - 1),) of the labels from the second on, 0 where they are IGNORED."""
-    return F.cross_entropy(
-        logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=IGNORED, reduction="none"
-    )
+    return next_token_nll(logits, at_predictions(labels, None), None)

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from synth_scaling.core.records import (
     NLLRow,
+    PolicyRow,
     PreferenceRow,
     PrefixValue,
     Problem,
     Response,
+    ResponseLogProbs,
     ResponseValues,
     read_table,
     write_table,
@@ -29,6 +31,17 @@ ROWS = {
     ),
     ResponseValues: st.builds(ResponseValues, st.integers(0, 99), TOKENS, st.lists(FLOATS, max_size=4).map(tuple)),
     NLLRow: st.builds(NLLRow, TOKENS, TOKENS, st.booleans(), st.none() | st.lists(FLOATS, max_size=4).map(tuple)),
+    PolicyRow: st.builds(
+        PolicyRow,
+        TOKENS,
+        TOKENS,
+        st.booleans(),
+        st.booleans(),
+        st.lists(FLOATS, max_size=4).map(tuple),
+        st.none() | st.lists(FLOATS, max_size=4).map(tuple),
+        FLOATS,
+    ),
+    ResponseLogProbs: st.builds(ResponseLogProbs, st.integers(0, 99), st.lists(FLOATS, max_size=4).map(tuple)),
     PreferenceRow: st.builds(PreferenceRow, TOKENS, TOKENS, st.booleans(), TOKENS, st.booleans()),
 }
 KINDS = pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)

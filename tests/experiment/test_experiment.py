@@ -88,7 +88,7 @@ def test_a_row_counts_the_data_and_the_cost_of_its_stages(row: Row) -> None:
     assert (row["negatives_used"] > 0) == ("negatives" in uses) and row["negatives_used"] <= 2 * N
     assert row["training_rows"] == row["facts"]["policy"]["rows"] > 0
     stages = {"base", "policy", "evaluation", "pass_at_k"} | ({"pi_sft", "rollouts"} if uses else set())
-    assert set(row["costs"]) == stages | (uses & {"positive_values", "negative_values"})
+    assert set(row["costs"]) == stages | (uses & {"positive_values", "negative_values", "reference_logprobs"})
     assert set(row["costs"]) == set(row["hashes"]) == set(row["seconds"]) == set(row["facts"])
     counted = [cost for name, cost in row["costs"].items() if name not in ("base", "evaluation", "pass_at_k")]
     amounts = ("tokens_trained", "tokens_sampled", "flops_training", "flops_sampling")
@@ -113,6 +113,9 @@ def test_data_of_each_method_has_the_size_that_its_definition_gives(study: dict[
     assert 0 < rows["step_dpo"] <= negatives
     assert rows["step_sft"] == N + rows["step_dpo"]
     assert rows["advantage_weighted"] == N + positives + negatives
+    assert rows["reinforce"] == rows["topr"] == rows["rft"] + negatives
+    assert rows["unlikelihood"] == N + negatives
+    assert N < rows["nft"] <= rows["topr"] and N < rows["step_reinforce"] <= rows["topr"]
 
 
 def test_step_values_are_summed_up_in_the_row(row: Row) -> None:
@@ -135,14 +138,15 @@ def test_step_values_are_summed_up_in_the_row(row: Row) -> None:
 
 
 def test_methods_share_the_stages_that_do_not_depend_on_them(study: dict[str, Row], folder: Path) -> None:
-    shared = {"base", "pi_sft", "rollouts", "positive_values", "negative_values"}
+    shared = {"base", "pi_sft", "rollouts", "positive_values", "negative_values", "reference_logprobs"}
     hashes = {name: {row["hashes"][name] for row in study.values() if name in row["hashes"]} for name in shared}
     assert all(len(actual) == 1 for actual in hashes.values())
     policies = [row["hashes"]["policy"] for row in study.values()]
     assert len(set(policies)) == len(METHODS) and not set(policies) & hashes["pi_sft"]
 
     computed = Counter(file.parent.parent.name for file in (folder / "store").glob("*/*/stage.json"))
-    assert computed == {"base": 1, "policy": len(METHODS) + 1, "responses": 2 * len(METHODS) + 1, "step_values": 2}
+    policies_and_tests = {"policy": len(METHODS) + 1, "responses": 2 * len(METHODS) + 1}
+    assert computed == {"base": 1, **policies_and_tests, "step_values": 2, "reference_logprobs": 1}
     assert not list((folder / "store").glob("*/*.partial"))
 
 

@@ -11,8 +11,13 @@ import pytest
 from synth_scaling.core.records import NLLRow, Problem
 from synth_scaling.methods import METHODS, ExpectedData, Graded
 from synth_scaling.methods.advantage_weighted import AdvantageWeightedOptions
+from synth_scaling.methods.nft import NFTOptions
+from synth_scaling.methods.reinforce import ReinforceOptions
 from synth_scaling.methods.rft_filtered import RFTFilteredOptions
 from synth_scaling.methods.step_dpo import StepDPOOptions
+from synth_scaling.methods.step_reinforce import StepReinforceOptions
+from synth_scaling.methods.topr import TOPROptions
+from synth_scaling.methods.unlikelihood import UnlikelihoodOptions
 from synth_scaling.tasks import TASKS, TaskOptions, embedded_tasks
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.testing import check_method, check_task
@@ -47,6 +52,11 @@ def test_the_methods_keep_the_contract(name: str) -> None:
         ("step_dpo", StepDPOOptions(rejected="rest", chosen="response", pit="first_zero")),
         ("rft_filtered", RFTFilteredOptions(drop="tokens")),
         ("advantage_weighted", AdvantageWeightedOptions(weight="positive", demonstrations=False)),
+        ("reinforce", ReinforceOptions(positive=0.0, demonstrations=0.0)),
+        ("topr", TOPROptions(negative=0.0, ratio="token")),
+        ("nft", NFTOptions(negative=0.0, weight="odds", demonstrations=0.0)),
+        ("step_reinforce", StepReinforceOptions(prover="best_of_k", demonstrations=0.0)),
+        ("unlikelihood", UnlikelihoodOptions(pit="first_zero", demonstrations=0.0)),
     ],
 )
 def test_other_options_keep_it_too(name: str, options: Any) -> None:
@@ -133,6 +143,7 @@ def no_tokens(options: Any, data: ExpectedData) -> float:
         ({"build": numpy_ids}, "no token ids"),
         ({"build": lambda graded, options, rng: []}, "no rows"),
         ({"objective": "preference"}, "PreferenceOptions go with"),
+        ({"objective": "policy"}, "loss: goes with objective policy"),
         ({"uses": frozenset({"values"})}, "unknown; allowed are"),
         ({"expected_tokens": no_tokens}, "expected_tokens: 0"),
     ],
