@@ -20,6 +20,7 @@ PACKAGED = Path(__file__).with_name("rates.jsonl")
 NEAREST = 5  # stages that a duration is read from
 RECENT = 200  # stages of a store that are considered, of each kind
 FARTHEST = math.log(30)  # no duration is read from stages whose FLOPs are off by more than this factor
+STANDS_IN = {"reference_logprobs": "policy"}  # a kind of stage, until one is measured: passes of the same trainer
 FOREIGN = math.log(10)  # a stage of the package counts as near as one of the store whose FLOPs are off by this factor
 
 
@@ -102,7 +103,7 @@ class Rates:
         return self._known[kind, flops]
 
     def _similar(self, kind: str, flops: float) -> tuple[float, bool]:
-        lines = self._stages.get(kind, [])
+        lines = self._stages.get(kind) or self._stages.get(STANDS_IN.get(kind, ""), [])
         if flops <= 0:
             return 0.0, False
         size = math.log(flops)

@@ -30,6 +30,13 @@ def test_a_duration_is_that_of_similar_stages_of_the_kind(tmp_path: Path) -> Non
     assert rates.seconds("base", 5e12)[1]  # from the package: the store has none with FLOPs
 
 
+def test_a_forward_pass_of_the_trainer_takes_the_rate_of_a_training_until_one_is_measured(tmp_path: Path) -> None:
+    before = made(tmp_path / "before", ("policy", 4e10, 2.0))
+    after = made(tmp_path / "after", ("policy", 4e10, 2.0), ("reference_logprobs", 3e10, 6.0))
+    assert Rates(before).seconds("reference_logprobs", 2e10) == (pytest.approx(1.0), False)
+    assert Rates(after).seconds("reference_logprobs", 2e10) == (pytest.approx(4.0), False)
+
+
 def test_the_rates_of_the_package_are_of_every_kind_and_plausible_for_a_core() -> None:
     lines = [json.loads(line) for line in PACKAGED.read_text().splitlines()]
     assert {line["stage"] for line in lines} == {"base", "policy", "responses", "step_values"}
