@@ -101,8 +101,9 @@ async def collect(
         if not running:
             return collection
         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()  # raises unexpected errors
+        unexpected = [error for task in done if (error := task.exception())]  # of all: asyncio prints unread ones
+        if unexpected:
+            raise unexpected[0]
         on_row(len(collection.first))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 
 import httpx2
@@ -42,6 +43,10 @@ def cause_of(error: BaseException) -> str:
     for cause in chain:
         if isinstance(cause, socket.gaierror):
             return str(cause.strerror).lower()
+        if isinstance(cause, ssl.SSLWantReadError):  # waiting, as at a timeout
+            continue
+        if isinstance(cause, ssl.SSLError):  # its errno is none of the system's
+            return f"no TLS: {str(cause.reason).replace('_', ' ').lower()}"
         if isinstance(cause, OSError) and cause.errno:
             return os.strerror(cause.errno).lower()
     if any("Timeout" in type(cause).__name__ for cause in chain):

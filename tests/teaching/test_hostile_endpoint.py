@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import socket
 import threading
 import time
@@ -144,6 +145,39 @@ def test_a_server_that_is_asked_whether_it_is_there_need_not_end_its_page() -> N
         assert asyncio.run(unreachable(f"http://127.0.0.1:{server.getsockname()[1]}/v1")) is None
         assert cut.wait(60)
         thread.join()
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        (b"HTTP/1.1 400 Bad\r\n\r\n", "no TLS: (?:wrong version number|record layer failure)"),
+        (None, "no answer"),
+    ],
+    ids=["plain HTTP", "silence"],
+)
+def test_a_server_without_tls_behind_https_is_named(sent: bytes | None, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+
+        def serve_plainly() -> None:
+            for _ in range(2):
+                connection = server.accept()[0]
+                if sent is not None:
+                    connection.recv(1)
+                    connection.sendall(sent)
+                else:
+                    connections.append(connection)
+            over.wait(60)
+
+        connections: list[socket.socket] = []
+        thread = threading.Thread(target=serve_plainly)
+        thread.start()
+        words = asyncio.run(unreachable(f"https://127.0.0.1:{server.getsockname()[1]}/v1", seconds=0.5))
+        over.set()
+        thread.join()
+        for connection in connections:
+            connection.close()
+    assert words is not None and re.fullmatch(why, words)
 
 
 # --- usage

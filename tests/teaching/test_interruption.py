@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -45,7 +46,7 @@ class Stalling:
             assert self.held.acquire(timeout=300), process.communicate(timeout=1)
 
 
-def command(endpoint: Endpoint, folder: Path) -> subprocess.Popen:
+def command(endpoint: Endpoint, folder: Path, largest_file: int = resource.RLIM_INFINITY) -> subprocess.Popen:
     settings = ["task=word_sums", f"engine.base_url={endpoint.url}", "engine.model=m", "engine.concurrency=2"]
     words = [*settings, "seed_problems=30", "problems=6", f"output={folder}/t.jsonl"]
     return subprocess.Popen(
@@ -55,6 +56,7 @@ def command(endpoint: Endpoint, folder: Path) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY)),
     )
 
 
@@ -111,6 +113,22 @@ def test_an_interrupted_command_leaves_a_file_with_more_rows_alone(serve: Serve,
     assert process.communicate(timeout=300) and process.returncode == 75
     assert (tmp_path / "t.jsonl").read_text() == "{}\n" * 5
     stalling.go.set()
+
+
+@pytest.mark.slow
+def test_a_disk_that_is_full_ends_the_command_with_one_line(serve: Serve, tmp_path: Path) -> None:
+    endpoint = serve(test_teach_command.reply)
+    process = command(endpoint, tmp_path, largest_file=3000)  # bytes of the journal
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 1
+    (line,) = err.splitlines()  # and no traceback
+    assert line.startswith(f"{tmp_path}/t.journal.jsonl: File too large; ") and "may have been billed" in line
+    n_answered = len(answered(tmp_path))
+    assert 0 < n_answered < len(endpoint.bodies)
+    process = command(endpoint, tmp_path)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and "may have been in flight" in err
+    assert len(answered(tmp_path)) == len(set(answered(tmp_path))) == 12
 
 
 # --- the write-ahead file, killed between any two bytes
