@@ -106,6 +106,16 @@ class PreferenceRow:
     rejected_ends: bool
 
 
+@dataclass(frozen=True, slots=True)
+class UnpairedRow:
+    """A prompt and a response to it that is desirable or not, for KTO."""
+
+    prompt: tuple[int, ...]
+    completion: tuple[int, ...]
+    ends: bool  # the end token is trained on after the completion
+    desirable: bool
+
+
 def write_table(path: Path, rows: Sequence[object], kind: type) -> None:
     """Write `rows`, all of dataclass `kind`, as one Parquet file (an empty table keeps its columns)."""
     names = [field.name for field in dataclasses.fields(kind)]

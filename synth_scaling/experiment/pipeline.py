@@ -14,15 +14,7 @@ import numpy as np
 from synth_scaling import credit
 from synth_scaling.config.needed_stages import needed_stages, sample_stages
 from synth_scaling.config.schema import Config
-from synth_scaling.core.records import (
-    NLLRow,
-    PolicyRow,
-    PreferenceRow,
-    PrefixValue,
-    Problem,
-    Response,
-    ResponseValues,
-)
+from synth_scaling.core.records import PrefixValue, Problem, Response, ResponseValues
 from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult
 from synth_scaling.credit.options import search_of
@@ -31,6 +23,7 @@ from synth_scaling.data.teacher_file import Teacher, TeacherData
 from synth_scaling.experiment.stages import Stages
 from synth_scaling.experiment.store import Store
 from synth_scaling.methods import METHODS, Graded, MethodOptions
+from synth_scaling.methods.method import Rows
 from synth_scaling.methods.sft import SFTOptions
 from synth_scaling.sampling import selection
 from synth_scaling.tasks import make_task
@@ -50,7 +43,7 @@ class Outcome:
     untrained: list[Response]  # greedy responses of the base, one per test problem
     initial: list[Response]  # responses of pi_sft to the test problems, for their difficulty
     graded: Graded
-    rows: list[NLLRow] | list[PreferenceRow] | list[PolicyRow]
+    rows: Rows
     policy: StageResult
     stages: Stages
 
@@ -193,6 +186,6 @@ def self_generated(
     )
 
 
-def build(options: MethodOptions, graded: Graded, seed: int) -> list[NLLRow] | list[PreferenceRow] | list[PolicyRow]:
+def build(options: MethodOptions, graded: Graded, seed: int) -> Rows:
     """The training rows of the method that `options` belong to."""
     return METHODS[options.name].build(graded, options, np.random.default_rng([seed, seed_of(options.name)]))

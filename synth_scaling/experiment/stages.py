@@ -17,9 +17,6 @@ from synth_scaling.config.schema import Config
 from synth_scaling.core.flops import matmul_parameters
 from synth_scaling.core.hashing import content_hash, key_of
 from synth_scaling.core.records import (
-    NLLRow,
-    PolicyRow,
-    PreferenceRow,
     PrefixValue,
     Problem,
     Response,
@@ -35,6 +32,7 @@ from synth_scaling.experiment.degenerate import degenerate
 from synth_scaling.experiment.keys import CODE, WORDS, digest, sampling_key, training_key
 from synth_scaling.experiment.store import Store
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
+from synth_scaling.methods.method import PairLossOptions, Rows, UnpairedOptions
 from synth_scaling.models.codec import Codec
 from synth_scaling.models.options import check_targets
 from synth_scaling.models.pretrained import tensor_names
@@ -86,7 +84,7 @@ class Stages:
         name: str,
         start: StageResult,
         method: MethodOptions,
-        rows: Sequence[NLLRow] | Sequence[PreferenceRow] | Sequence[PolicyRow],
+        rows: Rows,
     ) -> StageResult:
         """A checkpoint trained from `start` on `rows`; the rows are stored beside it."""
         c = self.config
@@ -100,7 +98,7 @@ class Stages:
         }
 
         def compute(folder: Path) -> Made:
-            from synth_scaling.training.launch import Objective, Preference, train  # imports torch
+            from synth_scaling.training.launch import Objective, Preference, Unpaired, train  # imports torch
             from synth_scaling.training.trainer import RESUME, Training
 
             if c.engine.by_turns:
@@ -109,8 +107,12 @@ class Stages:
                 start.path, method.epochs, method.learning_rate, c.seed, c.trainer, c.threads, folder / RESUME
             )
             objective: Objective = None
-            if isinstance(method, PreferenceOptions):
+            if isinstance(method, PairLossOptions):
+                objective = Preference(method.beta, method.nll, method.loss, method.label_smoothing)
+            elif isinstance(method, PreferenceOptions):
                 objective = Preference(method.beta, method.nll)
+            elif isinstance(method, UnpairedOptions):
+                objective = Unpaired(method.beta, method.desirable, method.undesirable)
             elif (loss := METHODS[method.name].loss) is not None:
                 objective = loss(method)
             cost = train(rows, training, folder, objective, lambda point: self.tracker.curve(name, point))

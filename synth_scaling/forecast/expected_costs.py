@@ -183,6 +183,8 @@ class _Run:
         reference = 0
         if isinstance(options, PreferenceOptions):
             reference = tokens if trainer.sharding == "fsdp" and trainer.lora.rank else round(once)
+        if METHODS[options.name].objective == "unpaired":  # reference and KL term: mismatched responses as well
+            reference = round(2 * once) + tokens
         flops = training_flops(self.parameters, tokens, reference, frozen=trainer.lora.rank > 0)
         data = config.data
         key = _key(

@@ -7,6 +7,7 @@ from synth_scaling.core.registry import Registry, check_default_name
 from synth_scaling.methods import (
     advantage_weighted,
     dpo,
+    kto,
     nft,
     reinforce,
     rejected_only,
@@ -36,6 +37,7 @@ _BUILT_IN: dict[str, Method] = {
     "nft": nft.METHOD,
     "step_reinforce": step_reinforce.METHOD,
     "unlikelihood": unlikelihood.METHOD,
+    "kto": kto.METHOD,
 }
 
 

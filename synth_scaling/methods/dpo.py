@@ -12,13 +12,13 @@ from rapidfuzz.distance import Levenshtein
 
 from synth_scaling.core.records import PreferenceRow, Response
 from synth_scaling.core.validation import one_of
-from synth_scaling.methods.method import ExpectedData, Graded, Method, PreferenceOptions, by_problem
+from synth_scaling.methods.method import ExpectedData, Graded, Method, PairLossOptions, by_problem, check_pair_loss
 
 PAIRINGS = ("random", "nearest", "farthest")
 
 
 @dataclass
-class DPOOptions(PreferenceOptions):
+class DPOOptions(PairLossOptions):
     name: str = "dpo"
     start: str = "pi_sft"
     epochs: float = 4
@@ -58,6 +58,7 @@ def expected_tokens(options: DPOOptions, data: ExpectedData) -> float:
 
 def check(options: DPOOptions) -> None:
     one_of("method.pairing", options.pairing, PAIRINGS)
+    check_pair_loss(options)
 
 
 METHOD = Method(

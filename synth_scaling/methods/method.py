@@ -12,11 +12,21 @@ from typing import Any, Literal
 
 import numpy as np
 
+from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.policy_loss import PolicyLoss
-from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, PrefixValue, Response, ResponseValues
-from synth_scaling.core.validation import above_zero, at_least, one_of
+from synth_scaling.core.records import (
+    NLLRow,
+    PolicyRow,
+    PreferenceRow,
+    PrefixValue,
+    Response,
+    ResponseValues,
+    UnpairedRow,
+)
+from synth_scaling.core.validation import ConfigError, above_zero, at_least, between, one_of
 from synth_scaling.credit import Prefix
 
+Rows = list[NLLRow] | list[PreferenceRow] | list[PolicyRow] | list[UnpairedRow]  # training rows of a method
 STARTS = ("base", "pi_sft")
 
 
@@ -36,6 +46,51 @@ class PreferenceOptions(MethodOptions):
 
     beta: float = 0.5  # strength of DPO's implicit KL penalty (arXiv 2305.18290)
     nll: float = 0.0  # weight of an NLL term on the chosen side (RPO, arXiv 2404.19733)
+
+
+# TRL's loss types for pairs, by its names (trl.DPOConfig.loss_type, which has their sources)
+PAIR_LOSSES = (
+    "sigmoid",
+    "hinge",
+    "ipo",
+    "exo_pair",
+    "nca_pair",
+    "robust",
+    "bco_pair",
+    "sppo_hard",
+    "aot",
+    "aot_unpaired",
+    "apo_zero",
+    "apo_down",
+    "discopop",
+    "sigmoid_norm",
+)
+
+
+@dataclass
+class PairLossOptions(PreferenceOptions):
+    """Options of the preference methods that may have another loss than DPO's; `beta` is then that loss's."""
+
+    loss: str = field(metadata=ADDED, default="sigmoid")  # TRL's loss type, passed through; "sigmoid" is DPO
+    # share of pairs whose sides are taken to be swapped, of the losses robust, exo_pair, aot and aot_unpaired
+    label_smoothing: float = field(metadata=ADDED, default=0.0)
+
+
+def check_pair_loss(options: PairLossOptions) -> None:
+    """Refuse a loss that TRL does not have, and a smoothing that it refuses. Raises ConfigError."""
+    one_of("method.loss", options.loss, PAIR_LOSSES)
+    between("method.label_smoothing", options.label_smoothing, 0, 0.49, "shares from 0 to 0.49")
+    if options.loss == "exo_pair" and not options.label_smoothing:
+        raise ConfigError("method.label_smoothing=0.0: allowed are values above 0 with method.loss=exo_pair")
+
+
+@dataclass
+class UnpairedOptions(MethodOptions):
+    """Options that every method with objective "unpaired" has. The reference is the start of the training."""
+
+    beta: float = 0.1  # strength of the implicit KL penalty (arXiv 2402.01306)
+    desirable: float = 1.0  # weight of the desirable responses' losses
+    undesirable: float = 1.0  # weight of the undesirable ones'
 
 
 @dataclass(frozen=True)
@@ -90,7 +145,8 @@ class Method:
     Attributes:
         build: the training rows for graded data, options and a random generator; deterministic given the generator.
         options: the dataclass of conf/method/NAME.yaml; its default `name` is the entry's key.
-        objective: "nll" for :class:`NLLRow`, "preference" for :class:`PreferenceRow`, "policy" for :class:`PolicyRow`.
+        objective: "nll" for :class:`NLLRow`, "preference" for :class:`PreferenceRow`, "policy" for :class:`PolicyRow`,
+            "unpaired" for :class:`UnpairedRow`.
         uses: the parts of :class:`Graded` that have to be computed for it: "positives", "negatives",
             "positive_values", "negative_values", and "reference_logprobs" of those of the first two that it lists.
         expected_tokens: tokens of the rows, prompts and end tokens included, gone over once; used by forecasts.
@@ -99,9 +155,9 @@ class Method:
         loss: of objective "policy", the loss of a token, from the options.
     """
 
-    build: Callable[[Graded, Any, np.random.Generator], list[NLLRow] | list[PreferenceRow] | list[PolicyRow]]
+    build: Callable[[Graded, Any, np.random.Generator], Rows]
     options: type[MethodOptions]
-    objective: Literal["nll", "preference", "policy"]
+    objective: Literal["nll", "preference", "policy", "unpaired"]
     uses: frozenset[str] = field(kw_only=True)
     expected_tokens: Callable[[Any, ExpectedData], float] = field(kw_only=True)
     check: Callable[[Any], None] = field(kw_only=True, default=lambda options: None)
@@ -117,6 +173,9 @@ def check_method(method: Method, options: MethodOptions) -> None:
     if isinstance(options, PreferenceOptions):
         above_zero("method.beta", options.beta)
         at_least("method.nll", options.nll, 0)
+    if isinstance(options, UnpairedOptions):
+        for key in ("beta", "desirable", "undesirable"):
+            above_zero(f"method.{key}", getattr(options, key))
     method.check(options)
 
 

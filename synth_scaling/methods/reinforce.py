@@ -3,7 +3,8 @@
 The loss of a token of response y is -c log pi, with c = lambda (`positive`) if y is correct and -1 (`negative`) if not.
 The paper's PSR is negative=0, its NSR positive=0, its W-REINFORCE positive=0.1. The paper samples from the policy that
 it trains, with PPO's clipping in its code; here responses are the distinct ones of pi_sft, and nothing corrects for it:
-`topr` and `step_reinforce` do. With negative=0, positive=1 and start=base the loss is that of `rft`, bit for bit.
+`topr` and `step_reinforce` do. Nothing bounds the loss of an incorrect response from below, hence the low learning
+rate. With negative=0 and start=base the loss is that of `rft`, bit for bit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from synth_scaling.methods.policy import SignedOptions, check_signed, signed_row
 @dataclass
 class ReinforceOptions(SignedOptions):
     name: str = "reinforce"
+    learning_rate: float = 3e-5
     positive: float = 1.0  # lambda, the coefficient of the correct responses' tokens; 0: they are left out
 
 

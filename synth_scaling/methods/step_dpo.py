@@ -14,7 +14,7 @@ import numpy as np
 from synth_scaling.core.records import PreferenceRow
 from synth_scaling.core.validation import one_of
 from synth_scaling.credit import first_error
-from synth_scaling.methods.method import ExpectedData, Graded, Method, PreferenceOptions, by_problem
+from synth_scaling.methods.method import ExpectedData, Graded, Method, PairLossOptions, by_problem, check_pair_loss
 
 PITS = ("lowest", "first_zero")  # how the first error is read off the step values: synth_scaling.credit.first_error
 REJECTED = ("step", "rest")
@@ -22,7 +22,7 @@ CHOSEN = ("prefix", "response")
 
 
 @dataclass
-class StepDPOOptions(PreferenceOptions):
+class StepDPOOptions(PairLossOptions):
     name: str = "step_dpo"
     start: str = "pi_sft"
     epochs: float = 4
@@ -75,6 +75,7 @@ def check(options: StepDPOOptions) -> None:
     one_of("method.pit", options.pit, PITS)
     one_of("method.rejected", options.rejected, REJECTED)
     one_of("method.chosen", options.chosen, CHOSEN)
+    check_pair_loss(options)
 
 
 METHOD = Method(

@@ -9,12 +9,21 @@ from dataclasses import fields, is_dataclass
 import numpy as np
 
 from synth_scaling.core.policy_loss import PolicyLoss
-from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, PrefixValue, Response, ResponseValues
+from synth_scaling.core.records import (
+    NLLRow,
+    PolicyRow,
+    PreferenceRow,
+    PrefixValue,
+    Response,
+    ResponseValues,
+    UnpairedRow,
+)
 from synth_scaling.methods import ExpectedData, Graded, Method, MethodOptions, PreferenceOptions
 from synth_scaling.methods import check_method as check_options
+from synth_scaling.methods.method import UnpairedOptions
 
 PARTS = {"positives", "negatives", "positive_values", "negative_values", "reference_logprobs"}
-ROWS = {"nll": NLLRow, "preference": PreferenceRow, "policy": PolicyRow}
+ROWS = {"nll": NLLRow, "preference": PreferenceRow, "policy": PolicyRow, "unpaired": UnpairedRow}
 PROBLEMS, STEPS, STEP = 6, 3, 2  # steps per response, tokens per step
 VOCABULARY = 50
 
@@ -34,6 +43,8 @@ def check_method(method: Method, options: MethodOptions | None = None) -> None:
     assert method.objective in ROWS, f"objective: {method.objective!r} is none of {', '.join(ROWS)}"
     preference = method.objective == "preference"
     assert isinstance(options, PreferenceOptions) == preference, "options: PreferenceOptions go with preferences"
+    unpaired = method.objective == "unpaired"
+    assert isinstance(options, UnpairedOptions) == unpaired, "options: UnpairedOptions go with objective unpaired"
     assert (method.loss is not None) == (method.objective == "policy"), "loss: goes with objective policy"
     check_options(method, options)
     graded = artificial(method.uses)
@@ -99,7 +110,7 @@ def _check_row(row: object, kind: type) -> None:
         value = getattr(row, entry.name)
         if isinstance(value, tuple) and entry.name not in ("weights", "coefficients", "reference"):
             assert all(type(token) is int and token >= 0 for token in value), f"{entry.name}: {value} are no token ids"
-        elif entry.name.endswith("ends"):
+        elif entry.name.endswith("ends") or entry.name in ("correct", "desirable"):
             assert type(value) is bool, f"{entry.name}: {value!r} is no bool"
     if isinstance(row, NLLRow):
         assert row.completion or row.ends, "NLLRow: nothing to train on"
@@ -115,6 +126,8 @@ def _check_row(row: object, kind: type) -> None:
                 assert len(numbers) == n, f"{name}: {len(numbers)} for {n} tokens, the end token included"
                 assert all(map(math.isfinite, numbers)), f"{name}: {numbers} are not all finite"
         assert 0 <= row.pass_rate <= 1, f"pass_rate: {row.pass_rate}"
+    if isinstance(row, UnpairedRow):
+        assert row.completion or row.ends, "UnpairedRow: nothing to train on"
     if isinstance(row, PreferenceRow):
         parts = row.chosen, row.chosen_ends, row.rejected, row.rejected_ends
         assert any(parts), "PreferenceRow: no token on either side"

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.core.policy_loss import PolicyLoss
-from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, read_table, write_table
+from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, UnpairedRow, read_table, write_table
 from synth_scaling.core.stage import Cost
 from synth_scaling.system import signals
 from synth_scaling.system.failures import ChildFailed, Reason, reason
@@ -42,18 +42,35 @@ ROWS, JOB, COST = "rows.parquet", "job.json", "cost.json"
 
 @dataclass(frozen=True)
 class Preference:
-    """Arguments of DPO beyond those of :class:`Training`."""
+    """Arguments of DPO beyond those of :class:`Training`; `loss` is TRL's loss type."""
 
     beta: float
     nll: float
+    loss: str = "sigmoid"
+    label_smoothing: float = 0.0
 
 
-Objective = Preference | PolicyLoss | None  # None: the NLL
-ROW_OF: dict[type, type] = {Preference: PreferenceRow, PolicyLoss: PolicyRow, type(None): NLLRow}
+@dataclass(frozen=True)
+class Unpaired:
+    """Arguments of KTO beyond those of :class:`Training`: `beta`, and the weights of the two kinds of responses."""
+
+    beta: float
+    desirable: float = 1.0
+    undesirable: float = 1.0
+
+
+Objective = Preference | PolicyLoss | Unpaired | None  # None: the NLL
+Rows = Sequence[NLLRow] | Sequence[PreferenceRow] | Sequence[PolicyRow] | Sequence[UnpairedRow]
+ROW_OF: dict[type, type] = {
+    Preference: PreferenceRow,
+    PolicyLoss: PolicyRow,
+    Unpaired: UnpairedRow,
+    type(None): NLLRow,
+}
 
 
 def train(
-    rows: Sequence[NLLRow] | Sequence[PreferenceRow] | Sequence[PolicyRow],
+    rows: Rows,
     training: Training,
     folder: Path,
     objective: Objective = None,
@@ -155,9 +172,13 @@ def _trained(rows: Any, training: Training, folder: Path, objective: Objective, 
         from synth_scaling.training.policy import train_policy
 
         return train_policy(rows, training, folder, objective, curve)
+    if isinstance(objective, Unpaired):
+        from synth_scaling.training.unpaired import train_unpaired
+
+        return train_unpaired(rows, training, folder, curve=curve, **asdict(objective))
     from synth_scaling.training.preference import train_preference
 
-    return train_preference(rows, training, folder, beta=objective.beta, nll=objective.nll, curve=curve)
+    return train_preference(rows, training, folder, curve=curve, **asdict(objective))
 
 
 def main(folder: Path) -> None:

@@ -38,13 +38,15 @@ def train_preference(
     *,
     beta: float,
     nll: float,
+    loss: str = "sigmoid",
+    label_smoothing: float = 0.0,
     curve: Curve = lambda point: None,
 ) -> Cost:
     """Train on pairs with the start checkpoint as reference; write the checkpoint to `folder`, and return the cost.
 
     Loss of a batch: mean of -log sigmoid(beta * (chosen - rejected log-ratio)), log-probabilities summed over tokens,
-    plus `nll` times the mean NLL per chosen token (with gradient accumulation, of each micro-batch). Raises ValueError
-    if there are no pairs.
+    plus `nll` times the mean NLL per chosen token (with gradient accumulation, of each micro-batch). Another `loss` of
+    TRL's, with its `label_smoothing`, takes the place of the first term. Raises ValueError if there are no pairs.
     """
     if not rows:
         raise ValueError("nothing to train on: the method built no pairs")
@@ -61,7 +63,8 @@ def train_preference(
     dpo_config = DPOConfig(
         **arguments(training, folder),
         beta=beta,
-        loss_type=["sigmoid", "sft"] if nll else ["sigmoid"],
+        loss_type=[loss, "sft"] if nll else [loss],
+        label_smoothing=label_smoothing,
         loss_weights=[1.0, nll] if nll else None,
         max_length=None,
         precompute_ref_log_probs=not sharded_adapter,  # one pass over the pairs instead of one per epoch

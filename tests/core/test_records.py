@@ -16,6 +16,7 @@ from synth_scaling.core.records import (
     Response,
     ResponseLogProbs,
     ResponseValues,
+    UnpairedRow,
     read_table,
     write_table,
 )
@@ -42,6 +43,7 @@ ROWS = {
         FLOATS,
     ),
     ResponseLogProbs: st.builds(ResponseLogProbs, st.integers(0, 99), st.lists(FLOATS, max_size=4).map(tuple)),
+    UnpairedRow: st.builds(UnpairedRow, TOKENS, TOKENS, st.booleans(), st.booleans()),
     PreferenceRow: st.builds(PreferenceRow, TOKENS, TOKENS, st.booleans(), TOKENS, st.booleans()),
 }
 KINDS = pytest.mark.parametrize("kind", ROWS, ids=lambda kind: kind.__name__)

@@ -115,6 +115,7 @@ def test_data_of_each_method_has_the_size_that_its_definition_gives(study: dict[
     assert rows["advantage_weighted"] == N + positives + negatives
     assert rows["reinforce"] == rows["topr"] == rows["rft"] + negatives
     assert rows["unlikelihood"] == N + negatives
+    assert rows["kto"] == rows["topr"]
     assert N < rows["nft"] <= rows["topr"] and N < rows["step_reinforce"] <= rows["topr"]
 
 

@@ -144,6 +144,7 @@ def no_tokens(options: Any, data: ExpectedData) -> float:
         ({"build": lambda graded, options, rng: []}, "no rows"),
         ({"objective": "preference"}, "PreferenceOptions go with"),
         ({"objective": "policy"}, "loss: goes with objective policy"),
+        ({"objective": "unpaired"}, "UnpairedOptions go with"),
         ({"uses": frozenset({"values"})}, "unknown; allowed are"),
         ({"expected_tokens": no_tokens}, "expected_tokens: 0"),
     ],

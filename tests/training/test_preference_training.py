@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 from synth_scaling.core.flops import matmul_parameters
 from synth_scaling.core.records import PreferenceRow, Response, ResponseValues
 from synth_scaling.methods import METHODS, Graded
+from synth_scaling.methods.method import PAIR_LOSSES
 from synth_scaling.training import preference
 from synth_scaling.training.preference import TokenDPOTrainer, train_preference
 from synth_scaling.training.trainer import Training
@@ -30,7 +31,9 @@ Weights = Callable[[Path], bytes]
 def build_trainer(training: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., TokenDPOTrainer]:
     """The trainer that train_preference builds, before it has taken a step."""
 
-    def build(pairs: list[PreferenceRow], nll: float, **options: int) -> TokenDPOTrainer:
+    def build(
+        pairs: list[PreferenceRow], nll: float, loss: str = "sigmoid", smoothing: float = 0.0, **options: int
+    ) -> TokenDPOTrainer:
         built: list[TokenDPOTrainer] = []
 
         def keep(trainer: TokenDPOTrainer, given: Training, folder: Path) -> None:
@@ -39,7 +42,9 @@ def build_trainer(training: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
         with monkeypatch.context() as patch:
             patch.setattr(preference, "run", keep)
-            train_preference(pairs, training(**options), tmp_path, beta=BETA, nll=nll)
+            train_preference(
+                pairs, training(**options), tmp_path, beta=BETA, nll=nll, loss=loss, label_smoothing=smoothing
+            )
         return built[0]
 
     return build
@@ -193,6 +198,52 @@ def test_a_response_paired_with_itself_leaves_only_its_nll(
     (0.3 * model(torch.tensor([[5, 6, 2, 9, EOS]]), labels=torch.tensor([[-100, -100, 2, 9, EOS]])).loss).backward()
     for ours, independent in zip(trainer.model.parameters(), model.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, independent.grad, rtol=1e-4, atol=1e-6)
+
+
+# Closed forms at the log-ratios u (chosen) and v (rejected), of m and n tokens, with label smoothing e = 0.1.
+OTHER_LOSSES: dict[str, Callable[[float, float, int, int], float]] = {
+    "sigmoid": lambda u, v, m, n: softplus(-BETA * (u - v)),
+    "hinge": lambda u, v, m, n: max(0.0, 1 - BETA * (u - v)),
+    "ipo": lambda u, v, m, n: (u / m - v / n - 1 / (2 * BETA)) ** 2,  # arXiv 2310.12036, per token
+    "robust": lambda u, v, m, n: (0.9 * softplus(-BETA * (u - v)) - 0.1 * softplus(BETA * (u - v))) / 0.8,
+    "apo_zero": lambda u, v, m, n: 1 - sigmoid(BETA * u) + sigmoid(BETA * v),  # arXiv 2408.06266, eq. 7
+    "nca_pair": lambda u, v, m, n: softplus(-BETA * u) + 0.5 * softplus(BETA * u) + 0.5 * softplus(BETA * v),
+    "sigmoid_norm": lambda u, v, m, n: softplus(-BETA * (u / m - v / n)),
+}
+
+
+def softplus(x: float) -> float:
+    return math.log1p(math.exp(x))
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + math.exp(-x))
+
+
+@pytest.mark.parametrize("loss", PAIR_LOSSES)
+def test_trls_loss_types_are_passed_through(
+    loss: str, step_pairs: list[PreferenceRow], random_model: Path, build_trainer: Callable[..., TokenDPOTrainer]
+) -> None:
+    pairs = step_pairs[:6]
+    trainer = build_trainer(pairs, 0.0, loss=loss, smoothing=0.1, batch_size=len(pairs))
+    (batch,) = trainer.get_train_dataloader()
+    reference = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in trainer.model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    actual = trainer.compute_loss(trainer.model, dict(batch)).item()
+    assert math.isfinite(actual) and trainer.loss_types == [loss]
+    if loss in OTHER_LOSSES:
+        losses = []
+        for pair in pairs:
+            sides = [[*pair.chosen, EOS], [*pair.rejected, *([EOS] if pair.rejected_ends else [])]]
+            u, v = (
+                sum(log_probs(trainer.model, pair.prompt, side)) - sum(log_probs(reference, pair.prompt, side))
+                for side in sides
+            )
+            losses.append(OTHER_LOSSES[loss](u, v, len(sides[0]), len(sides[1])))
+        assert actual == pytest.approx(np.mean(losses), abs=2e-5)
 
 
 # -- trainings that agree, and ones that fail ----------------------------------------------------------------------
