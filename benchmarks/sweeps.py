@@ -65,6 +65,7 @@ def finished_sweep(folder: Path) -> None:
     for name in {run_hash(run) for run in runs}:
         place = RunFolder.of(output, name)
         place.path.mkdir(parents=True)
+        place.row.write_text("{}")
         place.done.touch()
     command = [
         sys.executable,

@@ -89,6 +89,10 @@ def launch(words: Sequence[str]) -> None:
     except SweepFailed as error:
         say(error, file=sys.stderr)
         sys.exit(1)
+    except OSError as error:  # outside of any run: of the plan, or of a lease
+        why = reason(error)
+        say(f"launch failed: {why.kind}: {why.line}", file=sys.stderr)
+        sys.exit(1)
 
 
 def options_first(words: Sequence[str]) -> list[str]:

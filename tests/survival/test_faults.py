@@ -16,6 +16,10 @@ from tests.survival.conftest import Small
 pytestmark = pytest.mark.slow
 
 
+# Bytes that the folder of the small sweep may have: not enough for its plan, for its first run, for all of its runs.
+ROOM = ("16k", "64k", "160k")
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """A file system that can be made larger: `small_disk("2m")`."""
@@ -74,3 +78,34 @@ def test_a_full_disk_fails_the_runs_in_progress_and_the_sweep_continues_when_the
     assert full.run() == 0, full.log()[-3000:]
     assert full.rows() == undisturbed.rows() and full.leftovers() == []
     assert max(full.made().values()) == 1
+
+
+@pytest.mark.parametrize("room", ROOM)
+def test_a_full_disk_under_the_output_is_named_and_no_run_is_both_done_and_failed(
+    room: str, undisturbed: Small, small: Callable[..., Small], small_disk: Callable[[str], Path]
+) -> None:
+    """The stages are in a store on another disk."""
+    full = small("full", undisturbed.store)
+    full.output = small_disk(room) / "out"
+    assert full.run("hydra.launcher.n_jobs=1") == 1
+    assert set(failures(full).values()) <= {"disk_full"}
+    assert "disk_full: " in full.log() and "its worker ended" not in full.log()
+    assert "Traceback" not in full.log()
+    for done in full.output.glob("runs/*/DONE"):
+        assert not (done.parent / "error.txt").exists() and not (done.parent / "failure.json").exists()
+    small_disk("1g")
+    assert full.run() == 0, full.log()[-3000:]
+    assert full.rows() == undisturbed.rows() and full.leftovers() == []
+
+
+def test_collect_on_a_full_disk_leaves_the_rows_that_it_would_replace(
+    undisturbed: Small, small_disk: Callable[[str], Path]
+) -> None:
+    command = [sys.executable, "-m", "analysis", "collect", str(undisturbed.output)]
+    place = small_disk("1g") / "rows"
+    subprocess.run([*command, str(place)], check=True)
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    small_disk(f"{sum(map(len, before.values())) // 1024 + 12}k")  # no room for a second copy
+    done = subprocess.run([*command, str(place)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and done.stderr == "analysis: [Errno 28] No space left on device\n"
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -43,16 +44,21 @@ def test_a_finished_sweep_launched_again_computes_nothing(undisturbed: Small) ->
 def test_workers_stop_with_their_launch(undisturbed: Small, small: Callable[..., Small]) -> None:
     """Told to stop, a launch passes it on and says so; killed, it cannot, and its workers see that it is gone."""
     stopped = small("stopped")
-    for number, code in ((signal.SIGTERM, signals.EXIT_CODE), (signal.SIGKILL, -signal.SIGKILL)):
+    ends = ((signal.SIGTERM, signals.EXIT_CODE), (signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL))
+    for number, code in ends:
         started, process = stopped.files(), stopped.begin()
         while stopped.files() < started + 8 and process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0.05)
         workers = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(number)
+        if number == signal.SIGINT:  # a terminal sends it to the group
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
         assert process.wait() == code, stopped.log()[-3000:]
         assert psutil.wait_procs(workers, 60)[1] == []
     assert "stopped by SIGTERM: finished stages are in the store" in stopped.log()
+    assert "interrupted: finished stages are in the store" in stopped.log() and "Traceback" not in stopped.log()
     assert len(stopped.rows()) < 6
     assert stopped.run() == 0
     assert stopped.rows() == undisturbed.rows() and stopped.leftovers() == []
