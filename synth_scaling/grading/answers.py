@@ -1,9 +1,9 @@
 r"""The final answer of a response: the text after its last answer mark that has an answer.
 
-Marks are `#### n` (GSM8K's), `\boxed{}` and `\fbox{}`, `A: n` at the start of a line, `answer is ...`, `Answer: ...`
-and `<answer>...</answer>`. A mark without an answer, as in `I am sure this answer is right` or in a heading, is passed
-over. Of two different answers the later one counts, so a response cannot name both. The time of every expression here
-grows linearly with the length of the text.
+Marks are `#### n` (GSM8K's), `\boxed{}`, `\fbox{}` and `\framebox{}`, `A: n` at the start of a line, `answer is ...`,
+`Answer: ...` and `<answer>...</answer>`. A mark without an answer, as in `I am sure this answer is right` or in a
+heading, is passed over. Of two different answers the later one counts, so a response cannot name both. The time of
+every expression here grows linearly with the length of the text.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from synth_scaling.grading.phrases import has_value, is_about_an_answer, is_titl
 
 LONGEST = 1000  # characters of an answer; a longer one is none
 
-_IS = r"(?:is|IS|equals|was|(?:will|would|should|must) be)\b"
+_IS = r"(?:is|IS|equals|was|becomes|(?:comes|came|works) (?:out )?to(?: be)?|turns out to be|(?:will|would|should|must) be)\b"
+_TO = r"(?:to (?:the|this|your|our|that) [a-z ]{1,30}? )?"  # the answer to the question is
 _MARK = re.compile(
     r"(?P<hashes>####)"
-    r"|(?P<box>\\(?:boxed|fbox)[ \t]{0,4}\{)"
+    r"|(?P<box>\\(?:boxed|fbox|framebox)[ \t]{0,4}\{)"
     r"|(?P<line>^[ \t>*_-]{0,8}A[ \t*_]{0,4}[:\uff1a])"
-    r"|(?P<tag><answer>)"
+    r"|(?P<tag><(?:answer|Answer|ANSWER)>)"
     r"|(?P<words>(?<![A-Za-z0-9])[Aa](?:nswer|NSWER)(?![A-Za-z0-9])[*_ \t]{0,6}"
-    rf"(?:{_IS}[*_ \t]{{0,4}}[:\uff1a]?|[:\uff1a=\u2192]|(?P<heading>\n)))"
+    rf"(?:{_TO}{_IS}[*_ \t]{{0,4}}[:\uff1a]?|[=-]>|[:\uff1a=\u2192]|(?P<heading>\n)))"
     r"|(?P<short>^[ \t>*_-]{0,8}(?:Ans|ANS|Final [Rr]esult|Result)[*_ \t.]{0,4}[:\uff1a=])",
     re.MULTILINE,
 )
@@ -32,6 +33,13 @@ _HEADING_LINE = re.compile(r"(?:\A|\n)[#>*_ \t]{0,8}(?:The )?(?:Final |FINAL )?\
 # A full stop may stand inside dollars, brackets or emphasis that close after it; a factorial may not.
 _SENTENCE_END = re.compile(r"\.(?=[*_`$)\"'\]}]{0,4}(?:\s|\Z))|\.(?=\\[)\]])|[!?](?=[*_`\"']{0,3}(?:\s|\Z))")
 _DISPLAYED = re.compile(r"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$)", re.DOTALL)
+_END_TAG = re.compile(r"</(?:answer|Answer|ANSWER)>")
+# Pictures around an answer that say nothing about it, as a check mark; not those that are numbers or strike it out.
+_PICTURE = (
+    r"[\s\u2600-\u26ff\u2705\u2713\u2714\u2728\u2b50\ufe0f"
+    r"\U0001f300-\U0001f4ae\U0001f4b0-\U0001f51e\U0001f525-\U0001faff]"
+)
+_PICTURES = re.compile(rf"\A{_PICTURE}{{1,20}}|{_PICTURE}{{1,20}}\Z")
 _ANNOTATION = re.compile(r"<<[^<>\n]{0,200}>>")
 _EMPTY = "$.?!,;:_*{}()[]`~\"'#->"  # a text of these and spaces alone is no answer
 _BEGINS_FORMULA = re.compile(r"[-+\u2212(\[$\u20ac\u00a3\u00a5\\0-9\u221a]")
@@ -111,11 +119,13 @@ def _candidate(response: str, mark: re.Match[str]) -> _Candidate | None:
         text = without_annotations(_without_boxes(content)).strip()
         return None if all(c.isspace() or c in _EMPTY for c in text) else _Candidate(text, True)
     if mark["tag"]:
-        text = after.partition("</answer>")[0]
+        text = _END_TAG.split(after, maxsplit=1)[0]
     elif mark["words"]:
         if mark["heading"] and not _HEADING_LINE.search(response[max(0, mark.start() - 40) : mark.start()]):
             return None
-        after = re.sub(r"\A[*_ \t]{0,6}\s{0,4}", "", after)  # "**Final answer:**", and the answer below it
+        after = re.sub(
+            r"\A[*_ \t]{0,6}\s{0,4}(?:```[a-z]{0,10}\n\s{0,4})?", "", after
+        )  # "**Final answer:**", and the answer below it
         shown = _DISPLAYED.match(after)
         text = next(part for part in shown.groups() if part is not None) if shown else after.split("\n", 1)[0]
         if not shown and (end := _SENTENCE_END.search(text)):
@@ -124,7 +134,7 @@ def _candidate(response: str, mark: re.Match[str]) -> _Candidate | None:
         text = after.split("\n", 1)[0]
         if mark["hashes"]:
             text = text.partition("####")[0]
-    text = without_emphasis(without_annotations(text).strip()).strip()
+    text = without_emphasis(_PICTURES.sub("", without_annotations(text)).strip()).strip()
     if all(c.isspace() or c in _EMPTY for c in text):
         return _Candidate("", True) if len(text) > LONGEST else None
     if mark["words"] and not mark["heading"]:
@@ -140,7 +150,7 @@ def _candidate(response: str, mark: re.Match[str]) -> _Candidate | None:
 
 def _without_boxes(content: str) -> str:
     r"""`content` with the content of any `\boxed{}` in it in place of the box."""
-    while match := re.search(r"\\(?:boxed|fbox)[ \t]{0,4}\{", content):
+    while match := re.search(r"\\(?:boxed|fbox|framebox)[ \t]{0,4}\{", content):
         inner = _braced(content[match.end() :])
         if inner is None:
             break

@@ -14,15 +14,29 @@ _LABEL = re.compile(r"\A[A-Za-z]{2,40}:")
 _OPENING, _CLOSING = "([{\"'*_`", ")]}\"'*_`.,;:!?"
 _ENDED = re.compile(r"[)\]}\"'*_`]*[.,;:!?]")  # punctuation directly after the number: the next words do not scale it
 _SCALE_AFTER = re.compile(
-    r"[)\]}\"'*_`]*\s*(?:[-+*/\u00d7\u00f7^\u00b1<>%\u2013\u2212]\s*\S|[\u00b2\u00b3\u2070-\u2079\u03c0]|(?:\w*illions?"
+    r"[)\]}\"'*_`$]*+(?:\\[,;: ]|~|\s)*(?:\(|\\(?:text|mathrm|mbox)\s*\{\s*)?(?:in\s+)?"
+    r"(?:[-+*/\u00d7\u00f7^\u00b1<>%\u2013\u2212]\s*\S"
+    r"|[\u00b2\u00b3\u2070-\u2079\u03c0\u221a\u00bc-\u00be\u2150-\u215e]|\\(?:times|cdot|div|pi|frac|sqrt|over)(?![a-zA-Z])|(?:\w*illions?"
     r"|\w*illiards?|hundreds?|thousands?|lakhs?|lacs?|crores?|dozens?|gross|scores?|pairs?|couples?|hal(?:f|ves)"
     r"|quarters?|thirds?|\w+ths?|pi|squared|cubed|factorial|times|divided|over|plus|minus|per|point|through|to|or|grand"
-    r"|[kmbMBKT]|[mb]n|and\s+(?:a|one|two|three)\b)\b)",
+    r"|[kmbMBKT]|[mbt]r?n|m(?:io|rd|ln|ld|il)|bln|degrees?\s+below|below\s+zero|a\s+(?:dozen|gross|score)|(?:percent|%)\s+of|and\s+(?:a|one|two|three)\b)\b)",
     re.IGNORECASE,
 )
 _CHANGE_BEFORE = re.compile(
-    r"(?:\b(?:minus|negative|plus|times|over|point|by|to|or|through|half|root\s+of)\s|[-+*/\u00d7\u00f7^<>\u2264\u2265\u00b1~\u2212\u2013]|[0-9])\s*\Z",
+    r"(?:\b(?:minus|negative|plus|times|over|point|by|to|or|through|half|root\s+of|not|twice|double|triple|thrice|log|ln"
+    r"|(?:half|third|quarter|percent|%)\s+of)\s|%\s+of\s|\\(?:cdot|times|div|pi|sqrt|log|ln)\s|[0-9]\s*[x:]\s|[-+*/\u00d7\u00f7^<>\u2264\u2265\u00b1~\u2212\u2013]|[0-9])\s*\Z",
     re.IGNORECASE,
+)
+
+
+# Two units of one quantity, as in `5 hours and 30 minutes`: neither number is the answer.
+_UNITS_BEFORE = re.compile(
+    r"[0-9]\s*(?:h|hrs?|hours?|min|minutes?|days?|weeks?|months?|years?|ft|feet|foot|yards?|lbs?|pounds?|dollars?|kg|km|m"
+    r"|\u00b0|degrees?),?\s+(?:and\s+)?\Z"
+)
+_UNIT_AFTER = re.compile(
+    r"\s*(?:m|min|mins|minutes?|s|sec|secs|seconds?|hours?|days?|weeks?|months?|in|inch|inches|ft|feet|oz|ounces?|cents?"
+    r"|g|grams?|m|meters?|metres?|cm)\b"
 )
 
 
@@ -37,11 +51,14 @@ def last_number(response: str) -> str | None:
         pass
     if match is None:
         return None
-    token = _LABEL.sub("", match[0])
+    token = _LABEL.sub("", re.sub(r"\\[()]", "", match[0]))
     number = token.lstrip(_OPENING)
     closing = _CLOSING if "{" not in number else "*_`.,;:!?"  # a brace of \frac{1}{2} belongs to the number
     number = number.rstrip(closing)
     after = token.lstrip(_OPENING)[len(number) :] + text[match.end() : match.end() + 40]
     if not _ENDED.match(after) and _SCALE_AFTER.match(after):
         return None
-    return None if _CHANGE_BEFORE.search(text[max(0, match.start() - 40) : match.start()]) else number or None
+    before = text[max(0, match.start() - 40) : match.start()]
+    if _UNIT_AFTER.match(after) and _UNITS_BEFORE.search(before):
+        return None
+    return None if _CHANGE_BEFORE.search(before) else number or None

@@ -39,13 +39,28 @@ _NOISE = re.compile(r"\\left(?![a-zA-Z])|\\right(?![a-zA-Z])|\\displaystyle|\\li
 _SHORT_FRACTION = re.compile(r"\\[dtc]?frac\s*([0-9])\s*([0-9])")
 _BETWEEN_NUMBERS = re.compile(r"(?<=[0-9.]) (?=[0-9.])")
 _BASE = re.compile(r"[0-9]_\{?(\w+)")
+_PRIME = re.compile(r"'|\\prime(?![a-z])|\u2032")
+_ANGLE = re.compile(r"\\(?:angle|measuredangle)\{?([A-Z]{1,3})")
+_SINE = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|operatorname\{cis\})(?![a-z])")
+_JOIN = re.compile(r"\\(?:text|mbox|mathrm)\{\s*(and|or)\s*\}")
+_INEQUALITY = re.compile(r"[<>]|\\(?:[lg]eq?|[lg]eqslant|[lg]t)(?![a-z])")
 _UNIT = re.compile(
     r"(?<=[0-9})\]a-zA-Z])((?:\\[,;: ]|~|\s)*"
     r"(?:\\(?:text|mathrm|mbox|textrm)\s*\{[^{}]*\}|(?<=[\s~,;:}])[a-z]{2,}\.?|\s)+(?:\^\{?[23]\}?)?)\Z"
 )
 _IN_TEXT = re.compile(r"\\(?:text|mathrm|mbox|textrm)\s*\{([^{}]*)\}|\\[,;: ]|~")
 _IN_WORDS = re.compile(r"\\(?:text(?:bf|it|rm)?|mathrm|mbox)\s*\{([A-Za-z ().'-]+)\}|([A-Za-z ().'-]+)")
-_CURRENCY = re.compile(r"\A(?:\\\$|[€£¥₹])\s*|(?:\\[,;: ]|\s)*(?:\\\$|[€£¥₹])\Z")
+_CURRENCY = re.compile(r"\A(?:\\\$|[€£¥₹₩₽₺₫₪₱])\s*|(?:\\[,;: ]|\s)*(?:\\\$|[€£¥₹₩₽₺₫₪₱])\Z")
+_SHORT_BINOMIAL = re.compile(r"\\([dt]?binom)\s*([0-9])\s*([0-9])")
+# {x : x > 3}, with or without the real numbers named: the condition. Others are compared as text only.
+_BUILDER = re.compile(
+    r"\\\{\s*([a-zA-Z])\s*(?:\\in\s*(?:\\mathbb\{R\}|\\mathbb R|\\R))?"
+    r"\s*(?::|\\mid(?![a-z])|\\colon(?![a-z])|\||\\vert(?![a-z]))"
+    r"\s*(.*?)\s*\\\}"
+)
+_ANY_BUILDER = re.compile(
+    r"\\\{[^{}:|]{0,60}(?:(?:\{[^{}]*\})[^{}:|]{0,60})?(?::|\\mid(?![a-z])|\\colon(?![a-z])|\\vert(?![a-z]))"
+)
 _WRAPPED = re.compile(r"\\(?:text(?:bf|it)?|math(?:bf|rm|it)|boldsymbol|underline|displaystyle)\s*\{([^{}A-Za-z]*)\}")
 
 
@@ -57,6 +72,8 @@ def settled(gold: str, given: str) -> bool | None:
     plain_gold, plain = _plain(tidy(gold)), _plain(tidy(given))
     if plain_gold == plain:
         return True
+    if _ANY_BUILDER.search(plain_gold) or _ANY_BUILDER.search(plain):
+        return False  # math-verify reads no condition
     if len(plain) > LONGEST or _depth(plain) > DEEPEST or not any(c.isalnum() for c in plain):
         return False
     numbers = _number(gold), _number(given)
@@ -65,6 +82,11 @@ def settled(gold: str, given: str) -> bool | None:
     words = _words(gold), _words(given)
     if words[0] and words[1] and ("\\" in gold + given or min(map(len, words)) > 3):  # type: ignore[arg-type]
         return words[0] == words[1]
+    if _other_signs(plain_gold, plain):
+        return False
+    ratios = plain_gold.count(":"), plain.count(":")
+    if max(ratios) > 1:
+        return _exact_ratio(plain_gold) == _exact_ratio(plain) if min(ratios) > 1 else False
     if _BETWEEN_NUMBERS.search(plain) or _other_base(plain_gold, plain):
         return False  # "3 5" are two numbers, 11_2 is three
     for a, b in ((_exact_list(plain_gold), _exact_list(plain)), (_exact_matrix(gold), _exact_matrix(given))):
@@ -85,12 +107,15 @@ def tidy(latex: str) -> str:
     """
     if len(latex) > 10 * LONGEST:
         return latex
-    text = in_latex(without_thin_spaces(latex)).strip()
+    text = in_latex(without_thin_spaces(latex)).strip().replace(r"\varnothing", r"\emptyset")
+    text = _SHORT_BINOMIAL.sub(r"\\\1{\2}{\3}", text.replace(r"\lbrace", r"\{").replace(r"\rbrace", r"\}"))
     if text[:1] in "*`_":
         text = without_emphasis(text)
     text = re.sub(r"\A\\[(\[]|\\[)\]]\.?\Z", "", text.strip("$").strip()).rstrip(". ")
     text = _WRAPPED.sub(r"\1", _CURRENCY.sub("", text))
     text = _GROUPS.sub(_thousands, text)
+    if (match := _BUILDER.fullmatch(_NOISE.sub("", text))) and match[1] in match[2]:
+        text = match[2]
     if (match := _UNIT.search(text)) and is_unit(_IN_TEXT.sub(r" \1", match[1])):
         text = text[: match.start()]
     return text
@@ -140,6 +165,27 @@ def _other_base(gold: str, given: str) -> bool:
     """Whether `given` names bases, as in 11_2, that are not the gold ones."""
     bases = _BASE.findall(given)
     return bool(bases) and bases != _BASE.findall(gold)
+
+
+def _other_signs(gold: str, given: str) -> bool:
+    """Whether the two differ in a sign that math-verify drops: a prime, "or", an angle's letters, degrees of a sine."""
+    if _PRIME.findall(gold) != _PRIME.findall(given):
+        return True
+    angles = [{min(name, name[::-1]) for name in _ANGLE.findall(text)} for text in (gold, given)]
+    if angles[0] and angles[1] and angles[0] != angles[1]:
+        return True
+    if all(_SINE.search(text) for text in (gold, given)) and (r"\circ" in gold) != (r"\circ" in given):
+        return True
+    joined = ["or" in map(str.strip, _JOIN.findall(text)) for text in (gold, given)]
+    both = all(_JOIN.search(text) for text in (gold, given))
+    return both and joined[0] != joined[1] and _INEQUALITY.search(gold) is not None
+
+
+def _exact_ratio(plain: str) -> list[Fraction] | str:
+    """The parts of a ratio of exact numbers in units of the first one that is not 0, or the text of any other."""
+    parts = [part for text in plain.split(":") if (part := _exact(text)) is not None]
+    first = next((part for part in parts if part), None)
+    return [part / first for part in parts] if first and len(parts) == plain.count(":") + 1 else plain
 
 
 def _exact_list(plain: str) -> tuple[str, list[Fraction | float]] | None:

@@ -17,7 +17,9 @@ LONGEST = 200  # characters; also far below Python's limit on digits
 
 # (?>...) does not backtrack: a number is read to its last digit or not at all.
 _NUMERAL = r"(?=\.?[0-9])(?>(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)?(?:\.[0-9]*)?)"
-_CURRENCY = r"(?:(?:US|A|C|NZ|HK|S)?\$|[€£¥₹]|(?:USD|EUR|GBP|INR|Rs\.?)(?=[\s0-9]))"
+_CURRENCY = (
+    r"(?:(?:US|A|C|NZ|HK|S)?\$|[€£¥₹₩₽₺₫₪₱]|(?:USD|EUR|GBP|INR|CAD|AUD|NZD|SGD|HKD|CHF|JPY|CNY|RMB|Rs\.?)(?=[\s0-9]))"
+)
 _NUMBER = re.compile(
     rf"(?P<sign>[-+]?)\s*(?:(?P<currency>{_CURRENCY})\s*)?(?P<minus>-?)"
     rf"(?:(?P<whole>[0-9]+)[ ](?=[0-9]+\s*/))?(?P<top>{_NUMERAL})(?:\s*/\s*(?P<bottom>{_NUMERAL}))?"
@@ -31,7 +33,7 @@ _FONT = re.compile(
     r"\{\\(?:rm|bf|it|sf)\s+([^{}]*)\}|\\(?:rm|bf|it|sf)(?=[\s{])|\\(?:left|right|displaystyle)(?![a-zA-Z])"
 )
 # Thousands that are grouped by a LaTeX or Unicode thin space; an ordinary space makes two numbers.
-_THIN = r"(?:\\,|\{,\}|,\\!|[\u00a0\u202f\u2009\u2007])"
+_THIN = r"(?:\\,|\{,\}|,?\\!|\\(?:text|mathord)\{,\}|[\u00a0\u202f\u2009\u2007])"
 _GROUPS = re.compile(rf"(?<![0-9.,])[0-9]{{1,3}}(?:{_THIN}[0-9]{{3}})+(?![0-9])")
 _THIN_SPACE = re.compile(_THIN)
 _DEGREES = re.compile(r"\^\s*(?:\\circ(?![a-zA-Z])|\{\s*\\circ\s*\})|\\degree(?![a-zA-Z])|[ºo](?=[CF]\b)|\^[ºo]")
@@ -43,9 +45,18 @@ _VULGAR = {
         *[("⅑", 1, 9), ("⅒", 1, 10)],
     ]
 }
-_CHARACTERS = str.maketrans({"\u2212": "-", "\ufe63": "-", "\uff0d": "-", "\u2044": "/", "\u22c5": "·", **_VULGAR})
+_CHARACTERS = str.maketrans(
+    {"\u2212": "-", "\ufe63": "-", "\uff0d": "-", "\u2044": "/", "\u2215": "/", "\u22c5": "·", "\uff05": "%"}
+    | _VULGAR
+    | dict.fromkeys(map(chr, (0x200B, 0x2060, 0xFEFF, 0xAD)))
+)
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _WRAPPED = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("{", "}"), ("`", "`"), ('"', '"'))
+_QUOTED = re.compile(
+    r"\s*(?:'([^']*)'|\u201c([^\u201d]*)\u201d|\u2018([^\u2019]*)\u2019|\u00ab([^\u00bb]*)\u00bb)\s*\Z"
+)
+_IN_DOLLARS = re.compile(r"\s*\$((?:[^$\\]|\\.)+)\$\s*\.?\s*", re.DOTALL)  # an escaped dollar sign may be in it
+_DASH_AS_MINUS = re.compile(r"\A([\s$*({]*)[\u2012\u2013](?=[0-9.$])")
 
 
 def rational(text: str) -> Fraction | None:
@@ -94,7 +105,12 @@ def _numeral(text: str) -> Fraction:
 
 def _bare(text: str) -> str:
     """Without markup around the number, LaTeX's spaces, and the full stop after it."""
-    text = without_thin_spaces(text.translate(_CHARACTERS)).replace(r"\$", "$").replace(r"\%", "%")
+    text = _DASH_AS_MINUS.sub(r"\1-", text.translate(_CHARACTERS))
+    if match := _QUOTED.match(text):
+        text = next(part for part in match.groups() if part is not None)
+    if match := _IN_DOLLARS.fullmatch(text):
+        text = match[1]
+    text = without_thin_spaces(text).replace(r"\$", "$").replace(r"\%", "%")
     text = re.sub(r"\\[,;:! ]|(?<=\S)~|[\u00a0\u202f\u2009\u2007]", " ", text)
     text = _DEGREES.sub("°", _FONT.sub(r" \1", _TEXT.sub(r" \1", text)))
     text = _FRACTION.sub(lambda m: f" {m[1] or m[2] or ''}/{m[3] or m[4] or ''}", text)

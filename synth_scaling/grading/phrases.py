@@ -34,7 +34,7 @@ _VALUE = re.compile(
     re.IGNORECASE,
 )
 _LEAD = re.compile(r"\A(?:(?:therefore|thus|hence|simply|just|exactly|equal to)\b,?\s*|[:=]\s*)+(?=\S)")
-_REASON = re.compile(r",?\s(?:because|since)\s.*", re.DOTALL)
+_REASON = re.compile(r"(?:,?\s(?:because|since)|,\s(?:as|which))\s.*", re.DOTALL)
 
 
 def is_about_an_answer(text: str) -> bool:
@@ -44,7 +44,7 @@ def is_about_an_answer(text: str) -> bool:
 
 def is_title(text: str) -> bool:
     """Whether `text`, which follows `####`, is the title of a section: `Step 2: check`, `1. Understand`."""
-    return _TITLE.match(text) is not None
+    return _TITLE.match(text) is not None or text.endswith("?")
 
 
 def has_value(text: str) -> bool:

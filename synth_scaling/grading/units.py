@@ -15,8 +15,11 @@ from pathlib import Path
 _WORDS = frozenset(Path(__file__).with_name("units.txt").read_text().split())
 # As they are written: L is a litre, M a million.
 _SYMBOLS = frozenset(
-    {"g", "h", "s", "l", "L", "mL", "dL", "cL", "kWh", "Hz", "kHz", "kW", "W", "USD", "EUR", "GBP", "INR", "US"}
-    | {"KB", "MB", "GB", "TB", "MPH"}
+    {"g", "h", "s", "l", "L", "mL", "dL", "cL", "kWh", "Hz", "kHz", "kW", "W", "US"} | {"KB", "MB", "GB", "TB", "MPH"}
+)
+_CURRENCIES = frozenset(["USD", "EUR", "GBP", "INR", "CAD", "AUD", "NZD", "SGD", "HKD", "CHF", "JPY", "CNY", "RMB"])
+_MONEY = _CURRENCIES | frozenset(
+    ("dollar", "dollars", "euro", "euros", "rupee", "rupees", "pounds", "yen", "yuan", "bucks")
 )
 # Units that may stand in a square or a cube.
 _LENGTHS = (
@@ -27,9 +30,10 @@ _LENGTHS = (
 _MEASURES = frozenset(_LENGTHS.split())
 _BEFORE_A_NOUN = frozenset(("square", "cubic", "sq", "cu", "per", "of", "a", "an", "the", "us", "each", "every"))
 _LAST = frozenset(("each", "every"))  # of these, the ones that may also end the unit
+_SIGNS = "$€£¥₹₩₽₺₫₪₱"
 _TOKEN = re.compile(
     r"\s*(?:(?P<word>[A-Za-z]+)(?P<plural>\(e?s\))?(?P<power>\^\{?-?[1-4]\}?|\u207b?[\u00b9\u00b2\u00b3\u2074])?\.?"
-    r"|(?P<sign>%|¢|\u00b0\s?[CF]?(?![A-Za-z])|\u2103|\u2109|[$€£¥₹])|(?P<join>[/·-]))"
+    r"|(?P<sign>%|¢|\u00b0\s?[CF]?(?![A-Za-z])|\u2103|\u2109|[$€£¥₹₩₽₺₫₪₱])|(?P<join>[/·-]))"
 )
 
 
@@ -37,9 +41,10 @@ _TOKEN = re.compile(
 def is_unit(text: str, currency: bool = False) -> bool:
     """Whether `text`, which stands directly after a number, can be dropped without changing the number.
 
-    `currency` says that a currency sign stands before the number: then `m` is million and not metre.
+    `currency` says that a currency sign stands before the number. Beside a currency, before the number or after it, a
+    unit of one letter or two may be a scale and is none here: `$60 m`, `60 mm USD` and `₹60 L` are millions and lakhs.
     """
-    end, last, signs, words = 0, "", 0, 0
+    end, last, signs, words, short = 0, "", 0, 0, False
     stripped = text.rstrip()
     while end < len(stripped):
         match = _TOKEN.match(stripped, end)
@@ -48,6 +53,7 @@ def is_unit(text: str, currency: bool = False) -> bool:
         end = match.end()
         if match["sign"]:
             signs += 1
+            currency = currency or match["sign"][0] in _SIGNS
             last = ""
             continue
         if match["join"]:
@@ -60,9 +66,11 @@ def is_unit(text: str, currency: bool = False) -> bool:
             return False
         if word == "m" and not match["power"] and (currency or stripped[end:].strip()[:1] not in ("", "/", "·")):
             return False
+        currency = currency or word in _MONEY
+        short = short or (len(word) <= 2 and last != "per" and word.lower() not in _BEFORE_A_NOUN)
         words += 1
         last = word.lower()
-    return signs <= 1 and (last not in _BEFORE_A_NOUN or last in _LAST)
+    return signs <= 1 and not (currency and short) and (last not in _BEFORE_A_NOUN or last in _LAST)
 
 
 def _is_word(word: str, power: bool, attached: bool) -> bool:
@@ -71,7 +79,7 @@ def _is_word(word: str, power: bool, attached: bool) -> bool:
         return word in _MEASURES or (len(word) > 2 and word.lower() in _MEASURES)
     if word == "m":
         return not attached  # "60m" may be sixty million
-    if word in _SYMBOLS:
+    if word in _SYMBOLS or word in _CURRENCIES:
         return True
     if len(word) <= 3 and word not in (word.lower(), word.capitalize()):
         return False
