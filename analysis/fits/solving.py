@@ -197,8 +197,8 @@ def resample_values(solution: Solution, delta: float, draws: int, seed: int) -> 
         raise ValueError(f"too few points for an interval: {len(solution.residuals)} for {len(solution.parameters)}")
     delta, count = usable_delta(delta), len(solution.residuals)
     residuals = left_out_residuals(solution, delta) * _tails(spare)
-    if math.isfinite(delta):  # by simulation (benchmarks/fit_coverage.py) robust fits need a little more
-        residuals = residuals * math.sqrt(1 + len(solution.parameters) / count)
+    if math.isfinite(delta):
+        residuals = residuals * _smoothing(count)
     signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(draws, len(residuals)))
     return np.asarray(solution.predicted * np.exp(np.clip(signs * residuals, -FARTHEST, FARTHEST)))
 
@@ -244,6 +244,15 @@ def resample_counts(solution: Solution, tested: Floats, draws: int, seed: int) -
     spread = math.sqrt(ratio) * (_tails(len(tested) - len(solution.parameters)) if ratio > 1 else 1.0)
     expected = tested * solution.predicted
     return np.asarray(np.clip(expected + spread * (chance - expected), 0, tested))
+
+
+def _smoothing(count: int) -> float:
+    """The width of K residuals smoothed by Silverman's bandwidth (1986), relative to their width.
+
+    The spread of a robust fit depends on how many residuals lie near 0. A few residuals show that roughly, so that
+    intervals from them would often be too narrow; smoothed ones would not. By simulation (benchmarks/fit_coverage.py).
+    """
+    return math.sqrt(1 + (1.06 * count**-0.2) ** 2)
 
 
 def _tails(spare: int) -> float:

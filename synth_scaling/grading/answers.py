@@ -17,7 +17,10 @@ from synth_scaling.grading.phrases import has_value, is_about_an_answer, is_titl
 
 LONGEST = 1000  # characters of an answer; a longer one is none
 
-_IS = r"(?:is|IS|equals|was|becomes|(?:comes|came|works) (?:out )?to(?: be)?|turns out to be|(?:will|would|should|must) be)\b"
+_IS = (
+    r"(?:is|IS|equals|was|becomes|(?:comes|came|works) (?:out )?to(?: be)?|turns out to be"
+    r"|(?:will|would|should|must) be)\b"
+)
 _TO = r"(?:to (?:the|this|your|our|that) [a-z ]{1,30}? )?"  # the answer to the question is
 _MARK = re.compile(
     r"(?P<hashes>####)"
