@@ -107,6 +107,10 @@ UNEQUAL = [
     (r"x<1\text{ or }x>2", r"x<1\text{ and }x>2"),
     (r"\cos 20^\circ", r"\cos 20"),
     (r"\sin 1^\circ", r"\sin 1"),
+    *(
+        ("60", answer)
+        for answer in (r"\$60\text{ m}", r"60_{\text{eight}}", r"60\ldots", r"x\approx 60", "61=60=60", "x=61=60")
+    ),
 ]
 EQUAL = [
     (r"\{x: x>3\}", r"\{x \mid x > 3\}"),
