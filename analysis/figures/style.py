@@ -29,7 +29,7 @@ BAND = 0.13  # opacity
 
 
 # Colour and marker per method, in the order of legends. Okabe and Ito's colours, which colour-blind readers can
-# distinguish, and two more; markers distinguish them in grey.
+# distinguish, and more; markers distinguish them in grey.
 METHODS = {
     "sft": ("#000000", "o"),
     "rft": ("#E69F00", "s"),
@@ -40,10 +40,16 @@ METHODS = {
     "step_sft": ("#009E73", "D"),
     "rejected_only": ("#882255", "<"),
     "advantage_weighted": ("#CC79A7", "p"),
+    "reinforce": ("#332288", "H"),
+    "topr": ("#44AA99", "*"),
+    "nft": ("#661100", ">"),
+    "step_reinforce": ("#999933", "d"),
+    "unlikelihood": ("#6699CC", "8"),
+    "kto": ("#DDAA33", "h"),
 }
 # For methods that are not in METHODS. The numbers of colours and markers have no common factor, so the first 35 differ.
 OTHER_COLOURS = ("#5B4636", "#7B3294", "#1B7837", "#A6611A", "#2C7FB8", "#C51B7D", "#66A61E")
-OTHER_MARKERS = ("h", "8", ">", "*", "d")
+OTHER_MARKERS = ("$A$", "$B$", "$C$", "$E$", "$F$")
 LineStyle = Literal["-", "--", ":", "-.", "none"]
 VARIANT_LINES: tuple[LineStyle, ...] = ("--", ":", "-.")
 Axis = Literal["x", "y"]

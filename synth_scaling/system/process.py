@@ -18,6 +18,10 @@ def set_up_process(threads: int = 1) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # Lines of other packages that say nothing about the run: bars per file, NUMA bindings, W&B's offer of Weave.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")
     _keep_worker()
 
 
