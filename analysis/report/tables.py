@@ -17,6 +17,7 @@ from analysis.study.degenerate import degenerate_notes
 from analysis.study.differences import Difference
 from analysis.study.efficiency import RelativeEfficiency
 from analysis.study.mean_multipliers import Summary
+from analysis.study.sharpness import TemperaturePoint
 from analysis.study.study import Study
 
 COLOURS = {"below": "green", "above": "red", "inconclusive": "dim"}
@@ -154,7 +155,7 @@ def temperature_table(study: Study) -> Table:
     table = Table(title="Test error against temperature, in % [95 % interval over seeds]")
     table.caption = (
         "T = 0: greedy. A method that lowers error at T = 1 alone has sharpened the policy; one that lowers it at "
-        "every temperature has taught it"
+        "every temperature has taught it; a single seed has no interval"
     )
     table.add_column("label")
     table.add_column("N", justify="right")
@@ -162,12 +163,13 @@ def temperature_table(study: Study) -> Table:
         table.add_column(f"T = {temperature:g}", justify="center")
     for label, size in _rows(study, known):
         points = [known.get((label, size, temperature)) for temperature in temperatures]
-        texts = [
-            "-" if one is None else f"{100 * one.error:.1f} {_range(100 * one.low, 100 * one.high, 1)}"
-            for one in points
-        ]
-        table.add_row(escape(label), str(size), *texts)
+        table.add_row(escape(label), str(size), *("-" if one is None else _at_temperature(one) for one in points))
     return table
+
+
+def _at_temperature(point: TemperaturePoint) -> str:
+    error = f"{100 * point.error:.1f}"
+    return error if point.seeds == 1 else f"{error} {_range(100 * point.low, 100 * point.high, 1)}"
 
 
 def coverage_table(study: Study) -> Table:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.figures import draw_all
 from analysis.figures.inputs import figure_inputs
-from analysis.report.tables import as_json, tables
+from analysis.report.tables import as_json, tables, temperature_table
 from analysis.study.sharpness import all_incorrect, coverage_cells, errors_by_temperature
 from analysis.study.studies import Studies
 from analysis.study.study import Study
@@ -69,6 +69,13 @@ def test_coverage_is_paired_by_problem_and_begins_with_sampled_error(results):
             assert cell.error == pytest.approx(rows["sampled_error"].mean())
         else:
             assert cell.error < cells[label, size, k // 2].error
+
+
+def test_a_single_seed_has_no_interval_over_seeds(results):
+    one = results_of([point("sft", 100, 0.5, 1, sampled_rate=0.6, sampled_errors={"1": 0.6})], tested=400)
+    for rows, brackets in ((one, False), (results, True)):
+        cells = [cell for column in temperature_table(Study(rows, n_draws=20)).columns[2:] for cell in column.cells]
+        assert {"[" in str(cell) for cell in cells if cell != "-"} == {brackets}
 
 
 def test_tables_and_json_have_them_only_where_rows_do(results):
