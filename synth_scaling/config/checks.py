@@ -54,8 +54,9 @@ def check(config: Config) -> None:
     between("threads", config.threads, 1, 1024, "1 to 1024")
     for key, seed in (("seed", config.seed), ("task.world_seed", config.task.world_seed)):
         between(key, seed, 0, 2**32 - 1, "0 to 2^32 - 1")
-    finite(asdict(config))
-    check_secrets(asdict(config))
+    plain = asdict(config)
+    finite(plain)
+    check_secrets(plain)
 
 
 def check_data_for(method: str, data: DataOptions) -> None:

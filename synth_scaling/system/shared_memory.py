@@ -1,4 +1,4 @@
-"""What a launch leaves in shared memory when it is killed together with everything that would clean up after it.
+"""Removal of the semaphores and folders in shared memory that a killed launch could not remove.
 
 joblib's workers share semaphores and folders there, whose names carry the process id of the launch. joblib's own
 watcher removes them when the launch dies, unless it is killed as well, as by SIGKILL to the process group.

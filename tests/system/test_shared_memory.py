@@ -1,4 +1,4 @@
-"""What killed launches leave in shared memory is removed by the next launch on their output."""
+"""The next launch on an output removes the shared memory of launches there that were killed."""
 
 from __future__ import annotations
 
