@@ -63,7 +63,7 @@ def topr(loss: PolicyLoss, tokens: Tokens) -> Tensor:
 
 
 def nft(loss: PolicyLoss, tokens: Tokens) -> Tensor:
-    """The loss of NFT. The floor bounds the value of a negative's ratio from below, and leaves its gradient unchanged."""
+    """The loss of NFT. The floor bounds a negative's ratio from below, and leaves its gradient unchanged."""
     r = tokens.pass_rates
     negative_ratio = (1 - r * tokens.ratio) / (1 - r)
     negative_ratio = negative_ratio + (negative_ratio.clamp(min=loss.floor) - negative_ratio).detach()
