@@ -75,11 +75,12 @@ class TeacherData:
 
     def teacher(self, problem: Problem, rng: np.random.Generator) -> str:
         """One of the file's solutions of a problem of the file."""
-        solutions = self._solutions[problem.id]
+        solutions = self.solutions[problem.id]
         return solutions[rng.integers(len(solutions))]
 
     @functools.cached_property
-    def _solutions(self) -> dict[str, tuple[str, ...]]:
+    def solutions(self) -> dict[str, tuple[str, ...]]:
+        """The solutions of each problem by its id."""
         return {taught.problem.id: taught.solutions for taught in self.taught}
 
     def place(self, problem: Problem) -> str:

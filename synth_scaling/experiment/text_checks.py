@@ -1,18 +1,21 @@
-"""Checks of a launch that need the tokenizer: every problem of a run must be a prompt that the model can take."""
+"""Checks of a launch that need the tokenizer: the model must be able to take every prompt and solution."""
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from synth_scaling.config.schema import Config
 from synth_scaling.core.records import Problem
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.data.options import teacher_of
 from synth_scaling.data.teacher_file import TeacherData
-from synth_scaling.models.options import PretrainedOptions
+from synth_scaling.models.options import PretrainedOptions, context_of_model
 from synth_scaling.models.pretrained import resolve
 from synth_scaling.models.smollm2 import WHEEL, convert_tokenizer
 from synth_scaling.tasks import Task, make_task
@@ -21,41 +24,64 @@ if TYPE_CHECKING:
     from synth_scaling.models.codec import Codec
 
 
-def check_prompts(configs: Iterable[Config]) -> None:
-    """Refuse a problem that a pretrained model cannot be prompted with: too long, or with a special token in it.
+def check_texts(configs: Iterable[Config]) -> None:
+    """Refuse problems and solutions that a pretrained model cannot take.
 
-    Raises ConfigError with file and line of teacher data, or with the name of the task's problem. A base that is
-    pretrained here needs no check: its tokens are the words of its task.
+    These are a prompt that is too long or has a special token in it, and a solution that ends beyond the model's
+    context. Raises ConfigError with file and line of teacher data, or with the name of the task's problem. A base that
+    is pretrained here needs no check: its tokens are the words of its task.
     """
     codecs: dict[str, Codec] = {}
+    checked: set[tuple[str, str, str]] = set()  # model, prompt and solution
     for config in configs:
         if not isinstance(config.model, PretrainedOptions):
             continue
         task, model = make_task(config.task), repr((config.model, config.task))
         if model not in codecs:
             codecs[model] = _codec(config.model, task)
-        for place, problem in _problems(config, task):
-            try:
-                codecs[model].encode_prompt(problem)
-            except ValueError as error:
-                raise ConfigError(f"{place}: {error}") from None
+        for place, problem, solution in _texts(config, task):
+            if (model, problem.prompt, solution) not in checked:
+                checked.add((model, problem.prompt, solution))
+                try:
+                    _check_lengths(codecs[model], problem, solution, context_of_model(config.model))
+                except ValueError as error:
+                    raise ConfigError(f"{place}: {error}") from None
 
 
-def _problems(config: Config, task: Task) -> Iterator[tuple[str, Problem]]:
-    """The problems of a run, each with the place that it comes from."""
+def _check_lengths(codec: Codec, problem: Problem, solution: str, context: int) -> None:
+    """Raises ValueError naming the problem if its prompt is too long, or the prompt, `solution` and an end token."""
+    prompt, written = codec.encode_prompt(problem), codec.encode(solution)
+    if len(prompt) + len(written) + 1 > context:
+        raise ValueError(
+            f"problem {problem.id}: its prompt has {len(prompt)} tokens and its solution {len(written)}; "
+            f"with an end token they must fit into the model's context of {context}"
+        )
+
+
+def _texts(config: Config, task: Task) -> Iterator[tuple[str, Problem, str]]:
+    """The problems of a run, each with the place that it comes from and a solution; test problems with none."""
     teacher = teacher_of(config.data, task)
     for problem in teacher.problems("train", config.data.problems, config.seed):
-        yield teacher.place(problem) if isinstance(teacher, TeacherData) else f"task={task.name}", problem
+        if isinstance(teacher, TeacherData):
+            for solution in teacher.solutions[problem.id]:
+                yield teacher.place(problem), problem, solution
+        else:
+            yield f"task={task.name}", problem, teacher.teacher(problem, np.random.default_rng(config.seed))
     for problem in task.problems(config.evaluation.split, config.evaluation.problems, 0):  # type: ignore[arg-type]
-        yield f"task={task.name}", problem
+        yield f"task={task.name}", problem, ""
 
 
 def _codec(model: PretrainedOptions, task: Task) -> Codec:
     """The tokenizer with the prompt format, and the longest prompt that the task allows."""
     from synth_scaling.experiment.base_model import prompt_codec  # transformers
 
-    if model.path != WHEEL:
-        return prompt_codec(model, task, resolve(model.path, model.revision))[0]
-    with tempfile.TemporaryDirectory() as folder:
-        convert_tokenizer(Path(folder))
-        return prompt_codec(model, task, Path(folder))[0]
+    folder = Path(_wheel_tokenizer().name) if model.path == WHEEL else resolve(model.path, model.revision)
+    return prompt_codec(model, task, folder)[0]
+
+
+@functools.cache
+def _wheel_tokenizer() -> tempfile.TemporaryDirectory[str]:
+    """A folder with SmolLM2's tokenizer, removed at the end of the process; converting it takes seconds."""
+    folder = tempfile.TemporaryDirectory()
+    convert_tokenizer(Path(folder.name))
+    return folder

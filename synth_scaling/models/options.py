@@ -102,8 +102,12 @@ def check_model_for(task: Task, model: ModelOptions) -> None:
     """
     if not isinstance(model, PretrainedOptions):
         return  # a base that is pretrained here has a context as long as its task
-    context = SMOLLM2_CONTEXT if model.path == WHEEL else context_of(resolve(model.path, model.revision))
-    check_context(task, context, 0, f"model.path={model.path}")
+    check_context(task, context_of_model(model), 0, f"model.path={model.path}")
+
+
+def context_of_model(model: PretrainedOptions) -> int:
+    """The context of a pretrained model in tokens. Raises ConfigError if its config does not state it."""
+    return SMOLLM2_CONTEXT if model.path == WHEEL else context_of(resolve(model.path, model.revision))
 
 
 def check_context(task: Task, context: int, template: int, model: str) -> int:

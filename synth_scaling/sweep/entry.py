@@ -29,7 +29,7 @@ from synth_scaling.config.sweep_files import check_config_dir, register_sweep_fi
 from synth_scaling.core.suggestions import did_you_mean
 from synth_scaling.core.terminal import say
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.experiment.text_checks import check_prompts
+from synth_scaling.experiment.text_checks import check_texts
 from synth_scaling.sweep.compose import loader_of
 from synth_scaling.sweep.launchers import register_launchers
 from synth_scaling.sweep.outlook import Outlook
@@ -138,7 +138,7 @@ def job(config: DictConfig) -> float | None:
             raise ConfigError(lack)
         check_folders(run_config)
         if not run_folder(run_config).is_done:
-            check_prompts([run_config])
+            check_texts([run_config])
     except (ConfigError, OmegaConfBaseException) as error:
         refuse(error)  # here, because Hydra would add lines
     # torch and transformers: not before the configuration is accepted
@@ -168,7 +168,7 @@ def _dry_run(config: DictConfig, verbose: bool) -> None:
     check_folders(run_config, create=False)
     outlook = Outlook(Path(run_config.output), named([run_config], absent), 1, exact=True)
     if outlook.missing and not absent:
-        check_prompts([run_config])
+        check_texts([run_config])
     for line in outlook.lines(verbose, absent, missing_gpus([run_config], "basic")):
         say(line, flush=True)
 

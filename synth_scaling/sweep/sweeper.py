@@ -35,7 +35,7 @@ from synth_scaling.core.hashing import content_hash
 from synth_scaling.core.terminal import say
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.store import tidy
-from synth_scaling.experiment.text_checks import check_prompts
+from synth_scaling.experiment.text_checks import check_texts
 from synth_scaling.sweep.grid import expand, grids_of
 from synth_scaling.sweep.outlook import Outlook
 from synth_scaling.sweep.plan import Plan, Planned, announced, is_over
@@ -100,7 +100,7 @@ class GridSweeper(Sweeper):
         if lack is not None and not self.dry_run:
             raise ConfigError(lack)
         if not absent:
-            check_prompts(outlook.missing.values())
+            check_texts(outlook.missing.values())
         for line in outlook.lines(self.verbose, absent, lack):
             say(line, flush=True)
         if self.dry_run:

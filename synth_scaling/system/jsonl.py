@@ -19,6 +19,7 @@ from uuid import UUID
 from synth_scaling.core.suggestions import did_you_mean
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
+WRITTEN = (".jsonl", ".jsonl.gz")
 LONGEST_LINE = 64 << 20  # bytes; a longer line is refused before it fills the memory
 MOST_PACKED = 300  # times the size of a gzipped file that its text may have; real responses reach 5 to 20
 _ALWAYS = 64 << 20  # bytes of text that a gzipped file may hold, however small it is
@@ -160,6 +161,10 @@ def check_output(path: Path, rows: Iterable[tuple[int, dict[str, Any]]], source:
 
     Raises ValueError naming the file, and the row where there is one.
     """
+    if not path.name.endswith(WRITTEN):
+        raise ValueError(f"{path}: rows are written as JSON Lines; allowed are names that end in {', '.join(WRITTEN)}")
+    if path.exists() and path.samefile(source):
+        raise ValueError(f"{path}: is the input, which would be lost")
     check_writable(path)
     for number, row in rows:
         try:

@@ -13,6 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
 from synth_scaling.core.validation import ConfigError, at_least, between, filled, one_of
+from synth_scaling.system.jsonl import WRITTEN
 from synth_scaling.tasks import TASKS
 from synth_scaling.teaching.budget import BudgetOptions
 from synth_scaling.teaching.client import OpenAIOptions
@@ -132,6 +133,8 @@ def _check_prompts(teacher: TeacherOptions) -> None:
 
 def _check_output(c: TeachConfig) -> None:
     output = Path(c.output)
+    if not output.name.endswith(WRITTEN):
+        raise ConfigError(f"output={output}: allowed are names that end in {', '.join(WRITTEN)}")
     if output.exists() and not c.journal.exists():
         raise ConfigError(f"output={output}: exists, and was not written here; allowed is a new file")
     try:

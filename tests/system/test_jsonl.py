@@ -62,6 +62,23 @@ def test_a_value_of_an_unknown_type_is_refused_before_the_work(tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv", "out.JSONL.zip", "out", "in.parquet"])
+def test_an_output_of_another_format_is_refused_before_the_work(name: str, parquet: Path, capsys) -> None:
+    output, before = parquet.with_name(name), parquet.read_bytes()
+    assert grade.main(["task=gsm8k", f"input={parquet}", f"output={output}"]) == 2
+    assert "allowed are names that end in .jsonl, .jsonl.gz" in capsys.readouterr().err
+    assert parquet.read_bytes() == before and [file.name for file in parquet.parent.iterdir()] == ["in.parquet"]
+
+
+def test_an_output_that_is_the_input_is_refused(tmp_path: Path, capsys) -> None:
+    rows, link = tmp_path / "rows.jsonl", tmp_path / "link.jsonl"
+    rows.write_text(json.dumps({"question": "how many?", "response": "#### 1", "answer": "1"}) + "\n")
+    link.symlink_to(rows)
+    assert grade.main(["task=gsm8k", f"input={rows}", f"output={link}"]) == 2
+    assert contamination.main([f"input={rows}", f"test={rows}", f"output={rows}"]) == 2
+    assert capsys.readouterr().err.count("is the input, which would be lost") == 2 and "reward" not in rows.read_text()
+
+
 @pytest.mark.parametrize("name", ["out.jsonl", "out.jsonl.gz"])
 def test_an_output_that_fails_half_way_leaves_the_old_file(name: str, tmp_path: Path) -> None:
     write_rows(tmp_path / name, [{"x": 1}])
