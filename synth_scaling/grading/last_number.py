@@ -8,8 +8,10 @@ WINDOW = 100_000  # characters from the end that are searched
 
 # A number with everything that is attached to it: units, further digits, slashes, signs. A whole number before a
 # fraction belongs to it. The token is read as a whole or not at all, so a number is never cut short.
-_IN_TOKEN = r"[^ \t\r\n\f\v=\u2248\u2192]*"
-_TOKEN = re.compile(rf"(?:(?<!\S)[-+\u2212$]{{0,2}}[0-9]{{1,50}} +(?=[0-9]{{1,50}}/[0-9]))?{_IN_TOKEN}\d{_IN_TOKEN}")
+_TOKEN = re.compile(r"[^ \t\r\n\f\v=\u2248\u2192]+")
+_DIGIT = re.compile(r"\d")
+_FRACTION = re.compile(r"[0-9]{1,50}/[0-9]")
+_WHOLE_BEFORE = re.compile(r"(?<!\S)[-+\u2212$]{0,2}[0-9]{1,50} {1,10}\Z")
 _LABEL = re.compile(r"\A[A-Za-z]{2,40}:")
 _OPENING, _CLOSING = "([{\"'*_`", ")]}\"'*_`.,;:!?"
 _ENDED = re.compile(r"[)\]}\"'*_`]*[.,;:!?]")  # punctuation directly after the number: the next words do not scale it
@@ -46,19 +48,31 @@ def last_number(response: str) -> str | None:
     `18 million`, `18 / 2`, `minus 18` and `between 17 and 18 or 19` name no number that could be read from one token.
     """
     text = response[-WINDOW:]
-    match = None
-    for match in _TOKEN.finditer(text):  # noqa: B007 (the last one is wanted)
-        pass
-    if match is None:
+    place = _place(text)
+    if place is None:
         return None
-    token = _LABEL.sub("", re.sub(r"\\[()]", "", match[0]))
+    start, end = place
+    token = _LABEL.sub("", re.sub(r"\\[()]", "", text[start:end]))
     number = token.lstrip(_OPENING)
     closing = _CLOSING if "{" not in number else "*_`.,;:!?"  # a brace of \frac{1}{2} belongs to the number
     number = number.rstrip(closing)
-    after = token.lstrip(_OPENING)[len(number) :] + text[match.end() : match.end() + 40]
+    after = token.lstrip(_OPENING)[len(number) :] + text[end : end + 40]
     if not _ENDED.match(after) and _SCALE_AFTER.match(after):
         return None
-    before = text[max(0, match.start() - 40) : match.start()]
+    before = text[max(0, start - 40) : start]
     if _UNIT_AFTER.match(after) and _UNITS_BEFORE.search(before):
         return None
     return None if _CHANGE_BEFORE.search(before) else number or None
+
+
+def _place(text: str) -> tuple[int, int] | None:
+    """Start and end of the last token with a digit, and of a whole number before it if it is a fraction."""
+    last = None
+    for token in _TOKEN.finditer(text):
+        if _DIGIT.search(token[0]):
+            last = token
+    if last is None:
+        return None
+    before = max(0, last.start() - 70)
+    whole = _WHOLE_BEFORE.search(text[before : last.start()]) if _FRACTION.match(last[0]) else None
+    return (before + whole.start() if whole else last.start()), last.end()

@@ -39,7 +39,7 @@ from synth_scaling.system import signals
 from synth_scaling.system.failures import reason
 from synth_scaling.system.leases import lease
 from synth_scaling.system.pinning import pin_worker
-from synth_scaling.system.process import set_up_logging, set_up_process
+from synth_scaling.system.process import set_up_logging, set_up_process, silence_packages
 
 log = logging.getLogger("synth_scaling")
 
@@ -57,6 +57,7 @@ def launch(words: Sequence[str]) -> None:
     after a termination signal and with 130 after an interrupt of the keyboard.
     """
     sys.argv = [sys.argv[0], *options_first([FLAGS.get(word, word) for word in words])]
+    silence_packages()  # checks of a launch import transformers
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra raises instead of printing: the lines below print
     try:
         register_schemas()

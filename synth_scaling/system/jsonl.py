@@ -22,7 +22,7 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 WRITTEN = (".jsonl", ".jsonl.gz")
 LONGEST_LINE = 64 << 20  # bytes; a longer line is refused before it fills the memory
 MOST_PACKED = 300  # times the size of a gzipped file that its text may have; real responses reach 5 to 20
-_ALWAYS = 64 << 20  # bytes of text that a gzipped file may hold, however small it is
+MOST_UNPACKED = 64 << 20  # bytes of text that a gzipped file may hold, however small it is
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -57,7 +57,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _most_text(path: Path) -> int:
     """The most bytes of text that are read from a file, so that a gzip bomb ends in one line."""
     size = path.stat().st_size
-    return max(_ALWAYS, MOST_PACKED * size) if path.suffix == ".gz" else max(_ALWAYS, 2 * size)
+    return max(MOST_UNPACKED, MOST_PACKED * size) if path.suffix == ".gz" else max(MOST_UNPACKED, 2 * size)
 
 
 def text_at(path: Path, number: int, row: dict[str, Any], field: str) -> str:

@@ -18,11 +18,18 @@ def set_up_process(threads: int = 1) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    # Lines of other packages that say nothing about the run: bars per file, NUMA bindings, W&B's offer of Weave.
+    silence_packages()
+    _keep_worker()
+
+
+def silence_packages() -> None:
+    """Suppress lines of other packages that say nothing about a run. They read these variables at import.
+
+    The lines are bars per file, NUMA bindings and W&B's offer of Weave.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")
-    _keep_worker()
 
 
 def _keep_worker() -> None:

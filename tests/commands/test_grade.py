@@ -14,6 +14,7 @@ import pytest
 from synth_scaling.core.metrics import wilson_interval
 from synth_scaling.grade import main
 from synth_scaling.grading.gold import gold_answer, written_answer
+from synth_scaling.system import jsonl
 from synth_scaling.system.jsonl import read_rows, write_rows
 
 ROWS: list[dict[str, Any]] = [
@@ -178,10 +179,15 @@ def test_broken_files_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    "text", [b"\n" * (80 << 20), b" " * (80 << 20), b'{"answer": "1", "response": "%s"}\n' % (b" " * 100_000) * 800]
+    "text", [b"\n" * (5 << 20), b" " * (5 << 20), b'{"answer": "1", "response": "%s"}\n' % (b" " * 100_000) * 50]
 )
-def test_a_gzip_bomb_is_refused_in_one_line(text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Blank lines, one long line, and rows: none is unpacked beyond the bounds."""
+def test_a_gzip_bomb_is_refused_in_one_line(
+    text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blank lines, one long line, and rows: none is unpacked beyond the bounds, here a sixteenth of the real ones."""
+    assert jsonl.LONGEST_LINE == jsonl.MOST_UNPACKED == 64 << 20
+    monkeypatch.setattr(jsonl, "LONGEST_LINE", 4 << 20)
+    monkeypatch.setattr(jsonl, "MOST_UNPACKED", 4 << 20)
     file = tmp_path / "bomb.jsonl.gz"
     file.write_bytes(gzip.compress(text, compresslevel=9))
     assert main(["task=gsm8k", f"input={file}"]) == 2

@@ -18,12 +18,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synth_scaling.config.load import restored
 from synth_scaling.config.naming import run_folder
+from synth_scaling.config.needed_stages import needed_stages
 from synth_scaling.core.records import NLLRow, Response, read_table
 from synth_scaling.core.stage import Cost, StageResult
 from synth_scaling.experiment.run import run_once
 from synth_scaling.experiment.stages import Stages
 from synth_scaling.experiment.store import Store
+from synth_scaling.forecast.expected_costs import stages_of
 from synth_scaling.methods import METHODS
 from synth_scaling.sampling.engine import Engine
 from synth_scaling.tasks import make_task
@@ -65,6 +68,11 @@ def test_the_row_of_every_method_is_complete_and_as_it_lies_on_disk(row: Row, fo
     assert row["config"]["method"]["name"] == row["method"] and "${" not in json.dumps(row)
     assert set(row["pass_at_k"]) == {"1", "2"} and 0 <= row["pass_at_k"]["1"] <= row["pass_at_k"]["2"] <= 1
     assert row["versions"].keys() >= {"vllm", "torch"}
+
+
+def test_the_forecast_names_the_stages_of_every_method(row: Row) -> None:
+    config = restored(row["config"])
+    assert [stage.name for stage in stages_of(config)] == list(row["hashes"]) == list(needed_stages(config))
 
 
 def test_incorrect_answers_are_counted_the_same_everywhere(row: Row, folder: Path) -> None:
