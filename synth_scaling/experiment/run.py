@@ -36,7 +36,7 @@ from synth_scaling.experiment.store import Store
 from synth_scaling.system import signals
 from synth_scaling.system.environment import environment
 from synth_scaling.system.failures import Failure, reason
-from synth_scaling.system.files import append_line, sync, write_text
+from synth_scaling.system.files import append_line, read_advisory, sync, temporaries, write_text
 from synth_scaling.system.leases import Busy, Lease, LeaseLost
 from synth_scaling.tracking.tracker import NoTracker, start_tracker
 
@@ -106,11 +106,29 @@ def _prepare(config: Config, folder: RunFolder, held: Lease | None) -> None:
     """Write the files that describe the run, and remove those of an earlier attempt."""
     folder.path.mkdir(parents=True, exist_ok=True)
     _check(held)
-    for earlier in (folder.done, folder.error, folder.failure_record):
-        earlier.unlink(missing_ok=True)
+    _remove_earlier(folder)
     folder.reserve.write_bytes(os.urandom(RESERVE))
-    write_text(folder.config, OmegaConf.to_yaml(OmegaConf.create(resolved(config))))
-    write_text(folder.environment, json.dumps(environment(), indent=1))
+    described, machine = OmegaConf.to_yaml(OmegaConf.create(resolved(config))), json.dumps(environment(), indent=1)
+    _check(held)
+    write_text(folder.config, described)
+    write_text(folder.environment, machine)
+    _check(held)
+
+
+def _remove_earlier(folder: RunFolder) -> None:
+    """Remove what an earlier attempt left. A process that is stopped here and resumed later removes no finished run.
+
+    Raises LeaseLost if another process has finished the run.
+    """
+    for earlier in (folder.error, folder.failure_record, *temporaries(folder.path)):
+        earlier.unlink(missing_ok=True)
+    if folder.done.exists():  # without a readable row
+        aside = folder.path / f".DONE.{os.getpid()}"
+        os.replace(folder.done, aside)
+        if read_advisory(folder.row, dict) is not None:  # finished by another process after the look at it
+            os.replace(aside, folder.done)
+            raise LeaseLost(f"{folder.path} was finished by another process")
+        aside.unlink()
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -122,6 +140,7 @@ def _cause(error: BaseException) -> BaseException:
 def _record(error: BaseException, folder: RunFolder, launch: str, held: Lease | None) -> None:
     """Record why a run failed. Raises LeaseLost, with nothing written, if the run belongs to another process now."""
     if held is not None and held.is_lost():
+        folder.reserve.unlink(missing_ok=True)  # this process may have made it again
         raise LeaseLost(f"the lease on {folder.path} was lost") from error
     cause = reason(error)
     stopped = not isinstance(error, Exception)  # by a signal: the run may be tried again in the same launch

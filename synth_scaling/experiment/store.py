@@ -104,11 +104,15 @@ class Store:
             self._compute(name, partial, key, make)
         except Exception as error:
             if held.is_lost():  # its successor has removed the folder below it
+                shutil.rmtree(partial, ignore_errors=True)
                 raise LeaseLost(f"the lease on {folder} was lost") from error
             raise
-        held.check()
         try:
+            held.check()
             partial.rename(folder)  # fails if a result is there, whoever put it there: nothing complete is replaced
+        except LeaseLost:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise

@@ -9,17 +9,22 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import psutil
 
 log = logging.getLogger("synth_scaling")
 
 T = TypeVar("T")
+LOCKED = 5.0  # seconds; an owner that holds a file's lock for longer is stopped
+_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}")  # see write_text
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # torn, foreign, or nested beyond reason
 
 _reported: set[tuple[Path, int]] = set()  # unreadable files, by how many of their lines
@@ -37,6 +42,12 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def temporaries(folder: Path, name: str = "*") -> list[Path]:
+    """Half-written files of :func:`write_text` in `folder` whose processes are gone; `name` is that of the target."""
+    found = ((path, _TEMPORARY.fullmatch(path.name)) for path in folder.glob(f".{name}.*"))
+    return [path for path, match in found if match and not psutil.pid_exists(int(match[1]))]
 
 
 def append_line(path: Path, line: str) -> None:
@@ -65,14 +76,26 @@ def append_line(path: Path, line: str) -> None:
 def _locked(handle: int) -> Iterator[None]:
     """Hold the file's advisory lock, on file systems that have locks."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-    except OSError:  # not on this file system: single writes of O_APPEND do not mix all the same
+        _lock(handle)
+    except OSError:  # not on this file system, or held by a stopped process: single writes of O_APPEND do not mix
         yield
         return
     try:
         yield
     finally:
         fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def _lock(handle: int) -> None:
+    """Lock the file, as soon as its owner lets go. Raises OSError if that takes longer than a line can take."""
+    end = time.monotonic() + LOCKED
+    while True:
+        try:
+            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.005)
 
 
 def read_advisory(path: Path, kind: type[T]) -> T | None:
