@@ -37,6 +37,7 @@ METHODS = {
     "dpo": ("#D55E00", "v"),
     "dpo_edit_distance": ("#7F7F7F", "X"),
     "step_dpo": ("#0072B2", "^"),
+    "full_step_dpo": ("#117733", "$W$"),
     "step_sft": ("#009E73", "D"),
     "rejected_only": ("#882255", "<"),
     "advantage_weighted": ("#CC79A7", "p"),

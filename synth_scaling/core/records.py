@@ -107,6 +107,24 @@ class PreferenceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepPairRow:
+    """Two responses to one prompt; each trained token has a weight and the reference policy's log-probability.
+
+    Both hold one entry per token of their side, and one more for the end token if the side ends.
+    """
+
+    prompt: tuple[int, ...]
+    chosen: tuple[int, ...]
+    chosen_ends: bool
+    chosen_weights: tuple[float, ...]
+    chosen_reference: tuple[float, ...]
+    rejected: tuple[int, ...]
+    rejected_ends: bool
+    rejected_weights: tuple[float, ...]
+    rejected_reference: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UnpairedRow:
     """A prompt and a response to it that is desirable or not, for KTO."""
 

@@ -7,6 +7,7 @@ from synth_scaling.core.registry import Registry, check_default_name
 from synth_scaling.methods import (
     advantage_weighted,
     dpo,
+    full_step_dpo,
     kto,
     nft,
     reinforce,
@@ -29,6 +30,7 @@ _BUILT_IN: dict[str, Method] = {
     "dpo": dpo.METHOD,
     "dpo_edit_distance": dpo.EDIT_DISTANCE,
     "step_dpo": step_dpo.METHOD,
+    "full_step_dpo": full_step_dpo.METHOD,
     "step_sft": step_sft.METHOD,
     "rejected_only": rejected_only.METHOD,
     "advantage_weighted": advantage_weighted.METHOD,

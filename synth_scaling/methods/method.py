@@ -21,12 +21,15 @@ from synth_scaling.core.records import (
     PrefixValue,
     Response,
     ResponseValues,
+    StepPairRow,
     UnpairedRow,
 )
+from synth_scaling.core.step_pair_loss import StepPairLoss
 from synth_scaling.core.validation import ConfigError, above_zero, at_least, between, one_of
 from synth_scaling.credit import Prefix
 
-Rows = list[NLLRow] | list[PreferenceRow] | list[PolicyRow] | list[UnpairedRow]  # training rows of a method
+# training rows of a method
+Rows = list[NLLRow] | list[PreferenceRow] | list[PolicyRow] | list[StepPairRow] | list[UnpairedRow]
 STARTS = ("base", "pi_sft")
 
 
@@ -146,23 +149,23 @@ class Method:
         build: the training rows for graded data, options and a random generator; deterministic given the generator.
         options: the dataclass of conf/method/NAME.yaml; its default `name` is the entry's key.
         objective: "nll" for :class:`NLLRow`, "preference" for :class:`PreferenceRow`, "policy" for :class:`PolicyRow`,
-            "unpaired" for :class:`UnpairedRow`.
+            "step_pairs" for :class:`StepPairRow`, "unpaired" for :class:`UnpairedRow`.
         uses: the parts of :class:`Graded` that have to be computed for it: "positives", "negatives",
             "positive_values", "negative_values", and "reference_logprobs" of those of the first two that it lists.
         expected_tokens: tokens of the rows, prompts and end tokens included, gone over once; used by forecasts.
         check: raises ConfigError for options that cannot be, beyond the rules of :func:`check_method`.
         title: the method's name in figures; empty for the entry's key.
-        loss: of objective "policy", the loss of a token, from the options.
+        loss: of the objectives "policy" and "step_pairs", the loss of a token or of a pair, from the options.
     """
 
     build: Callable[[Graded, Any, np.random.Generator], Rows]
     options: type[MethodOptions]
-    objective: Literal["nll", "preference", "policy", "unpaired"]
+    objective: Literal["nll", "preference", "policy", "step_pairs", "unpaired"]
     uses: frozenset[str] = field(kw_only=True)
     expected_tokens: Callable[[Any, ExpectedData], float] = field(kw_only=True)
     check: Callable[[Any], None] = field(kw_only=True, default=lambda options: None)
     title: str = field(kw_only=True, default="")
-    loss: Callable[[Any], PolicyLoss] | None = field(kw_only=True, default=None)
+    loss: Callable[[Any], PolicyLoss | StepPairLoss] | None = field(kw_only=True, default=None)
 
 
 def check_method(method: Method, options: MethodOptions) -> None:

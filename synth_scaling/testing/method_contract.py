@@ -16,14 +16,23 @@ from synth_scaling.core.records import (
     PrefixValue,
     Response,
     ResponseValues,
+    StepPairRow,
     UnpairedRow,
 )
+from synth_scaling.core.step_pair_loss import StepPairLoss
 from synth_scaling.methods import ExpectedData, Graded, Method, MethodOptions, PreferenceOptions
 from synth_scaling.methods import check_method as check_options
 from synth_scaling.methods.method import UnpairedOptions
 
 PARTS = {"positives", "negatives", "positive_values", "negative_values", "reference_logprobs"}
-ROWS = {"nll": NLLRow, "preference": PreferenceRow, "policy": PolicyRow, "unpaired": UnpairedRow}
+ROWS = {
+    "nll": NLLRow,
+    "preference": PreferenceRow,
+    "policy": PolicyRow,
+    "step_pairs": StepPairRow,
+    "unpaired": UnpairedRow,
+}
+LOSSES = {"policy": PolicyLoss, "step_pairs": StepPairLoss}  # by the objectives that have one
 PROBLEMS, STEPS, STEP = 6, 3, 2  # steps per response, tokens per step
 VOCABULARY = 50
 
@@ -45,7 +54,8 @@ def check_method(method: Method, options: MethodOptions | None = None) -> None:
     assert isinstance(options, PreferenceOptions) == preference, "options: PreferenceOptions go with preferences"
     unpaired = method.objective == "unpaired"
     assert isinstance(options, UnpairedOptions) == unpaired, "options: UnpairedOptions go with objective unpaired"
-    assert (method.loss is not None) == (method.objective == "policy"), "loss: goes with objective policy"
+    needs_loss = method.objective in LOSSES
+    assert (method.loss is not None) == needs_loss, f"loss: goes with objective {' or '.join(LOSSES)}"
     check_options(method, options)
     graded = artificial(method.uses)
     before = copy.deepcopy(graded)
@@ -56,7 +66,8 @@ def check_method(method: Method, options: MethodOptions | None = None) -> None:
     for row in rows:
         _check_row(row, ROWS[method.objective])
     if method.loss is not None:
-        assert isinstance(method.loss(options), PolicyLoss), "loss: not a PolicyLoss"
+        kind = LOSSES[method.objective]
+        assert isinstance(method.loss(options), kind), f"loss: not a {kind.__name__}"
     _check_tokens(method, options)
 
 
@@ -108,7 +119,7 @@ def _check_row(row: object, kind: type) -> None:
     assert type(row) is kind, f"build: {row!r} is no {kind.__name__}"
     for entry in fields(row):  # type: ignore[arg-type]
         value = getattr(row, entry.name)
-        if isinstance(value, tuple) and entry.name not in ("weights", "coefficients", "reference"):
+        if isinstance(value, tuple) and not entry.name.endswith(("weights", "coefficients", "reference")):
             assert all(type(token) is int and token >= 0 for token in value), f"{entry.name}: {value} are no token ids"
         elif entry.name.endswith("ends") or entry.name in ("correct", "desirable"):
             assert type(value) is bool, f"{entry.name}: {value!r} is no bool"
@@ -126,6 +137,13 @@ def _check_row(row: object, kind: type) -> None:
                 assert len(numbers) == n, f"{name}: {len(numbers)} for {n} tokens, the end token included"
                 assert all(map(math.isfinite, numbers)), f"{name}: {numbers} are not all finite"
         assert 0 <= row.pass_rate <= 1, f"pass_rate: {row.pass_rate}"
+    if isinstance(row, StepPairRow):
+        for side in ("chosen", "rejected"):
+            n = len(getattr(row, side)) + getattr(row, f"{side}_ends")
+            for name in (f"{side}_weights", f"{side}_reference"):
+                numbers = getattr(row, name)
+                assert n and len(numbers) == n, f"{name}: {len(numbers)} for {n} tokens, the end token included"
+                assert all(map(math.isfinite, numbers)), f"{name}: {numbers} are not all finite"
     if isinstance(row, UnpairedRow):
         assert row.completion or row.ends, "UnpairedRow: nothing to train on"
     if isinstance(row, PreferenceRow):

@@ -27,8 +27,17 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.core.policy_loss import PolicyLoss
-from synth_scaling.core.records import NLLRow, PolicyRow, PreferenceRow, UnpairedRow, read_table, write_table
+from synth_scaling.core.records import (
+    NLLRow,
+    PolicyRow,
+    PreferenceRow,
+    StepPairRow,
+    UnpairedRow,
+    read_table,
+    write_table,
+)
 from synth_scaling.core.stage import Cost
+from synth_scaling.core.step_pair_loss import StepPairLoss
 from synth_scaling.system import signals
 from synth_scaling.system.failures import ChildFailed, Reason, reason
 from synth_scaling.system.usage import peak_device_memory
@@ -59,11 +68,12 @@ class Unpaired:
     undesirable: float = 1.0
 
 
-Objective = Preference | PolicyLoss | Unpaired | None  # None: the NLL
-Rows = Sequence[NLLRow] | Sequence[PreferenceRow] | Sequence[PolicyRow] | Sequence[UnpairedRow]
+Objective = Preference | PolicyLoss | StepPairLoss | Unpaired | None  # None: the NLL
+Rows = Sequence[NLLRow] | Sequence[PreferenceRow] | Sequence[PolicyRow] | Sequence[StepPairRow] | Sequence[UnpairedRow]
 ROW_OF: dict[type, type] = {
     Preference: PreferenceRow,
     PolicyLoss: PolicyRow,
+    StepPairLoss: StepPairRow,
     Unpaired: UnpairedRow,
     type(None): NLLRow,
 }
@@ -172,6 +182,10 @@ def _trained(rows: Any, training: Training, folder: Path, objective: Objective, 
         from synth_scaling.training.policy import train_policy
 
         return train_policy(rows, training, folder, objective, curve)
+    if isinstance(objective, StepPairLoss):
+        from synth_scaling.training.step_pairs import train_step_pairs
+
+        return train_step_pairs(rows, training, folder, objective, curve)
     if isinstance(objective, Unpaired):
         from synth_scaling.training.unpaired import train_unpaired
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from synth_scaling.core.records import NLLRow, PolicyRow
 from synth_scaling.core.stage import Cost
 from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.training import nll
-from synth_scaling.training.nll import NLLTrainer, at_predictions, next_token_nll, train_examples
+from synth_scaling.training.nll import at_predictions, next_token_nll, train_examples
+from synth_scaling.training.noted import NotedTrainer
 from synth_scaling.training.policy_loss import Tokens, token_losses
 from synth_scaling.training.trainer import Curve, Training
 
@@ -60,15 +60,12 @@ def example(row: PolicyRow, eos: int, number: int) -> dict[str, list]:
     }
 
 
-class PolicyTrainer(NLLTrainer):
+class PolicyTrainer(NotedTrainer):
     """The trainer of the NLL with another loss per token, and means of log-probabilities and ratios in its logs."""
 
     def __init__(self, loss: PolicyLoss, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.policy_loss = loss
-        # As in TRL's trainers, so that checkpoints hold what the next point of the curve is the mean of.
-        self._metrics: dict[str, dict[str, list[float]]] = {"train": defaultdict(list)}
-        self._total_train_tokens = 0
 
     def batch_loss(self, logits: torch.Tensor, inputs: dict[str, Any], items: Any, predicting: Any) -> torch.Tensor:
         """Sum of the tokens' losses, divided by the number of trained tokens as in :func:`nll.weighted_nll`."""
@@ -83,25 +80,11 @@ class PolicyTrainer(NLLTrainer):
             row=column["row"],
         )
         trained = labels != nll.IGNORED
-        self._note(tokens, trained & column["correct"], trained & ~column["correct"])
+        self.note(
+            {
+                "logps/correct": (tokens.log_probs, trained & column["correct"]),
+                "logps/incorrect": (tokens.log_probs, trained & ~column["correct"]),
+                "ratio": (tokens.ratio, tokens.sampled),
+            }
+        )
         return token_losses(self.policy_loss, tokens).sum() / (trained.sum() if items is None else items)
-
-    @torch.no_grad()
-    def _note(self, tokens: Tokens, correct: torch.Tensor, incorrect: torch.Tensor) -> None:
-        """Remember this batch's means for the next point of the curve, one of each that has tokens."""
-        parts = {
-            "logps/correct": (tokens.log_probs, correct),
-            "logps/incorrect": (tokens.log_probs, incorrect),
-            "ratio": (tokens.ratio, tokens.sampled),
-        }
-        sums = torch.stack([torch.stack([(v * where).sum(), where.sum()]) for v, where in parts.values()])
-        totals = self.accelerator.reduce(sums, "sum")
-        for name, (total, count) in zip(parts, totals.tolist(), strict=True):
-            if count:
-                self._metrics["train"][name].append(total / count)
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the means since the last point."""
-        noted = self._metrics["train"]
-        super().log(logs | {name: sum(values) / len(values) for name, values in noted.items()}, start_time)
-        noted.clear()
