@@ -12,6 +12,7 @@ from rich.table import Table
 from analysis.fits.fit import parameters
 from analysis.fits.laws import FloorLaw, RectifiedLaw
 from analysis.stats.overdispersion import Overdispersion
+from analysis.study.agreement import agreement_note, agreement_summary
 from analysis.study.curves import Curve
 from analysis.study.degenerate import degenerate_notes
 from analysis.study.differences import Difference
@@ -40,7 +41,8 @@ def error_table(study: Study) -> Table:
     sizes = sorted({size for _, size in study.cells})
     notes = degenerate_notes(study.results)
     table = Table(title=f"{study.error_title}, in % [95 % interval], seeds", show_lines=True)
-    table.caption = escape(" ".join(["Warning:", *notes])) if notes else None
+    sentences = (["Warning:", *notes] if notes else []) + agreement_note(study.results)
+    table.caption = escape(" ".join(sentences)) if sentences else None
     table.add_column("label")
     for size in sizes:
         table.add_column(f"N = {size}", justify="center")
@@ -196,11 +198,13 @@ def coverage_table(study: Study) -> Table:
 def as_json(study: Study) -> dict[str, Any]:
     """The numbers of all tables; errors as fractions, intervals as [low, high].
 
-    "warnings" are there only if there are any; "temperatures" and "coverage" only where rows have sampled errors.
+    "warnings" and "certificate" are there only if there are any; "temperatures" and "coverage" only where rows have
+    sampled errors.
     """
-    notes = degenerate_notes(study.results)
+    notes, agreement = degenerate_notes(study.results), agreement_summary(study.results)
     return (
         ({"warnings": notes} if notes else {})
+        | ({"certificate": agreement} if agreement else {})
         | {
             "baseline": study.baseline,
             "errors": [

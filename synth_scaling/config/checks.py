@@ -11,7 +11,13 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synth_scaling.config.schema import FIGURES, check_evaluation, check_rollout_policy, check_tracking
+from synth_scaling.config.schema import (
+    FIGURES,
+    check_certificate,
+    check_evaluation,
+    check_rollout_policy,
+    check_tracking,
+)
 from synth_scaling.config.secret_checks import check_secrets
 from synth_scaling.core.validation import ConfigError, at_least, between, filled, finite, one_of
 from synth_scaling.credit.options import CREDIT, check_credit
@@ -45,6 +51,7 @@ def check(config: Config) -> None:
             one_of("trainer.lora.target_modules", target, LINEAR_LAYERS)
     check_engine(config.engine)
     check_evaluation(config.evaluation)
+    check_certificate(config.certificate)
     check_tracking(config.tracking)
     for key in ("label", "sweep", "output", "store"):
         filled(key, getattr(config, key))

@@ -13,8 +13,9 @@ def needed_stages(config: Config) -> tuple[str, ...]:
     names = ["base"]
     if uses or config.method.start == "pi_sft":
         names += ["pi_sft"]
+    certified = config.certificate.samples > 0
     if uses:
-        names += rollout_stages(config.data)
+        names += ["pi_sft_certificate"] * certified + rollout_stages(config.data)
     if "negative_values" in uses or (config.credit.as_positives and "positives" in uses):
         names += ["negative_values"]
     if "positive_values" in uses:
@@ -25,7 +26,7 @@ def needed_stages(config: Config) -> tuple[str, ...]:
         names += ["base_evaluation"]
     if evaluation.difficulty_rollouts:
         names += ["initial_policy", "initial_responses"]
-    names += ["policy", "evaluation"]
+    names += ["policy", *["policy_certificate"] * certified, "evaluation"]
     names += sample_stages(evaluation) or (["pass_at_k"] if evaluation.pass_at_k else [])
     return tuple(names)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hydra.core.config_store import ConfigStore
 
 from synth_scaling.config.environment_variables import register_environment_resolver
-from synth_scaling.core.hashing import ADDED
+from synth_scaling.core.hashing import ADDED, UNKEYED
 from synth_scaling.core.validation import ConfigError, above_zero, at_least, filled, one_of
 from synth_scaling.credit.options import CREDIT, CreditOptions
 from synth_scaling.data.options import DataOptions, JSONLDataOptions
@@ -69,6 +69,25 @@ def check_evaluation(evaluation: EvaluationOptions) -> None:
 
 
 @dataclass
+class CertificateOptions:
+    """The comparison of sampler and trainer, for each policy that is sampled. It changes no result, and is in no hash.
+
+    A run that is done stays done without it.
+    """
+
+    # [samples] of each policy, at its sampling temperature, that sampler and trainer are compared on; 0: no comparison
+    samples: int = 0
+    # [nats] mean absolute difference of a token's log-probability beyond which a method with ratios refuses to train
+    bound: float = 0.03
+
+
+def check_certificate(options: CertificateOptions) -> None:
+    """Refuse invalid options. Raises ConfigError."""
+    at_least("certificate.samples", options.samples, 0)
+    above_zero("certificate.bound", options.bound)
+
+
+@dataclass
 class TrackingOptions:
     """conf/tracking/*.yaml. `mode` auto: online with a W&B key, else offline."""
 
@@ -121,6 +140,8 @@ class Config:
     engine: EngineOptions = field(default_factory=EngineOptions)  # a group, chosen by engine=NAME
     trainer: TrainerOptions = field(default_factory=TrainerOptions)  # a group, chosen by trainer=NAME
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)  # how the policy is tested
+    # whether sampler and trainer agree on each policy that is sampled
+    certificate: CertificateOptions = field(default_factory=CertificateOptions, metadata=UNKEYED)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)  # a group, chosen by tracking=NAME
     seed: int = 0  # of demonstrations, data order and sampling
     threads: int = 1  # [threads] of the process; part of what determines the bits of a result

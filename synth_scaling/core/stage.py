@@ -13,7 +13,7 @@ from typing import Any, Literal
 class StageRole:
     """Attributes: `kind` names the stage in a store; `spent`: its cost belongs to the price of a method."""
 
-    kind: Literal["base", "policy", "responses", "step_values", "reference_logprobs"]
+    kind: Literal["base", "policy", "responses", "step_values", "reference_logprobs", "certificate"]
     spent: bool
 
 
@@ -22,6 +22,7 @@ class StageRole:
 ROLES = {
     "base": StageRole("base", spent=False),
     "pi_sft": StageRole("policy", spent=True),
+    "pi_sft_certificate": StageRole("certificate", spent=False),
     "rollouts": StageRole("responses", spent=True),  # in blocks: rollouts_0, rollouts_1, ...
     "negative_values": StageRole("step_values", spent=True),
     "positive_values": StageRole("step_values", spent=True),
@@ -30,6 +31,7 @@ ROLES = {
     "initial_policy": StageRole("policy", spent=False),
     "initial_responses": StageRole("responses", spent=False),
     "policy": StageRole("policy", spent=True),
+    "policy_certificate": StageRole("certificate", spent=False),
     "evaluation": StageRole("responses", spent=False),
     "samples": StageRole("responses", spent=False),  # one per temperature: samples_1, samples_0.7, ...
     "pass_at_k": StageRole("responses", spent=False),

@@ -13,7 +13,7 @@ from synth_scaling.config.schema import Config
 from synth_scaling.core.hashing import key_of
 
 # Raised when a stage of this kind computes something else from the same inputs.
-CODE = {"base": 1, "policy": 1, "responses": 1, "step_values": 1, "reference_logprobs": 1}
+CODE = {"base": 1, "policy": 1, "responses": 1, "step_values": 1, "reference_logprobs": 1, "certificate": 1}
 
 # Raised when responses in words get other grades, or are sampled otherwise, from the same inputs. 2: the units and
 # notations of 2026-11-28, and tied output layers that vLLM on CPU swaps with the weights.

@@ -14,6 +14,7 @@ import numpy as np
 from synth_scaling import credit
 from synth_scaling.config.needed_stages import needed_stages, sample_stages
 from synth_scaling.config.schema import Config
+from synth_scaling.core.agreement import Agreement, check_agreement
 from synth_scaling.core.records import PrefixValue, Problem, Response, ResponseValues
 from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult
@@ -45,6 +46,7 @@ class Outcome:
     graded: Graded
     rows: Rows
     policy: StageResult
+    agreements: dict[str, Agreement]  # of sampler and trainer, by the policy that was sampled
     stages: Stages
 
 
@@ -75,8 +77,15 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
     few_rows = build(few_epochs, graded, config.seed)
     start = base
+    agreements: dict[str, Agreement] = {}
     if "pi_sft" in needed:
         pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
+        if "pi_sft_certificate" in needed:
+            # Ratios of probabilities mean something only if the sampler drew from the policy that the trainer knows.
+            t = config.data.temperature
+            agreements["pi_sft"] = stages.certificate("pi_sft_certificate", pi_sft, problems, t)
+            if "reference_logprobs" in method.uses:
+                check_agreement("pi_sft", agreements["pi_sft"], options.name, config.certificate.bound)
         graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
         start = base if options.start == "base" else pi_sft
 
@@ -94,6 +103,9 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     rows = build(options, graded, config.seed)
     policy = stages.policy("policy", start, options, rows)
 
+    if "policy_certificate" in needed:
+        agreements["policy"] = stages.certificate("policy_certificate", policy, test_problems, evaluation.temperature)
+
     # Its test error. These stages wait for other processes: the run is tracked by now, and no longer deferred.
     responses = stages.responses("evaluation", policy, test_problems, 1, 0.0, wait=True)
     samples: dict[float, list[Response]] = {}
@@ -103,7 +115,9 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
         t, n = evaluation.temperature, max(evaluation.pass_at_k)
         samples[t] = stages.responses("pass_at_k", policy, test_problems, n, t, wait=True)
     assert set(stages.done) == set(needed), f"stages {tuple(stages.done)} in place of {needed}"
-    return Outcome(problems, test_problems, responses, samples, untrained, initial, graded, rows, policy, stages)
+    return Outcome(
+        problems, test_problems, responses, samples, untrained, initial, graded, rows, policy, agreements, stages
+    )
 
 
 def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed: int) -> list[Response]:

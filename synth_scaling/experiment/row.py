@@ -21,6 +21,9 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     `error` is greedy; `sampled_error` is that of `samples` samples per problem at `evaluation.temperature`, and
     `sampled_errors` are those at all temperatures.
 
+    `certificate` has the agreement of sampler and trainer (:class:`synth_scaling.core.agreement.Agreement`) for
+    each policy that was sampled; empty with certificate.samples=0.
+
     `tokens_*` and `flops_*` sum the stages between the base model and the policy, as if computed for this run alone:
     without pretraining and evaluation. `cost_total` and `usage_total` sum all stages, each once: the cost of the run
     with an empty store. `seconds` and `usage` of a stage were measured when it was computed, by this run or another.
@@ -71,6 +74,7 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "samples": len(samples) // tested,
         "sampled_error": error_of(samples) if samples else None,
         "sampled_errors": {f"{t:g}": error_of(responses) for t, responses in outcome.samples.items()},
+        "certificate": {name: asdict(agreement) for name, agreement in outcome.agreements.items()},
         "pass_at_k": {str(k): pass_at_k(samples, k) for k in ks_of(config.evaluation)},
         "tokens_trained": sum(cost.tokens_trained for cost in spent),
         "tokens_sampled": sum(cost.tokens_sampled for cost in spent),

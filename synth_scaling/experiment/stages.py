@@ -14,7 +14,8 @@ import numpy as np
 from synth_scaling.config.naming import title
 from synth_scaling.config.needed_stages import rollout_stages
 from synth_scaling.config.schema import Config
-from synth_scaling.core.flops import matmul_parameters
+from synth_scaling.core.agreement import Agreement, agreement
+from synth_scaling.core.flops import matmul_parameters, sampling_flops
 from synth_scaling.core.hashing import content_hash, key_of
 from synth_scaling.core.records import (
     PrefixValue,
@@ -25,7 +26,7 @@ from synth_scaling.core.records import (
     write_table,
 )
 from synth_scaling.core.seeds import seed_of
-from synth_scaling.core.stage import StageResult
+from synth_scaling.core.stage import Cost, StageResult
 from synth_scaling.credit import Prefix, Search
 from synth_scaling.experiment.base_model import base_in_place, base_key, compute_base, is_stored, open_codec
 from synth_scaling.experiment.degenerate import degenerate
@@ -36,7 +37,7 @@ from synth_scaling.methods.method import PairLossOptions, Rows, UnpairedOptions
 from synth_scaling.models.codec import Codec
 from synth_scaling.models.options import check_targets
 from synth_scaling.models.pretrained import tensor_names
-from synth_scaling.sampling.engine import hit_rate
+from synth_scaling.sampling.engine import Engine, hit_rate
 from synth_scaling.sampling.factory import close_engines, engine_for
 from synth_scaling.sampling.sampler import Sampler
 from synth_scaling.sampling.search import search_values
@@ -146,6 +147,46 @@ class Stages:
 
         result = self._stage(name, "reference_logprobs", key, compute)
         return [row.log_probs for row in read_table(result.path / "logprobs.parquet", ResponseLogProbs)]
+
+    def certificate(self, name: str, policy: StageResult, problems: Sequence[Problem], temperature: float) -> Agreement:
+        """How far sampler and trainer agree on samples of `policy` at `temperature`, on as many of the problems.
+
+        With fewer problems than `certificate.samples`, some are sampled repeatedly.
+        """
+        c, n = self.config, self.config.certificate.samples
+        asked = [problems[i % len(problems)] for i in range(n)]
+        seed = seed_of(c.seed, name)
+        key = {
+            "policy": policy.hash,
+            "task": key_of(c.task),
+            "problems": digest(asked),
+            **self._prompts_key(asked),
+            "temperature": temperature,
+            "seed": seed,
+            "trainer": key_of(c.trainer),
+            **training_key(c),
+            **sampling_key(c),
+        }
+
+        def compute(folder: Path) -> Made:
+            from synth_scaling.training.reference import reference_log_probs  # imports torch
+
+            engine, prompts = self._engine(policy), [self.codec.encode_prompt(problem) for problem in asked]
+            limit = self.task.max_response_tokens
+            scored = engine.scored(prompts, temperature=temperature, max_tokens=limit, seed=seed)
+            if c.engine.by_turns:
+                close_engines()
+            # An end token counts like any other: it is among the sampled ones.
+            texts = [(prompt, s.tokens, False) for prompt, s in zip(prompts, scored, strict=True)]
+            rows, cost = reference_log_probs(policy.path, texts, c.trainer, c.threads, temperature)
+            gap = agreement([x for s in scored for x in s.log_probs], [x for row in rows for x in row.log_probs])
+            parameters, sampled = matmul_parameters(policy.path), sum(len(s.tokens) for s in scored)
+            prompted = sum(map(len, prompts))
+            flops = sampling_flops(parameters, prompted, sampled)
+            cost += Cost(tokens_sampled=sampled, flops_sampling=flops, tokens_prompted=prompted)
+            return cost, gap.facts()
+
+        return Agreement(**self._stage(name, "certificate", key, compute).facts)
 
     def responses(
         self,
@@ -265,9 +306,13 @@ class Stages:
         return result
 
     def _sampler(self, policy: StageResult, temperature: float, seed: int) -> Sampler:
+        return Sampler(self._engine(policy), self.task, self.codec, matmul_parameters(policy.path), temperature, seed)
+
+    def _engine(self, policy: StageResult) -> Engine:
+        """The engine, with the policy's weights."""
         engine = engine_for(self.config.engine)
         engine.load(policy.path, self.context)
-        return Sampler(engine, self.task, self.codec, matmul_parameters(policy.path), temperature, seed)
+        return engine
 
     def _prompts_key(self, problems: Sequence[Problem]) -> dict[str, Any]:
         """Of a pretrained model: the digest of its prompts, which depend on its prompt format, and WORDS."""

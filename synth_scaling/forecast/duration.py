@@ -20,7 +20,8 @@ PACKAGED = Path(__file__).with_name("rates.jsonl")
 NEAREST = 5  # stages that a duration is read from
 RECENT = 200  # stages of a store that are considered, of each kind
 FARTHEST = math.log(30)  # no duration is read from stages whose FLOPs are off by more than this factor
-STANDS_IN = {"reference_logprobs": "policy"}  # a kind of stage, until one is measured: passes of the same trainer
+# A kind of stage, until one is measured: passes of the same trainer.
+STANDS_IN = {"reference_logprobs": "policy", "certificate": "policy"}
 FOREIGN = math.log(10)  # a stage of the package counts as near as one of the store whose FLOPs are off by this factor
 
 

@@ -107,6 +107,10 @@ class _Run:
             case "pi_sft" | "initial_policy":
                 few = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
                 return self._policy(name, few, self._base_key, {})
+            case "pi_sft_certificate":
+                return self._certificate(name, self.stage("pi_sft").key, data.problems, data.temperature)
+            case "policy_certificate":
+                return self._certificate(name, self.stage("policy").key, self.tested, evaluation.temperature)
             case "rollouts":
                 n = data.rollout_block or data.rollouts
                 return self._responses(name, self.stage("pi_sft").key, data.problems, n, data.temperature)
@@ -216,6 +220,25 @@ class _Run:
             **self._sampling(),
         )
         return Stage(name, key, Cost(tokens_sampled=round(tokens), flops_sampling=flops))
+
+    def _certificate(self, name: str, policy: str, problems: float, temperature: float) -> Stage:
+        """Samples, and the trainer's forward pass over them."""
+        n = self.config.certificate.samples
+        prompts, tokens = round(n * self.lengths.prompt), round(n * (self.response + 1))
+        trained = training_flops(self.parameters, 0, prompts + tokens)
+        sampled = sampling_flops(self.parameters, prompts, tokens)
+        key = _key(
+            "certificate",
+            name=name,
+            policy=policy,
+            problems=min(n, problems),
+            split=self.config.evaluation.split if name.startswith("policy") else None,
+            n=n,
+            temperature=temperature,
+            trainer=key_of(self.config.trainer),
+            **self._sampling(),
+        )
+        return Stage(name, key, Cost(tokens_sampled=tokens, flops_sampling=sampled, flops_training=trained))
 
     def _negative_values(self) -> Stage:
         """Values of incorrect responses; where `stop_at_zero` says so, up to the first error only."""

@@ -29,7 +29,7 @@ class FullStepDPOOptions(MethodOptions):
     name: str = "full_step_dpo"
     start: str = "pi_sft"
     epochs: float = 4
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     beta: float = 0.5  # strength of DPO's implicit KL penalty, in the weight of a pair
     gamma: float = 0.5  # of the softmax over step values; 0: every token weighs the same
     rate: float = 1.0  # a token weighs less the farther its log-ratio has moved the right way; 0: it does not

@@ -16,6 +16,17 @@ class Completion:
     finished: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Tokens sampled after a prompt, an end token included, and the log-probability of each of them.
+
+    It is that of the distribution which the token was drawn from: after temperature and any truncation.
+    """
+
+    tokens: tuple[int, ...]
+    log_probs: tuple[float, ...]
+
+
 class Engine(Protocol):
     """Samples from one checkpoint at a time; loading another one swaps the weights."""
 
@@ -45,6 +56,12 @@ class Engine(Protocol):
         earlier calls. If the engine is `numbered`, the completions of prompt i have the numbers `first[i]` (0) and
         following; otherwise `first` is ignored.
         """
+        ...
+
+    def scored(
+        self, prompts: Sequence[Sequence[int]], *, temperature: float, max_tokens: int, seed: int
+    ) -> list[Scored]:
+        """One completion of each of the token-id `prompts` with its log-probabilities; `temperature` is above 0."""
         ...
 
     def prefix_cache(self) -> tuple[int, int] | None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from synth_scaling.sampling.engine import Completion
+from synth_scaling.sampling.engine import Completion, Scored
 from synth_scaling.sampling.options import EngineOptions
 from synth_scaling.system import signals
 from synth_scaling.system.failures import ChildFailed, Reason
@@ -87,6 +87,21 @@ class Replicas:
             line = "a process of the engine ended by itself: is there enough memory?"
             raise ChildFailed(Reason("engine_died", line), "the next call starts a new one") from None
         return [completions for start in starts for completions in sampled[start]]
+
+    def scored(
+        self, prompts: Sequence[Sequence[int]], *, temperature: float, max_tokens: int, seed: int
+    ) -> list[Scored]:
+        """As :meth:`Engine.scored`, by the first of the processes."""
+        assert self._loaded is not None, "load a checkpoint first"
+        if not self._pools:
+            self._pools = [_started(self.options, i) for i in range(self.options.replicas)]
+        try:
+            return self._pools[0].submit(_score, *self._loaded, prompts, temperature, max_tokens, seed).result()
+        except BrokenProcessPool:
+            self._kill()
+            signals.check()
+            line = "a process of the engine ended by itself: is there enough memory?"
+            raise ChildFailed(Reason("engine_died", line), "the next call starts a new one") from None
 
     def prefix_cache(self) -> None:
         """None: the engines are in other processes."""
@@ -164,3 +179,15 @@ def _sample(
 ) -> list[list[Completion]]:
     _engine.load(checkpoint, context)
     return _engine.sample(prompts, n=n, temperature=temperature, max_tokens=max_tokens, seed=seed, first=first)
+
+
+def _score(
+    checkpoint: Path,
+    context: int | None,
+    prompts: Sequence[Sequence[int]],
+    temperature: float,
+    max_tokens: int,
+    seed: int,
+) -> list[Scored]:
+    _engine.load(checkpoint, context)
+    return _engine.scored(prompts, temperature=temperature, max_tokens=max_tokens, seed=seed)

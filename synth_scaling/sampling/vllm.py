@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.models.pretrained import end_tokens, tensor_names
-from synth_scaling.sampling.engine import Completion
+from synth_scaling.sampling.engine import Completion, Scored
 from synth_scaling.sampling.options import EngineOptions
 from synth_scaling.system import signals
 
@@ -160,6 +160,37 @@ class VLLMEngine:
             for output, limit in zip(outputs, max_tokens, strict=True)
         ]
 
+    def scored(
+        self, prompts: Sequence[Sequence[int]], *, temperature: float, max_tokens: int, seed: int
+    ) -> list[Scored]:
+        assert self._llm is not None, "load a checkpoint first"
+        import torch
+        from vllm import SamplingParams
+
+        signals.check()
+        self._llm.reset_prefix_cache()
+        torch.manual_seed(seed)
+        params = SamplingParams(
+            temperature=temperature,
+            max_tokens=max_tokens + 1,
+            logprobs=0,  # of the sampled token alone
+            stop_token_ids=self._ends,
+            detokenize=False,
+        )
+        self._llm.collective_rpc(_report, args=("processed_logprobs",))
+        try:
+            outputs = self._llm.generate([{"prompt_token_ids": list(p)} for p in prompts], params, use_tqdm=False)
+        finally:
+            self._llm.collective_rpc(_report, args=("raw_logprobs",))
+        completions = [output.outputs[0] for output in outputs]
+        return [
+            Scored(
+                tuple(c.token_ids),
+                tuple(at[token].logprob for at, token in zip(c.logprobs, c.token_ids, strict=True)),
+            )
+            for c in completions
+        ]
+
     def prefix_cache(self) -> tuple[int, int]:
         return self._prompt_tokens, self._cached_tokens
 
@@ -173,6 +204,12 @@ def request_seed(seed: int, prompt: Sequence[int]) -> int:
     """The seed of a prompt's completion 0; that of completion i is larger by i. CPU generators use its low 32 bits."""
     digest = hashlib.blake2b(struct.pack(f"<{len(prompt) + 1}q", seed, *prompt), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 2  # room for i below 2^63
+
+
+def _report(worker: Any, mode: str) -> None:
+    """Make a worker's sampler report log-probabilities of this kind: vLLM sets it once, for every step of an engine."""
+    sampler = worker.model_runner.sampler
+    sampler.logprobs_mode = sampler.topk_topp_sampler.logprobs_mode = mode
 
 
 @contextlib.contextmanager

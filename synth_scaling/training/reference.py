@@ -22,9 +22,9 @@ Text = tuple[tuple[int, ...], tuple[int, ...], bool]  # prompt, response, whethe
 
 
 def reference_log_probs(
-    checkpoint: Path, texts: Sequence[Text], options: TrainerOptions, threads: int
+    checkpoint: Path, texts: Sequence[Text], options: TrainerOptions, threads: int, temperature: float = 1.0
 ) -> tuple[list[ResponseLogProbs], Cost]:
-    """The log-probability at temperature 1 of each response token, and of the end token of a finished response.
+    """The log-probability at `temperature` of each response token, and of the end token of a finished response.
 
     As in training: weights and passes in the trainer's precision, micro-batches of its size, padded on the right. Texts
     of like length share batches. Raises Interrupted after a termination signal.
@@ -45,6 +45,8 @@ def reference_log_probs(
         batch = {name: column.to(device) for name, column in collate([examples[i] for i in places]).items()}
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=options.dtype == "bfloat16"):
             logits = model(input_ids=batch["input_ids"], use_cache=False).logits
+        if temperature != 1.0:
+            logits = logits.float() / temperature
         nll = token_nll(logits, batch["labels"]).view(len(places), -1)
         trained = batch["labels"][:, 1:] != IGNORED
         for i, values, where in zip(places, nll, trained, strict=True):

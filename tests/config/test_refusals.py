@@ -25,7 +25,7 @@ METHOD_NAMES = ", ".join(sorted(METHODS))
 COMMANDS = {
     # keys and types
     "data.problemz=5": "data.problemz: no such key; allowed are max_negatives, negatives, ",
-    "+gamma=1": "gamma: no such key; allowed are credit, data, ",
+    "+gamma=1": "gamma: no such key; allowed are certificate, credit, data, ",
     "+method.gamma=1": "method.gamma: no such key; allowed are epochs, ",
     "method=sft method.beta=1": "method.beta: no such key; allowed are epochs, ",
     "task.path=x": "task.path: no such key; allowed are edge_share, ",
@@ -138,7 +138,7 @@ NO_WORKERS = (
 # Whole files, for what is wrong beside the grid.
 FILES = {
     BARE: "defaults: allowed is a list that begins with config",
-    "defaults:\n  - config\n  - _self_\nsede: 3\n": "sede: no such key; allowed are credit, ",
+    "defaults:\n  - config\n  - _self_\nsede: 3\n": "sede: no such key; allowed are certificate, credit, ",
     "defaults:\n  - config\n  - _self_\n  - override /method: ours\n": "method=ours: allowed are ",
     NO_WORKERS: "hydra.launcher.n_jobs=0: allowed are values of at least 1, and -1: one a core",
     "x: [1\n": "while parsing a flow sequence",

@@ -24,6 +24,7 @@ def test_a_run_is_named_by_every_key_but_those_that_do_not_change_its_result(tas
     hashes = {path: run_hash(changed(c, path)) for path in leaves(c)}
     retained = {path for path, name in hashes.items() if name == run_hash(c)}
     how = {("engine", "replicas"), ("engine", "by_turns"), ("trainer", "max_loss"), ("trainer", "checkpoint_minutes")}
+    how |= {("certificate", "samples"), ("certificate", "bound")}
     assert retained == how | {path for path in hashes if path[0] in ("tracking", "output", "store", "sweep")}
     named = [name for path, name in hashes.items() if path not in retained]
     assert len(set(named)) == len(named) > 40

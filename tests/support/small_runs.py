@@ -35,6 +35,7 @@ MINI = [
     # The engine of the other tests, so that a session starts one: tests/conftest.py.
     "engine.max_num_seqs=256",
     "engine.max_batched_tokens=4096",
+    "certificate.samples=0",
     "tracking=none",
 ]
 
