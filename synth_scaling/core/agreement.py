@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,9 +16,6 @@ class Agreement:
     largest: float  # its maximum
     kl: float  # estimate of KL(sampler || trainer) per token
     tokens: int
-
-    def facts(self) -> dict[str, float]:
-        return asdict(self)
 
 
 def agreement(sampler: Sequence[float], trainer: Sequence[float]) -> Agreement:

@@ -36,7 +36,7 @@ from synth_scaling.experiment.store import Store
 from synth_scaling.system import signals
 from synth_scaling.system.environment import environment
 from synth_scaling.system.failures import Failure, reason
-from synth_scaling.system.files import append_line, read_advisory, sync, temporaries, write_text
+from synth_scaling.system.files import append_line, left_temporaries, read_advisory, sync, temporary_for, write_text
 from synth_scaling.system.leases import Busy, Lease, LeaseLost
 from synth_scaling.tracking.tracker import NoTracker, start_tracker
 
@@ -120,10 +120,10 @@ def _remove_earlier(folder: RunFolder) -> None:
 
     Raises LeaseLost if another process has finished the run.
     """
-    for earlier in (folder.error, folder.failure_record, *temporaries(folder.path)):
+    for earlier in (folder.error, folder.failure_record, *left_temporaries(folder.path)):
         earlier.unlink(missing_ok=True)
     if folder.done.exists():  # without a readable row
-        aside = folder.path / f".DONE.{os.getpid()}"
+        aside = temporary_for(folder.done)
         os.replace(folder.done, aside)
         if read_advisory(folder.row, dict) is not None:  # finished by another process after the look at it
             os.replace(aside, folder.done)

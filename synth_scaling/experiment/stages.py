@@ -184,7 +184,7 @@ class Stages:
             prompted = sum(map(len, prompts))
             flops = sampling_flops(parameters, prompted, sampled)
             cost += Cost(tokens_sampled=sampled, flops_sampling=flops, tokens_prompted=prompted)
-            return cost, gap.facts()
+            return cost, asdict(gap)
 
         return Agreement(**self._stage(name, "certificate", key, compute).facts)
 

@@ -9,7 +9,6 @@ SHA-256); a damaged one is moved to `damaged/`, reported and computed again. Res
 
 from __future__ import annotations
 
-import errno
 import functools
 import hashlib
 import json
@@ -102,22 +101,13 @@ class Store:
         partial = self._partial(folder)
         try:
             self._compute(name, partial, key, make)
-        except Exception as error:
-            if held.is_lost():  # its successor has removed the folder below it
-                shutil.rmtree(partial, ignore_errors=True)
-                raise LeaseLost(f"the lease on {folder} was lost") from error
-            raise
-        try:
             held.check()
             partial.rename(folder)  # fails if a result is there, whoever put it there: nothing complete is replaced
-        except LeaseLost:
-            shutil.rmtree(partial, ignore_errors=True)
+        except Exception as error:
+            if held.is_lost() or os.path.lexists(folder):  # a successor removes the partial folder, or has completed
+                shutil.rmtree(partial, ignore_errors=True)
+                raise LeaseLost(f"{folder} belongs to another process now") from error
             raise
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-                raise
-            shutil.rmtree(partial, ignore_errors=True)
-            raise LeaseLost(f"{folder} was completed by another process") from error
         sync(folder.parent)
         result = _read(name, digest, folder, made_here=True)
         self._record(result)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from synth_scaling.system.files import temporaries, write_text
+from synth_scaling.system.files import left_temporaries, write_text
 
 MARKER = "STORE"
 DAMAGED = "damaged"
@@ -32,7 +32,7 @@ def mark(root: Path) -> None:
     """Mark `root` as a store. Does nothing where that cannot be written: the marker is only for maintenance."""
     if not (root / MARKER).exists():
         with suppress(OSError):
-            for earlier in temporaries(root, MARKER):  # of a killed process; a living one goes without, as above
+            for earlier in left_temporaries(root, MARKER):  # of a killed process; a living one goes without, as above
                 earlier.unlink(missing_ok=True)
             write_text(root / MARKER, NOTE)
 

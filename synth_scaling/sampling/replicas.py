@@ -13,9 +13,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -71,21 +72,14 @@ class Replicas:
                 done = pool.submit(_sample, checkpoint, context, *asked)
                 sampled[start] = done.result()
 
-        if not self._pools:
-            self._pools = [_started(self.options, i) for i in range(self.options.replicas)]
-        try:
-            with ThreadPoolExecutor(len(self._pools)) as threads:
-                working = [threads.submit(keep_busy, pool) for pool in self._pools]
-                try:
-                    for thread in as_completed(working):
-                        thread.result()
-                except BaseException:
-                    self._kill()  # the call has failed: the other shards are not needed
-                    raise
-        except BrokenProcessPool:
-            signals.check()
-            line = "a process of the engine ended by itself: is there enough memory?"
-            raise ChildFailed(Reason("engine_died", line), "the next call starts a new one") from None
+        with self._running() as pools, ThreadPoolExecutor(len(pools)) as threads:
+            working = [threads.submit(keep_busy, pool) for pool in pools]
+            try:
+                for thread in as_completed(working):
+                    thread.result()
+            except BaseException:
+                self._kill()  # the call has failed: the other shards are not needed
+                raise
         return [completions for start in starts for completions in sampled[start]]
 
     def scored(
@@ -93,10 +87,16 @@ class Replicas:
     ) -> list[Scored]:
         """As :meth:`Engine.scored`, by the first of the processes."""
         assert self._loaded is not None, "load a checkpoint first"
+        with self._running() as pools:
+            return pools[0].submit(_score, *self._loaded, prompts, temperature, max_tokens, seed).result()
+
+    @contextmanager
+    def _running(self) -> Iterator[list[ProcessPoolExecutor]]:
+        """The processes, started if there are none. Raises ChildFailed if one of them ends meanwhile."""
         if not self._pools:
             self._pools = [_started(self.options, i) for i in range(self.options.replicas)]
         try:
-            return self._pools[0].submit(_score, *self._loaded, prompts, temperature, max_tokens, seed).result()
+            yield self._pools
         except BrokenProcessPool:
             self._kill()
             signals.check()

@@ -24,7 +24,7 @@ log = logging.getLogger("synth_scaling")
 
 T = TypeVar("T")
 LOCKED = 5.0  # seconds; an owner that holds a file's lock for longer is stopped
-_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}")  # see write_text
+_TEMPORARY = re.compile(r"\..+\.(?P<process>\d+)-[0-9a-f]{8}")  # see temporary_for
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # torn, foreign, or nested beyond reason
 
 _reported: set[tuple[Path, int]] = set()  # unreadable files, by how many of their lines
@@ -32,7 +32,7 @@ _reported: set[tuple[Path, int]] = set()  # unreadable files, by how many of the
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` and to the disk; until it is complete it has a temporary name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    temporary = temporary_for(path)
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             file.write(text)
@@ -44,10 +44,19 @@ def write_text(path: Path, text: str) -> None:
         raise
 
 
-def temporaries(folder: Path, name: str = "*") -> list[Path]:
-    """Half-written files of :func:`write_text` in `folder` whose processes are gone; `name` is that of the target."""
-    found = ((path, _TEMPORARY.fullmatch(path.name)) for path in folder.glob(f".{name}.*"))
-    return [path for path, match in found if match and not psutil.pid_exists(int(match[1]))]
+def temporary_for(path: Path) -> Path:
+    """A name beside `path` for a file of this process that will replace it, or that was moved out of its place."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def left_temporaries(folder: Path, name: str = "*") -> list[Path]:
+    """The files with a name of :func:`temporary_for` that killed processes left; `name` is that of their target."""
+    left = []
+    for path in folder.glob(f".{name}.*"):
+        match = _TEMPORARY.fullmatch(path.name)
+        if match is not None and not psutil.pid_exists(int(match["process"])):
+            left.append(path)
+    return left
 
 
 def append_line(path: Path, line: str) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from synth_scaling.core.suggestions import did_you_mean
+from synth_scaling.system.files import temporary_for
 
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 WRITTEN = (".jsonl", ".jsonl.gz")
@@ -178,7 +179,7 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
     Raises ValueError if it cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = temporary_for(path)
     try:
         with gzip.open(temporary, "wt") if path.suffix == ".gz" else open(temporary, "w") as file:
             for row in rows:

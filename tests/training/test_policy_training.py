@@ -23,6 +23,7 @@ from synth_scaling.training.options import TrainerOptions
 from synth_scaling.training.policy import PolicyTrainer, example, train_policy
 from synth_scaling.training.reference import Text, reference_log_probs
 from synth_scaling.training.trainer import RESUME, Training
+from tests.support.moved_policies import move
 
 EOS = 1
 Trained = Callable[..., Training]
@@ -147,10 +148,7 @@ def test_the_trainers_loss_is_the_closed_form_after_the_policy_has_moved(
     rows, method = rows_of(name, few), METHODS[name]
     trainer = build_trainer(rows, method.loss(method.options()), batch_size=len(rows), packing=packing)  # type: ignore[misc]
     (batch,) = trainer.get_train_dataloader()
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in trainer.model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+    move(trainer.model)
     model = trainer.model.eval()
     total, count = 0.0, 0
     for row in rows:

@@ -20,6 +20,7 @@ from synth_scaling.methods.method import PAIR_LOSSES
 from synth_scaling.training import preference
 from synth_scaling.training.preference import TokenDPOTrainer, train_preference
 from synth_scaling.training.trainer import Training
+from tests.support.moved_policies import move
 
 PAD, EOS = 0, 1
 BETA = 0.5
@@ -132,10 +133,7 @@ def test_the_trainers_loss_is_the_closed_form_at_the_start_and_after_the_policy_
     chosen_nll = closed_form(reference, reference, pairs, 1.0) - math.log(2)
     assert at_start == pytest.approx(math.log(2) + nll * chosen_nll, abs=1e-5)
 
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in trainer.model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+    move(trainer.model)
     moved = trainer.compute_loss(trainer.model, dict(batch)).item()
     assert moved == pytest.approx(closed_form(trainer.model, reference, pairs, nll), abs=2e-5)
     assert abs(moved - at_start) > 0.01
@@ -184,10 +182,7 @@ def test_a_response_paired_with_itself_leaves_only_its_nll(
     """Wherever the policy is: the log-ratios cancel in value and gradient."""
     trainer = build_trainer([PreferenceRow((5, 6), (2, 9), True, (2, 9), True)], 0.3)
     (batch,) = trainer.get_train_dataloader()
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in trainer.model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+    move(trainer.model)
     loss = trainer.compute_loss(trainer.model, dict(batch))
     chosen_nll = -float(np.mean(log_probs(trainer.model, (5, 6), [2, 9, EOS])))
     assert loss.item() == pytest.approx(math.log(2) + 0.3 * chosen_nll, abs=1e-5)
@@ -228,10 +223,7 @@ def test_trls_loss_types_are_passed_through(
     trainer = build_trainer(pairs, 0.0, loss=loss, smoothing=0.1, batch_size=len(pairs))
     (batch,) = trainer.get_train_dataloader()
     reference = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in trainer.model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+    move(trainer.model)
     actual = trainer.compute_loss(trainer.model, dict(batch)).item()
     assert math.isfinite(actual) and trainer.loss_types == [loss]
     if loss in OTHER_LOSSES:

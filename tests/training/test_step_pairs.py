@@ -21,6 +21,7 @@ from synth_scaling.training.reference import reference_log_probs
 from synth_scaling.training.step_pair_loss import PairTokens, step_pair_loss
 from synth_scaling.training.step_pairs import StepPairTrainer, example, train_step_pairs
 from synth_scaling.training.trainer import Training
+from tests.support.moved_policies import move
 
 EOS = 1
 Trained = Callable[..., Training]
@@ -100,10 +101,7 @@ def test_the_trainers_loss_is_the_closed_form_after_the_policy_has_moved(
     train_step_pairs(rows, training(batch_size=len(rows), packing=packing), tmp_path, loss)
     (trainer,) = built
     (batch,) = trainer.get_train_dataloader()
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in trainer.model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+    move(trainer.model)
     model = trainer.model.eval()
 
     def log_probs(prompt: tuple[int, ...], completion: tuple[int, ...], ends: bool) -> np.ndarray:

@@ -18,6 +18,7 @@ from synth_scaling.training.launch import Unpaired, train
 from synth_scaling.training.options import TrainerOptions
 from synth_scaling.training.trainer import RESUME, Training
 from synth_scaling.training.unpaired import TokenKTOTrainer, train_unpaired, with_mismatched
+from tests.support.moved_policies import move
 
 EOS = 1
 KTO = Unpaired(beta=0.5, desirable=1.0, undesirable=1.5)
@@ -56,10 +57,7 @@ def test_the_trainers_loss_is_the_closed_form_after_the_policy_has_moved(
     train_unpaired(few, training(batch_size=8), tmp_path, beta=0.5, desirable=1.0, undesirable=1.5)
     (trainer,) = built
     (batch,) = trainer.get_train_dataloader()
-    torch.manual_seed(0)
-    with torch.no_grad():
-        for parameter in trainer.model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+    move(trainer.model)
     reference = AutoModelForCausalLM.from_pretrained(random_model, dtype=torch.float32)
     texts = [[*r.completion, *([EOS] if r.ends else [])] for r in few]
 
