@@ -51,11 +51,19 @@ endif
 extra-%: $(STAMP)  # extra-slurm, extra-ray, extra-words: what only some runs need
 	$(TORCH) $(UV) pip install --quiet --python $(PY) $(TORCH_FLAG) -r pyproject.toml --extra $* -c constraints-$(ACCEL).txt
 
-demo: $(STAMP)  ## the whole study, small: 18 minutes on two cores; then tables and figures
-	$(PY) -m synth_scaling --config-name demo
-	@$(MAKE) --no-print-directory table figures
-	@echo "rows, logs and checkpoints: outputs/demo/runs and outputs/store"
-	@echo "W&B recorded offline unless a key was set; to see it: .venv/bin/wandb sync outputs/demo/runs/*/wandb/offline-run-*"
+# The sweep of the demo, and the error that it is read by; another one: make demo DEMO=demo_maze MEASURE=greedy
+DEMO ?= demo
+MEASURE ?= sampled
+
+demo: $(STAMP)  ## the whole study in small, 4 to 7 minutes on two cores: figures after one seed and at the end, then what they show in words
+	@for seeds in seed=0 ""; do \
+	  $(PY) -m synth_scaling run --config-name $(DEMO) $$seeds || exit 1; \
+	  $(PY) -m analysis figures outputs/$(DEMO) --error $(MEASURE) | grep error_against_n; \
+	done
+	@$(PY) -m analysis report outputs/$(DEMO) --error $(MEASURE)
+	@echo
+	@$(PY) -m analysis summary outputs/$(DEMO) --error $(MEASURE)
+	@echo "Policies: outputs/store. W&B recorded offline unless a key was set: .venv/bin/wandb sync outputs/$(DEMO)/runs/*/wandb/offline-run-*"
 
 table: $(STAMP)  ## test error, power laws and multipliers from the rows in RESULTS
 	$(PY) -m analysis table $(firstword $(RESULTS))
@@ -70,10 +78,10 @@ claims: $(STAMP)  ## what the rows in RESULTS say of each claim
 	$(PY) -m analysis claims $(RESULTS)
 
 test: $(STAMP)  ## the tests, with a real vLLM engine on a tiny model
-	$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile
+	$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --durations 25
 
 test-slow: $(STAMP)  ## tests with servers, several engines or training processes, and whole runs of SmolLM2
-	$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile -m slow
+	$(PY) -m pytest -q -n $(TEST_PROCESSES) --dist loadfile --durations 25 -m slow
 
 test-chaos: $(STAMP)  ## a small sweep is killed at 20 random moments and must end as if nothing had been
 	$(PY) -m pytest -q -s -m chaos

@@ -2,9 +2,9 @@
 
     python -m benchmarks.figures [--seeds 4] [--report]
 
-The rows follow known laws (benchmarks/synthetic_study.py). Each figure is timed from its rows to its PNG, SVG and CSV;
-what several figures share (the bootstrap, the fits) falls on the first. Beside the wall clock stand the seconds of this
-process alone, which other work on the machine disturbs less.
+The rows follow known laws (benchmarks/synthetic_study.py). Each figure is timed from its rows to its PNG, SVG, PDF
+and CSV; what several figures share (the bootstrap, the fits) falls on the first. Beside the wall clock stand the
+seconds of this process alone, which other work on the machine disturbs less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TARGET = 20.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=4, help="129 runs each")
+    parser.add_argument("--seeds", type=int, default=4, help="136 runs each")
     parser.add_argument("--report", action="store_true", help="the HTML page, too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -4,8 +4,9 @@
     python -m benchmarks.sampling --threads 2 --cases rollouts rollouts_bfloat16 smollm2 smollm2_bfloat16
 
 Timed on the framework's side: problems in, graded rows stored. Raw vLLM: the same prompts, already tokenized, through
-the same engine's `LLM.generate`. transformers: the same prompts in batches of one size, the best of those tried. Only
-the tokens of completions count, not what is computed after a completion's end. The three sides take turns.
+the same engine's `LLM.generate`. transformers: the same prompts in batches of one size, the best of those tried. For
+very small models the framework with `engine=transformers` is a fourth side. Only the tokens of completions count, not
+what is computed after a completion's end. The sides take turns.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
+
+SMALL = ("maze model",)  # cases for which `engine=transformers` is meant
 
 
 def main() -> None:
@@ -57,6 +60,7 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
     from benchmarks.sampling_sides import Taken, framework, raw_vllm, timed, transformers_generate
     from synth_scaling.models.pretrained import end_tokens
     from synth_scaling.sampling.options import EngineOptions
+    from synth_scaling.sampling.transformers_engine import TransformersEngine
     from synth_scaling.sampling.vllm import VLLMEngine
 
     case = CASES[name]
@@ -96,6 +100,13 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
         "raw vLLM": lambda: timed(lambda: raw_vllm(engine, prompts, case.samples, case.limit)),
         f"generate, batches of {best}": lambda: generate(best),
     }
+    if case.name in SMALL:
+        small = TransformersEngine(EngineOptions(name="transformers", dtype=case.dtype, seeds="request"))
+        small.load(checkpoint)
+        framework(small, task, codec, problems[:32], case.samples, folder)  # warm
+        sides["engine=transformers"] = lambda: timed(
+            lambda: framework(small, task, codec, problems, case.samples, folder)
+        )
     taken: dict[str, list[Taken]] = {side: [] for side in sides}
     for _ in range(min(3, options.rounds) if options.quick else options.rounds):
         for side, draw in sides.items():
@@ -111,7 +122,7 @@ def measure(name: str, folder: Path, options: argparse.Namespace) -> None:
     for side, theirs in taken.items():
         wall = median([a.rate / b.rate for a, b in zip(ours, theirs, strict=True)])
         cpu = median([a.tokens / a.cpu / (b.tokens / b.cpu) for a, b in zip(ours, theirs, strict=True)])
-        goal = {"framework": "", "raw vLLM": "0.95"}.get(side, f"{case.target:.1f}")
+        goal = {"framework": "", "raw vLLM": "0.95", "engine=transformers": ""}.get(side, f"{case.target:.1f}")
         print(f"  {side:26}{median([t.rate for t in theirs]):10,.0f}{wall:20.2f}{cpu:11.2f}{goal:>8}", flush=True)
     swap = f"; weight swap {median(swaps):.2f} s (target below 1)" if swaps else ""
     words = " with vLLM's import" if name == options.cases[0] else ""

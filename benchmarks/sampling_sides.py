@@ -12,6 +12,7 @@ from transformers import PreTrainedModel
 
 from synth_scaling.core.records import Problem, Response, write_table
 from synth_scaling.models.codec import Codec
+from synth_scaling.sampling.engine import Engine
 from synth_scaling.sampling.sampler import Sampler
 from synth_scaling.sampling.vllm import VLLMEngine
 from synth_scaling.tasks import Task
@@ -37,9 +38,7 @@ def timed(draw: Callable[[], int]) -> Taken:
     return Taken(tokens, time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def framework(
-    engine: VLLMEngine, task: Task, codec: Codec, problems: Sequence[Problem], samples: int, folder: Path
-) -> int:
+def framework(engine: Engine, task: Task, codec: Codec, problems: Sequence[Problem], samples: int, folder: Path) -> int:
     """Problems in, graded rows stored."""
     rows, _ = Sampler(engine, task, codec, 1, temperature=1.0, seed=0).responses(problems, samples)
     write_table(folder / "responses.parquet", rows, Response)

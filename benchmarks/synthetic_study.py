@@ -44,11 +44,21 @@ PAIRINGS = {
     "dpo, NLL": ("dpo", 1.1),
 }
 FILTERS = {"rft_filtered, tokens": ("rft_filtered", 1.8), "rft_filtered, 16 rollouts": ("rft_filtered", 2.5)}
+# label -> (method, its options, how many times its data SFT would need after each round)
+ROUNDS: dict[str, tuple[str, dict[str, float], tuple[float, ...]]] = {
+    "sft": ("sft", {}, (1.0,)),
+    "rft": ("rft", {}, (2.0, 2.6, 3.0)),
+    "rft, 48 samples": ("rft", {}, (2.4,)),
+    "topr": ("topr", {"negative": 1.0}, (2.5, 4.0, 5.0)),
+    "topr, positives only": ("topr", {"negative": 0.0}, (2.0, 2.5, 2.8)),
+    "dpo": ("dpo", {}, (0.6, 0.7, 0.8)),
+    "step_dpo": ("step_dpo", {}, (4.0, 6.0, 8.0)),
+}
 STAR_GRAPH = {"step_dpo, pi_sft of 1 epoch": ("step_dpo", 8.0)}
 
 
 def write_study(folder: Path, seeds: int = 5, problems: int = 1000, sizes: tuple[int, ...] = SIZES) -> int:
-    """Write rows.jsonl and correct.parquet of 129 runs a seed, with all six sizes; returns how many."""
+    """Write rows.jsonl and correct.parquet of 136 runs a seed, with all six sizes; returns how many."""
     folder.mkdir(parents=True, exist_ok=True)
     difficulty = np.random.default_rng(0).normal(size=problems)
     names = [f"test/{index:05d}" for index in range(problems)]
@@ -57,18 +67,33 @@ def write_study(folder: Path, seeds: int = 5, problems: int = 1000, sizes: tuple
         for fields, rate in _runs(sizes):
             row = _row(fields, seed, problems)
             rng = np.random.default_rng(list(row["run"].encode()))
-            selected = rng.normal(size=problems)
-            correct = ndtr(math.sqrt(SHARED) * difficulty + math.sqrt(1 - SHARED) * selected) >= rate
+            rates = [*fields.get("earlier", ()), rate]  # after each round
+            selected = rng.normal(size=(len(rates), problems))
+            answers = [
+                ndtr(math.sqrt(SHARED) * difficulty + math.sqrt(1 - SHARED) * drawn) >= after
+                for after, drawn in zip(rates, selected, strict=True)
+            ]
+            sampled = [_samples(row, after, difficulty, len(rates) - 1 - i) for i, after in enumerate(rates)]
+            correct, samples = answers[-1], sampled[-1]
             wrong = int((~correct).sum())
             row |= {"wrong": wrong, "error": wrong / problems}
-            samples = _samples(row, rate, difficulty)
             error = 1 - float(samples.mean()) / SAMPLES
+            if fields.get("figure") == "rounds":
+                row["rounds"] = [
+                    {"round": i + 1, "wrong": int((~after).sum())}
+                    | {name: row[name] * (i + 1) / len(rates) for name in ("flops_sampling", "flops_training")}
+                    for i, after in enumerate(answers)
+                ]
             row |= {"samples": SAMPLES, "sampled_error": error}
             row["sampled_errors"] = {"0.5": (error + row["error"]) / 2, "1": error}
             lines.append(json.dumps(row, sort_keys=True) + "\n")
             columns = {"run": [row["run"]] * problems, "problem": names, "correct": correct}
             columns |= {"pass_rate": _pass_rates(row, difficulty), "samples_correct": samples}
             columns["samples"] = np.full(problems, SAMPLES)
+            several = len(rates) > 1
+            for name, after in (("rounds_correct", answers), ("rounds_samples_correct", sampled)):
+                lists = np.stack(after).T.astype(int).tolist() if several else [None] * problems
+                columns[name] = pa.array(lists, pa.list_(pa.int32()))
             tables.append(pa.table(columns))
     (folder / "rows.jsonl").write_text("".join(lines), encoding="utf-8")
     pq.write_table(pa.concat_tables(tables), folder / "correct.parquet")
@@ -108,6 +133,10 @@ def _runs(sizes: tuple[int, ...]) -> Iterator[tuple[dict[str, Any], float]]:
     for rollouts in (1, 2, 4, 8):
         worth = 1 + 7 * KAPPA["step_dpo"] * rollouts / (rollouts + 2)
         yield scan | {"figure": "rollouts", "method": "step_dpo", "completions": rollouts}, error_rate(worth * FIXED)
+    for label, (method, options, worths) in ROUNDS.items():
+        *earlier, last = [error_rate(worth * FIXED) for worth in worths]
+        more = {"earlier": earlier, "options": options, "rollouts": 48 if "48" in label else 16}
+        yield scan | {"figure": "rounds", "method": method, "label": label, **more}, last
     for size in (200, 800, 3200):
         for label, (method, worth) in (WORTH | STAR_GRAPH).items():
             rate = 0.8 if worth < 3 else error_rate(worth * size / 8)
@@ -132,13 +161,17 @@ def _row(fields: dict[str, Any], seed: int, tested: int) -> dict[str, Any]:
         "problems": size,
         "positives": given["positives"],
         "negatives": given["negatives"],
-        "rollouts": 16,
+        "rollouts": given.get("rollouts", 16),
         "positives_used": int(0.9 * own_data * given["positives"]),
         "negatives_used": int(0.75 * own_data * given["negatives"]),
         "training_rows": size * given["traces"] + 2 * own_data,
         "tested": tested,
         "flops_training": 1e8 * (size * given["traces"] + 2 * own_data),
-        "flops_sampling": 2e6 * own_data * 16 * (completions if method in VALUED else 1),
+        "flops_sampling": 2e6
+        * own_data
+        * given.get("rollouts", 16)
+        * (1 + len(given.get("earlier", ())))
+        * (completions if method in VALUED else 1),
         "tokens_trained": 60 * size,
         "tokens_sampled": 160 * own_data,
         "spurious_share": SPURIOUS[method] * (1 + 0.05 * ((7 * seed) % 5 - 2)),
@@ -147,6 +180,7 @@ def _row(fields: dict[str, Any], seed: int, tested: int) -> dict[str, Any]:
             "data": {"traces": given["traces"]},
             "rollout_policy": {"epochs": given["epochs"]},
             "credit": {"rollouts": completions},
+            **({"method": {"name": method, **given["options"]}} if "options" in given else {}),
             "task": {"name": given["task"]} | ({"degree": 5} if star else {}),
         },
     }
@@ -157,6 +191,7 @@ SPURIOUS = {"sft": 0.2, "rft": 0.18, "rft_filtered": 0.13, "dpo": 0.22, "dpo_edi
     "step_dpo": 0.08,
     "step_sft": 0.11,
     "advantage_weighted": 0.1,
+    "topr": 0.15,
 }
 
 
@@ -182,10 +217,11 @@ def _counts(values: np.ndarray) -> list[list[int]]:
     return [[int(value), int((values == value).sum())] for value in np.unique(values)]
 
 
-def _samples(row: dict[str, Any], rate: float, difficulty: np.ndarray) -> np.ndarray:
-    """(P,) correct ones among the samples, whose error rate is the root of the greedy one."""
+def _samples(row: dict[str, Any], rate: float, difficulty: np.ndarray, before: int = 0) -> np.ndarray:
+    """(P,) correct ones among the samples, whose error rate is the root of the greedy one; `before` counts rounds."""
     right = ndtr((math.sqrt(SHARED) * difficulty - ndtri(math.sqrt(rate))) / math.sqrt(1 - SHARED))
-    return np.random.default_rng([SAMPLES, *row["run"].encode()]).binomial(SAMPLES, right)
+    more = [before] if before else []
+    return np.random.default_rng([SAMPLES, *row["run"].encode(), *more]).binomial(SAMPLES, right)
 
 
 def _pass_rates(row: dict[str, Any], difficulty: np.ndarray) -> pa.Array:

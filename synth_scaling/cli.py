@@ -37,21 +37,26 @@ VERBS = {
     "gpu-check": Verb(RUNS, "does this machine's GPU train and sample as it should, and how fast?", "gpu_check"),
     "teach": Verb(DATA, "write teacher data with an OpenAI-compatible endpoint", "teach"),
     "grade": Verb(DATA, "grade a file of responses", "grade"),
+    "export": Verb(DATA, "write a run's rows, values, rollouts, policy or test problems for other programs", "export"),
+    "crosscheck": Verb(DATA, "compare our evaluation with lm-evaluation-harness's, problem by problem", "crosscheck"),
     "contamination": Verb(DATA, "find training problems that repeat test problems", "contamination"),
 }
 # The commands of `analysis`, with the summaries of analysis.commands.verbs: this package imports `analysis` only when
 # one of them is requested.
 ANALYSIS = {
+    "summary": "say in ten lines what was run, what each label is worth, what is undecided",
     "table": "print errors, fitted laws, multipliers and paired differences",
     "compare": "print paired differences of test error against one label",
-    "figures": "draw every figure as PNG, SVG and the CSV of its points",
+    "gains": "print what rounds gain by more samples, freshness, negatives and step credit",
+    "figures": "draw every figure as PNG, SVG, PDF and the CSV of its points",
     "report": "write figures, tables, claims and runs as one HTML page",
     "costs": "print FLOPs and seconds, per run and with shared stages counted once",
     "claims": "say what the results show about each claim of the paper",
     "plan": "find the cheapest way to an error, the best use of a budget, the next run",
+    "power": "print the smallest effects that a planned sweep would resolve",
     "fit": "fit and compare scaling laws of one size",
     "fit-joint": "fit a joint scaling law of positives and negatives",
-    "collect": "write the rows of several folders as rows.jsonl and correct.parquet",
+    "collect": "write the rows and samples of several folders as three files",
     "pull": "download the rows of a Weights & Biases project",
     "log": "log tables, fits and figures to Weights & Biases as one run",
 }

@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     cuda = _has_cuda()
     options.output.mkdir(parents=True, exist_ok=True)
-    setup = Setup(str(options.output), options.model, options.small or not cuda, cuda, options.threads)
+    setup = Setup(
+        str(options.output), options.model, options.small or not cuda, cuda, options.threads, _slow_bfloat16()
+    )
     lines, seconds = check(setup, chosen, options.minutes, lambda line: say(printed(line), flush=True))
     write(options.output, setup, lines, seconds)
     failed = [line.part for line in lines if line.status == FAILED]
@@ -140,6 +142,12 @@ def _has_cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+def _slow_bfloat16() -> str | None:
+    from synth_scaling.training.precision import slow_bfloat16
+
+    return slow_bfloat16()
 
 
 if __name__ == "__main__":

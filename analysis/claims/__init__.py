@@ -10,6 +10,7 @@ from collections.abc import Callable
 from analysis.claims import (
     credit,
     difficulty,
+    kappas,
     multiples,
     negatives,
     pairs,
@@ -39,6 +40,7 @@ CLAIMS: tuple[Callable[[Study], list[Claim]], ...] = (
     pairs.same_optimum,
     negatives.negatives_share,
     negatives.exchange_rates,
+    kappas.claims,
 )
 
 

@@ -114,20 +114,30 @@ def _bounds(single: Sequence[Multiplier]) -> Estimate:
 
 
 def _log_multiplier(points: Points, base: Sequence[int], label: str, sizes: Sequence[int]) -> Statistic:
-    """The mean over `sizes` of log M(N) by the baseline's power law, followed as far as `Summary` follows it."""
-    tested = [points[BASELINE, size].independent for size in base]
-    first, last = np.log(base[0]), np.log(base[-1])
+    """The mean over `sizes` of log M(N) by the baseline's power law."""
 
     def statistic(errors: Mapping[Any, Floats]) -> Floats:
-        log_amplitude, exponent = fit_draws(base, np.stack([errors[BASELINE, n] for n in base], axis=1), tested)
-        logs = []
-        for size in sizes:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                reached = (log_amplitude - np.log(errors[label, size])) / exponent
-            # A law that does not fall reaches no lower error and every higher one: the end of the range.
-            never = np.log(errors[label, size]) < log_amplitude - exponent * np.log(base[-1])
-            reached = np.where(exponent > 0, reached, np.where(never, np.inf, -np.inf))
-            logs.append(np.clip(reached, 2 * first - last, 2 * last - first) - np.log(size))
+        law = power_law(points, base, errors)
+        logs = [log_reached(law, base, errors[label, size]) - np.log(size) for size in sizes]
         return np.asarray(np.mean(logs, axis=0))
 
     return statistic
+
+
+def power_law(points: Points, base: Sequence[int], errors: Mapping[Any, Floats]) -> tuple[Floats, Floats]:
+    """Log amplitude and exponent, (B,) each, of the baseline's power law over the sizes `base`."""
+    tested = [points[BASELINE, size].independent for size in base]
+    return fit_draws(base, np.stack([errors[BASELINE, n] for n in base], axis=1), tested)
+
+
+def log_reached(law: tuple[Floats, Floats], base: Sequence[int], errors: Floats) -> Floats:
+    """The log of the N at which a power law has these errors, (B,), followed as far as `Summary` follows it.
+
+    A law that does not fall reaches no lower error and every higher one: the end of the range.
+    """
+    (log_amplitude, exponent), first, last = law, np.log(base[0]), np.log(base[-1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        reached = (log_amplitude - np.log(errors)) / exponent
+        never = np.log(errors) < log_amplitude - exponent * last
+    reached = np.where(exponent > 0, reached, np.where(never, np.inf, -np.inf))
+    return np.asarray(np.clip(reached, 2 * first - last, 2 * last - first))

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from analysis.claims.claim import POINTS, Claim, Question, Rule
-from analysis.defaults import BASELINE, LEVEL
+from analysis.defaults import BASELINE, GREEDY, LEVEL
 from analysis.stats.estimates import MOST_SEEDS, Estimate, narrowing, phrase
 from analysis.study.study import Study
 
@@ -41,21 +41,27 @@ def claims(study: Study) -> list[Claim]:
         half = float(stdtrit(seeds - 1, (1 + LEVEL) / 2) * by_seed.std(ddof=1) / math.sqrt(seeds))
     interval = Estimate(value, value - half, value + half)
     factor = narrowing(interval, QUESTION.rule.cuts)
-    needed = "a second seed: one seed does not show the variance between seeds"
-    if seeds > 1 and factor > 0:
+    if seeds < 2:
+        needed = "a second seed: one seed does not show the variance between seeds"
+    elif factor > 0:
         needed = phrase(seeds / factor**2 - seeds, MOST_SEEDS, "seeds")
+    else:
+        needed = "other responses: the shares of both methods are equal, as in a task without spurious steps"
     sizes = ", ".join(str(size) for size in apart.columns)
     return [QUESTION.settled(study.task, interval, needed, f"N = {sizes}; {seeds} seeds", least=seeds > 1)]
 
 
 def _differences(study: Study) -> pd.DataFrame:
-    """Method minus baseline, seeds (rows) by N (columns); empty where no pair of rows records its share."""
-    rows = study.results.rows
-    if "spurious_share" not in rows:
+    """Method minus baseline, seeds (rows) by N (columns); empty where no pair of rows records its share.
+
+    By greedy error the shares are those of greedy responses, by the others those of samples.
+    """
+    rows, share = study.results.rows, "spurious_share" if study.results.measure == GREEDY else "sampled_spurious_share"
+    if share not in rows:
         return pd.DataFrame()
     rows = rows[(rows["figure"] == "size") & rows["label"].isin([BASELINE, METHOD])]
-    rows = rows.assign(spurious_share=rows["spurious_share"].astype(float)).dropna(subset="spurious_share")
-    shares = rows.pivot_table(index=["seed", "problems"], columns="label", values="spurious_share")
+    rows = rows.assign(**{share: rows[share].astype(float)}).dropna(subset=share)
+    shares = rows.pivot_table(index=["seed", "problems"], columns="label", values=share)
     if not {BASELINE, METHOD} <= set(shares.columns):
         return pd.DataFrame()
     apart = (shares[METHOD] - shares[BASELINE]).dropna()

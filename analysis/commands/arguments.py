@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.defaults import BASELINE, DRAWS, ERROR_MEASURES, GREEDY
+from analysis.defaults import BASELINE, DRAWS, GREEDY, pass_at
 from synth_scaling.core.terminal import say
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from analysis.data.results import Results
 
 
@@ -29,9 +31,11 @@ def add_error(parser: argparse.ArgumentParser) -> None:
     """Declare --error."""
     parser.add_argument(
         "--error",
-        choices=ERROR_MEASURES,
+        type=_error_measure,
+        metavar="{greedy,sampled,pass@K}",
         default=GREEDY,
-        help="test error of the greedy response, or of one sample at evaluation.temperature (default %(default)s)",
+        help="test error of the greedy response, of one sample at evaluation.temperature, or 1 - pass@K of K samples "
+        "(default %(default)s)",
     )
 
 
@@ -60,6 +64,14 @@ def positive_integer(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
     return value
+
+
+def _error_measure(text: str) -> str:
+    try:
+        pass_at(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def load_selected(options: argparse.Namespace) -> Results:
@@ -97,9 +109,23 @@ def load_joined(options: argparse.Namespace) -> Results:
     return results
 
 
+def load_samples(options: argparse.Namespace, results: Results) -> pa.Table | None:
+    """The sampled responses of these rows from all folders; None without any. Raises InputError for a bad file."""
+    import pyarrow as pa
+
+    from analysis.data.samples import read_samples
+
+    runs = list(results.rows["run"])
+    tables = [read_samples(folder, runs) for folder in [options.results, *options.more]]
+    there = [table for table in tables if table is not None]
+    return pa.concat_tables(there) if there else None
+
+
 def _measured(results: Results, options: argparse.Namespace, folders: Sequence[Path]) -> Results:
     """The rows that have the error measure that was asked for; a line on stderr counts those left out."""
     measured = results.measured_by(options.error, " or ".join(map(str, folders)))
     if left_out := len(results.rows) - len(measured.rows):
-        say(f"{left_out} of {len(results.rows)} rows have no sampled errors and are left out", file=sys.stderr)
+        k = pass_at(options.error)
+        without = "no sampled errors" if k is None else f"fewer than {k} samples per problem"
+        say(f"{left_out} of {len(results.rows)} rows have {without} and are left out", file=sys.stderr)
     return measured

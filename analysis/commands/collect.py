@@ -1,4 +1,4 @@
-"""`collect`: the rows of several folders in two files, to commit or to send."""
+"""`collect`: the rows of several folders in two files, and their samples in a third, to commit or to send."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ EXAMPLE = "collect outputs/maze_full outputs/maze_ablations results/mine"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("sources", type=Path, nargs="+", metavar="SOURCE", help="folder with runs/ or with rows.jsonl")
-    parser.add_argument("destination", type=Path, metavar="DESTINATION", help="folder to write the two files to")
+    parser.add_argument("destination", type=Path, metavar="DESTINATION", help="folder to write the files to")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write rows.jsonl and correct.parquet and print how many rows they hold."""
+    """Write rows.jsonl, correct.parquet and samples.parquet, and print how many rows they hold."""
     from analysis.data.results import collect
 
     count = collect(options.sources, options.destination)

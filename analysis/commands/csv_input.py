@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def add_file(parser: argparse.ArgumentParser) -> None:
     """Declare the file, its columns of outcomes, --drop, --delta, --draws and --json."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE.csv", help="CSV file with a header and one row per point")
+    add("file", type=Path, metavar="FILE.csv", help="CSV file with a header and one row per point, or a results folder")
     add("--y", metavar="COLUMN", help="positive values, such as losses or errors")
     add("--y-count", metavar="COLUMN", help="number incorrect; with --n-test a binomial fit, and --y is not needed")
     add("--n-test", metavar="COLUMN", help="number tested: a column or a number")
     add("--drop", metavar="COLUMN=VALUE", action="append", default=[], help="leave out such rows; repeatable")
+    add("--keep", metavar="COLUMN=VALUE", action="append", default=[], help="only such rows; repeatable")
     delta = "of Huber's loss of log residuals, for values; inf is least squares (default %(default)s)"
     add("--delta", type=float, default=HUBER_DELTA, help=delta)
     add_draws(parser)
@@ -35,6 +36,7 @@ def add_file(parser: argparse.ArgumentParser) -> None:
 def read_rows(options: argparse.Namespace) -> Table:
     """The rows to fit. Raises InputError for a file that cannot be read and for options that contradict each other."""
     from analysis.data.csv_table import read_csv
+    from analysis.data.row_table import row_table
 
     if (options.y_count is None) != (options.n_test is None):
         raise InputError("--y-count and --n-test go together")
@@ -42,12 +44,13 @@ def read_rows(options: argparse.Namespace) -> Table:
         raise InputError("give --y, or --y-count and --n-test")
     if not options.delta > 0:
         raise InputError(f"--delta should be above 0, found {options.delta:g}")
-    table = read_csv(options.file)
-    for dropped in options.drop:
-        column, equals, value = dropped.partition("=")
-        if not equals:
-            raise InputError(f"--drop should be COLUMN=VALUE, found {dropped!r}")
-        table = table.drop(column, value)
+    table = row_table(options.file) if options.file.is_dir() else read_csv(options.file)
+    for option, texts in (("--drop", options.drop), ("--keep", options.keep)):
+        for text in texts:
+            column, equals, value = text.partition("=")
+            if not equals:
+                raise InputError(f"{option} should be COLUMN=VALUE, found {text!r}")
+            table = table.drop(column, value) if option == "--drop" else table.keep(column, value)
     if not table.rows:
         raise InputError(f"{options.file}: no rows are left")
     return table

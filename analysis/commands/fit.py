@@ -16,7 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--x", metavar="COLUMN", required=True, help="sizes N")
     parser.add_argument("--group", metavar="COLUMN", help="fit the rows of each of its values separately")
     laws = (*LAW_NAMES, "auto")
-    parser.add_argument("--law", choices=laws, default="auto", help="auto, the default, compares all laws")
+    parser.add_argument(
+        "--law", choices=laws, default="auto", help="auto, the default, compares power, floor, rectified and turning"
+    )
+    predicted = "predict a new run at these N, with 95 %% intervals: laws weighted by how they predict sizes left out"
+    parser.add_argument("--predict", metavar="N1,N2", type=_sizes, default=(), help=predicted)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -37,9 +41,22 @@ def run(options: argparse.Namespace) -> None:
         data = sizes[members], outcome[members], None if tested is None else tested[members]
         group, where = (name, f", {options.group} {name}") if options.group else (None, "")
         with named_errors(f"{options.file}{where}"):
-            reports.append(fit_report(group, options.law, *data, options.delta, options.draws, bar.update))
+            reports.append(
+                fit_report(group, options.law, *data, options.delta, options.draws, bar.update, options.predict)
+            )
     bar.close()
     print_reports(options, reports)
+
+
+def _sizes(text: str) -> tuple[float, ...]:
+    """Sizes from "N1,N2". Raises ArgumentTypeError for what is no positive number."""
+    try:
+        sizes = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers separated by commas, not {text!r}") from None
+    if not all(0 < size < float("inf") for size in sizes):
+        raise argparse.ArgumentTypeError(f"sizes must be positive, not {text!r}")
+    return sizes
 
 
 def _natural(text: str) -> tuple[bool, float, str]:

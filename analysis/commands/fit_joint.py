@@ -20,11 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Fit a joint law with and without a floor and print the better one. Raises InputError as `fit` does."""
+    from analysis.fits.joint import INFINITE_WITHOUT
     from analysis.report.fits import joint_report
 
     table = read_rows(options)
     positives = table.numbers(options.x1, above=0)
-    negatives = table.numbers(options.x2, **({"above": 0} if options.law == "additive" else {"least": 0}))
+    negatives = table.numbers(options.x2, **({"above": 0} if options.law in INFINITE_WITHOUT else {"least": 0}))
     outcome, tested = read_outcome(table, options)
     with named_errors(str(options.file)):
         report = joint_report(options.law, positives, negatives, outcome, tested, options.delta, options.draws)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from analysis.planner.costs import Rates
     from analysis.planner.next_run import NextRun
     from analysis.planner.options import Plan
+    from analysis.study.cost_law import Prices
+    from analysis.study.crossings import Crossing
+    from analysis.study.frontier import Purchase
     from analysis.study.multipliers import Multiplier
     from analysis.study.study import Study
 
@@ -22,7 +25,9 @@ EXAMPLE = "plan results/maze_full --sweep maze_full --target-error 0.05 --multip
 WIDTH = 160  # columns
 GOALS = "--target-error, --budget-flops, --budget-gpu-hours or --budget-money"
 BUDGETS = ("budget_flops", "budget_gpu_hours", "budget_money")
-RATES = ("flops_per_second", "money_per_gpu_hour", "flops_per_problem", "money_per_problem")
+RATES = ("flops_per_second", "sampling_flops_per_second", "money_per_gpu_hour")
+IN_FLOPS = "flops"  # the unit of --teacher-cost where it is not money
+SHOWN_BUDGETS = 12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--budget-flops", type=float, metavar="F", help="training and sampling FLOPs of one run")
     add("--budget-gpu-hours", type=float, metavar="H", help="needs --flops-per-second")
     add("--budget-money", type=float, metavar="M", help="needs both rates")
-    add("--flops-per-second", type=float, metavar="R", help="FLOPs per second that a GPU achieves")
+    add("--frontier", action="store_true", help="the best buy for every budget, and what a teacher solution may cost")
+    add("--flops-per-second", type=float, metavar="R", help="FLOPs per second that a GPU achieves in training")
+    add("--sampling-flops-per-second", type=float, metavar="R", help="the same in sampling (default as in training)")
     add("--money-per-gpu-hour", type=float, metavar="P", help="in the unit of --budget-money")
-    add("--flops-per-problem", type=float, metavar="F", help="additional cost of a teacher problem, in FLOPs")
-    add("--money-per-problem", type=float, metavar="M", help="the same in money; needs both rates")
+    add("--teacher-cost", metavar="C", help="of a teacher solution: money (0.02; needs both rates), or 5e9flops")
     add("--multiplier", metavar="LABEL@N", help="rank the next runs by how much they narrow this M(N)")
     add_baseline(parser, "of --multiplier")
     add("--extrapolate", action="store_true", help="allow, and mark, N beyond 4x a label's largest run")
@@ -45,23 +51,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Print the plan, the next runs, or both."""
+    """Print the plan, the frontier, the next runs, or several of them."""
     from dataclasses import asdict
 
-    from analysis.report.plan_tables import option_table, run_table
+    from analysis.report.plan_tables import crossing_table, frontier_table, option_table, run_table
     from analysis.study.study import Study
 
     rates, budget = _rates_and_budget(options)
-    problem = _problem_cost(options, rates)
-    if options.target_error is None and budget is None and options.multiplier is None:
-        raise InputError(f"nothing to plan for: give {GOALS}, or --multiplier")
+    prices = _prices(options, rates)
+    if options.target_error is None and budget is None and options.multiplier is None and not options.frontier:
+        raise InputError(f"nothing to plan for: give {GOALS}, --frontier or --multiplier")
     study = Study(load_selected(options), options.baseline, options.draws)
     printed: dict[str, Any] = {}
     tables = []
     if options.target_error is not None or budget is not None:
-        title, plan = _plan(study, options, budget, problem)
+        title, plan = _plan(study, options, budget, prices)
         printed |= {"options": _options_as_json(plan, rates), "refused": [asdict(one) for one in plan.refused]}
         tables.append(option_table(title, plan, rates))
+    if options.frontier:
+        purchases, crossings = _frontier(study, options, prices)
+        printed["frontier"] = [asdict(one) | {"money": rates.money(one.price)} for one in purchases]
+        printed["crossings"] = [
+            asdict(one) | {"money": None if one.price is None else rates.money(one.price)} for one in crossings
+        ]
+        tables.append(frontier_table(purchases, prices, rates, study.error_name))
+        tables.append(crossing_table(crossings, rates, study.baseline, study.error_name))
     if options.multiplier is not None:
         multiplier, runs = _next(study, options)
         printed |= {"multiplier": asdict(multiplier), "next_runs": [asdict(one) for one in runs]}
@@ -74,15 +88,27 @@ def run(options: argparse.Namespace) -> None:
         say(f"{refusal['method']}: {refusal['reason']}")
 
 
-def _plan(study: Study, options: argparse.Namespace, budget: float | None, problem: float) -> tuple[str, Plan]:
+def _plan(study: Study, options: argparse.Namespace, budget: float | None, prices: Prices) -> tuple[str, Plan]:
     """The title and the plan for a budget in FLOPs, or else for the target error."""
     from analysis.planner.plan import plan_for_budget, plan_for_target
 
     if budget is not None:
-        plan = plan_for_budget(study, budget, problem, options.extrapolate)
+        plan = plan_for_budget(study, budget, prices, options.extrapolate)
         return f"Lowest error for {budget:.3g} FLOPs ({study.error_name})", plan
-    plan = plan_for_target(study, options.target_error, problem, options.extrapolate)
+    plan = plan_for_target(study, options.target_error, prices, options.extrapolate)
     return f"Cheapest way to an error of {100 * options.target_error:g} % ({study.error_name})", plan
+
+
+def _frontier(study: Study, options: argparse.Namespace, prices: Prices) -> tuple[list[Purchase], list[Crossing]]:
+    """The best buys up to the most expensive run, and the crossings at the target error or at three errors."""
+    from analysis.study.crossings import crossings_at
+    from analysis.study.frontier import frontier, spread_budgets
+
+    offers = study.offers
+    budgets = spread_budgets(offers, offers.costs(prices), SHOWN_BUDGETS)
+    purchases = frontier(offers, prices, list(budgets))
+    targets = None if options.target_error is None else [options.target_error]
+    return purchases, crossings_at(offers, study.baseline, targets, prices.sampling)
 
 
 def _next(study: Study, options: argparse.Namespace) -> tuple[Multiplier, list[NextRun]]:
@@ -130,13 +156,26 @@ def _rates_and_budget(options: argparse.Namespace) -> tuple[Rates, float | None]
     return rates, _in_flops(given[name], rates, name)
 
 
-def _problem_cost(options: argparse.Namespace, rates: Rates) -> float:
-    """The cost of a problem with its teacher solution, in FLOPs."""
-    if options.money_per_problem is None:
-        return options.flops_per_problem or 0.0
-    if options.flops_per_problem is not None:
-        raise InputError("--flops-per-problem and --money-per-problem mean the same: give one of them")
-    return _in_flops(options.money_per_problem, rates, "money_per_problem")
+def _prices(options: argparse.Namespace, rates: Rates) -> Prices:
+    """The prices in FLOPs of training. Raises InputError for a malformed one, or for money without rates."""
+    from analysis.study.cost_law import Prices
+
+    sampling = 1.0
+    if options.sampling_flops_per_second is not None:
+        if rates.flops_per_second is None:
+            raise InputError("--sampling-flops-per-second needs --flops-per-second")
+        sampling = rates.flops_per_second / options.sampling_flops_per_second
+    text = options.teacher_cost
+    if text is None:
+        return Prices(sampling=sampling)
+    try:
+        amount = float(text.lower().removesuffix(IN_FLOPS))
+    except ValueError:
+        amount = math.nan
+    if not 0 <= amount < math.inf:
+        raise InputError(f"--teacher-cost takes money, as 0.02, or FLOPs, as 5e9flops, not {text!r}")
+    in_flops = text.lower().endswith(IN_FLOPS)
+    return Prices(amount if in_flops or amount == 0 else _in_flops(amount, rates, "teacher_cost"), sampling)
 
 
 def _in_flops(money: float, rates: Rates, name: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from analysis.commands.arguments import add_error, add_results, load_joined
+from analysis.commands.arguments import add_error, add_results, load_joined, load_samples
 from synth_scaling.core.terminal import say
 
 EXAMPLE = "report results/maze_full results/star_graph --out maze_full.html"
@@ -26,7 +26,8 @@ def run(options: argparse.Namespace) -> None:
     from analysis.study.studies import Studies
 
     out = options.out or options.results / "report.html"
-    text = page(Studies(load_joined(options)), options.task)
+    results = load_joined(options)
+    text = page(Studies(results), options.task, load_samples(options, results))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text, encoding="utf-8")
     say(out)

@@ -32,16 +32,19 @@ class Verb(NamedTuple):
 RESULTS, DECISIONS, LAWS, ROWS = "Results", "Claims and plans", "Scaling laws of any CSV file", "Result rows"
 
 VERBS = {
+    "summary": Verb("summary", RESULTS, "say in ten lines what was run, what each label is worth, what is undecided"),
     "table": Verb("table", RESULTS, "print errors, fitted laws, multipliers and paired differences"),
     "compare": Verb("compare", RESULTS, "print paired differences of test error against one label"),
-    "figures": Verb("figures", RESULTS, "draw every figure as PNG, SVG and the CSV of its points"),
+    "gains": Verb("gains", RESULTS, "print what rounds gain by more samples, freshness, negatives and step credit"),
+    "figures": Verb("figures", RESULTS, "draw every figure as PNG, SVG, PDF and the CSV of its points"),
     "report": Verb("report", RESULTS, "write figures, tables, claims and runs as one HTML page"),
     "costs": Verb("costs", RESULTS, "print FLOPs and seconds, per run and with shared stages counted once"),
     "claims": Verb("claims", DECISIONS, "say what the results show about each claim of the paper"),
     "plan": Verb("plan", DECISIONS, "find the cheapest way to an error, the best use of a budget, the next run"),
+    "power": Verb("power", DECISIONS, "print the smallest effects that a planned sweep would resolve"),
     "fit": Verb("fit", LAWS, "fit and compare scaling laws of one size"),
     "fit-joint": Verb("fit_joint", LAWS, "fit a joint scaling law of positives and negatives"),
-    "collect": Verb("collect", ROWS, "write the rows of several folders as rows.jsonl and correct.parquet"),
+    "collect": Verb("collect", ROWS, "write the rows and samples of several folders as three files"),
     "pull": Verb("pull", ROWS, "download the rows of a Weights & Biases project"),
     "log": Verb("log", ROWS, "log tables, fits and figures to Weights & Biases as one run"),
 }

@@ -72,6 +72,17 @@ class Table:
             raise InputError(f"{self.path}: no row to drop has {value!r} in {column}")
         return self.select(keep)
 
+    def keep(self, column: str, value: str) -> Table:
+        """A table of the rows whose cell in a column equals a value, as text or as a number.
+
+        Raises:
+            InputError: no such column, or no such row.
+        """
+        kept = [_same(cell, value) for cell in self.text(column)]
+        if not any(kept):
+            raise InputError(f"{self.path}: no row to keep has {value!r} in {column}")
+        return self.select(kept)
+
     def _index(self, column: str) -> int:
         if column not in self.header:
             raise InputError(

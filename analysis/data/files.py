@@ -9,6 +9,10 @@ correct.parquet may hold more columns, which are null in collected files for run
 pass_rate               the share of correct responses among those that pi_sft, the policy before the method, sampled on
                         that test problem
 samples_correct, samples    how many of the policy's samples on that test problem are correct, and how many there are
+rounds_correct, rounds_samples_correct      of a run with several rounds, lists of `correct` (0 or 1) and of
+                        `samples_correct`, after each round
+
+`analysis.data.samples` reads samples.parquet, which either form may hold: responses as text.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ import gc
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +33,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.data.samples import FILE, write_samples
 from analysis.errors import InputError, did_you_mean
 
 # The fields that the analysis reads; other fields of a row are kept unchanged.
@@ -37,6 +42,7 @@ FIELDS: dict[str, type] = dict.fromkeys(("run", "sweep", "task", "method", "labe
 )
 # Columns of correct.parquet that not every run has.
 OPTIONAL = {"pass_rate": pa.float32(), "samples_correct": pa.int32(), "samples": pa.int32()}
+OPTIONAL |= {"rounds_correct": pa.list_(pa.int32()), "rounds_samples_correct": pa.list_(pa.int32())}
 # Rows are sorted by these fields, whatever order the runs finished in.
 ORDER = ("sweep", "task", "figure", "label", "problems", "positives", "seed", "run")
 
@@ -52,6 +58,27 @@ class Samples(NamedTuple):
     correct: npt.NDArray[np.int64]
     each: int
 
+    def all_incorrect(self, k: int) -> npt.NDArray[np.float64]:
+        """(P,) probability that k of a problem's n = `each` samples, drawn without replacement, are all incorrect.
+
+        C(n - c, k) / C(n, k) with c correct ones; 1 minus it is the unbiased estimate of pass@k for k up to n (Chen et
+        al. 2021, arXiv 2107.03374, equation 1).
+        """
+        factors = [(self.each - self.correct - drawn) / (self.each - drawn) for drawn in range(k)]
+        return np.asarray(np.prod(np.maximum(factors, 0.0), axis=0))
+
+
+class Rounds(NamedTuple):
+    """The answers to P test problems after each of R rounds.
+
+    Attributes:
+        correct: (R, P) 1 where the greedy response is correct, else 0.
+        samples_correct: (R, P) how many of each problem's samples are correct; None without samples.
+    """
+
+    correct: npt.NDArray[np.int64]
+    samples_correct: npt.NDArray[np.int64] | None
+
 
 class Run(NamedTuple):
     """One run, read and checked independently of the others."""
@@ -62,6 +89,7 @@ class Run(NamedTuple):
     pass_rate: npt.NDArray[np.float64] | None  # (P,) initial pass rates; None if they were not measured
     where: str  # the file (and line) of the row, for messages
     samples: Samples | None = None  # None without evaluation.samples
+    rounds: Rounds | None = None  # None for a run with one round
 
 
 def read(results: Path) -> list[Run]:
@@ -82,10 +110,11 @@ def read(results: Path) -> list[Run]:
     return sorted(runs, key=lambda run: tuple(run.row[field] for field in ORDER))
 
 
-def write_collected(runs: Iterable[Run], destination: Path) -> None:
+def write_collected(runs: Iterable[Run], destination: Path, samples: Sequence[pa.Table] = ()) -> None:
     """Write collected files: the same bytes for the same runs in the same order.
 
-    Both are written beside the ones that they replace: on a full disk those remain. Raises OSError.
+    `samples` are tables of `analysis.data.samples`; without any, no file of them remains. All are written beside the
+    ones that they replace: on a full disk those remain. Raises OSError.
     """
     destination.mkdir(parents=True, exist_ok=True)
     runs = list(runs)
@@ -102,10 +131,21 @@ def write_collected(runs: Iterable[Run], destination: Path) -> None:
         for name, place in (("samples_correct", 0), ("samples", 1)):
             counts = [_column(run, place) for run in runs]
             columns[name] = pa.array(np.concatenate(counts), from_pandas=True).cast(OPTIONAL[name])
-    rows, answers = destination / "rows.jsonl", destination / "correct.parquet"
-    with _beside(rows, answers) as (new_rows, new_answers):
+    for name, place in (("rounds_correct", 0), ("rounds_samples_correct", 1)):
+        lists = [_lists(run, place) for run in runs]
+        if any(of is not None for of in lists):
+            values: list[list[int] | None] = []
+            for run, of in zip(runs, lists, strict=True):
+                values += [None] * len(run.problems) if of is None else of
+            columns[name] = pa.array(values, OPTIONAL[name])
+    names = ["rows.jsonl", "correct.parquet", *([FILE] if samples else [])]
+    with _beside(*(destination / name for name in names)) as (new_rows, new_answers, *new_samples):
         new_rows.write_text("".join(lines), encoding="utf-8")
         pq.write_table(pa.table(columns), new_answers, compression="zstd")
+        for path in new_samples:
+            write_samples(samples, path)
+    if not samples:
+        (destination / FILE).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -128,6 +168,12 @@ def _column(run: Run, place: int) -> npt.NDArray[np.float64]:
     """(P,) one of the two columns of samples; NaN without samples."""
     value = np.nan if run.samples is None else run.samples[place]
     return np.broadcast_to(np.asarray(value, dtype=float), len(run.problems))
+
+
+def _lists(run: Run, place: int) -> list[list[int]] | None:
+    """For each problem a list over the rounds, of one of the two columns of rounds; None without them."""
+    values = None if run.rounds is None else run.rounds[place]
+    return None if values is None else values.T.tolist()
 
 
 class _Problems:
@@ -245,9 +291,8 @@ def _run(row: dict[str, Any], answers: pa.Table, known: _Problems, where: str) -
             f"{where}: the row counts {row['wrong']} of {row['tested']} incorrect, "
             f"correct.parquet {wrong} of {len(correct)}"
         )
-    return Run(
-        row, problems, correct, _pass_rate(row, answers, order, where), where, _samples(row, answers, order, where)
-    )
+    rates, samples = _pass_rate(row, answers, order, where), _samples(row, answers, order, where)
+    return Run(row, problems, correct, rates, where, samples, _rounds(row, answers, order, where))
 
 
 def _pass_rate(
@@ -277,3 +322,27 @@ def _samples(row: dict[str, Any], answers: pa.Table, order: npt.NDArray[np.intp]
     if stated is not None and not math.isclose(error, stated, abs_tol=1e-9):
         raise InputError(f"{where}: the row's sampled_error is {stated:g}, that of correct.parquet {error:g}")
     return Samples(counts, int(each[0]))
+
+
+def _rounds(row: dict[str, Any], answers: pa.Table, order: npt.NDArray[np.intp], where: str) -> Rounds | None:
+    """The run's answers after each round, which must agree with the row's `rounds`."""
+    if answers.column("rounds_correct").null_count:
+        return None
+    correct = _by_round(answers, "rounds_correct", order)
+    sampled = answers.column("rounds_samples_correct")
+    samples = None if sampled.null_count else _by_round(answers, "rounds_samples_correct", order)
+    stated = row.get("rounds")
+    wrong = [after.get("wrong") for after in stated] if isinstance(stated, list) else None
+    if correct is None or (1 - correct).sum(axis=1).tolist() != wrong:
+        raise InputError(f"{where}: rounds_correct of correct.parquet differs from the row's rounds, {wrong} incorrect")
+    if not sampled.null_count and (samples is None or samples.shape != correct.shape):
+        raise InputError(f"{where}: rounds_samples_correct of correct.parquet has not as many rounds as the row")
+    return Rounds(correct, samples)
+
+
+def _by_round(answers: pa.Table, name: str, order: npt.NDArray[np.intp]) -> npt.NDArray[np.int64] | None:
+    """(R, P) a column of lists; None if they are not equally long."""
+    lists = answers.column(name).to_pylist()
+    if len({len(of) for of in lists}) != 1:
+        return None
+    return np.array(lists, dtype=np.int64)[order].T

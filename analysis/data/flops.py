@@ -27,7 +27,13 @@ def flops_by_cell(results: Results) -> dict[SizeKey, float]:
     return {key: sum(every) / len(every) for key, every in spent.items() if sum(every) > 0}  # NaN is not above 0
 
 
-def flops(rows: pd.DataFrame) -> pd.Series[float]:
-    """Training plus sampling FLOPs of each row; NaN where a row does not record them."""
+def flops(rows: pd.DataFrame, sampling: float = 1.0) -> pd.Series[float]:
+    """Training FLOPs plus `sampling` times the sampling FLOPs of each row; NaN where a row does not record them."""
     parts = [rows[name] if name in rows else pd.Series(np.nan, index=rows.index) for name in SPENT]
-    return pd.Series(sum(part.astype(float) for part in parts), index=rows.index)
+    training, sampled = (part.astype(float) for part in parts)
+    return pd.Series(training + sampling * sampled, index=rows.index)
+
+
+def sampling_flops(rows: pd.DataFrame) -> pd.Series[float]:
+    """Sampling FLOPs of each row; NaN where a row does not record them."""
+    return flops(rows, 1.0) - flops(rows, 0.0)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.data.files import Run, Samples, read, write_collected
-from analysis.defaults import GREEDY, ErrorMeasure
+from analysis.data.files import Rounds, Run, Samples, read, write_collected
+from analysis.data.samples import read_samples
+from analysis.defaults import GREEDY, ErrorMeasure, pass_at
 from analysis.errors import InputError, did_you_mean
 
 
@@ -26,7 +27,9 @@ class Results:
         pass_rate: run -> float array (P,), aligned as `correct`: the share of correct samples of the policy before the
             method; only runs that measured it.
         samples: run -> the policy's samples on each problem, aligned as `correct`; only runs that have them.
-        measure: which error all tables, figures and claims show: that of the greedy response, or of one sample.
+        rounds: run -> its answers after each round; only runs with several.
+        measure: which error all tables, figures and claims show: that of the greedy response, of one sample, or of k
+            samples, none of which is correct.
     """
 
     rows: pd.DataFrame
@@ -34,6 +37,7 @@ class Results:
     problems: Mapping[str, tuple[str, ...]]
     pass_rate: Mapping[str, npt.NDArray[np.float64]]
     samples: Mapping[str, Samples] = field(default_factory=dict)
+    rounds: Mapping[str, Rounds] = field(default_factory=dict)
     measure: ErrorMeasure = GREEDY
 
     def select(self, task: str | None = None, sweep: str | None = None) -> Results:
@@ -50,17 +54,25 @@ class Results:
         return replace(self, rows=rows.reset_index(drop=True))
 
     def measured_by(self, measure: ErrorMeasure, where: str = "the results") -> Results:
-        """The results with another error measure; rows without sampled errors are left out of "sampled".
+        """The results with another error measure; rows without (enough) samples are left out of "sampled" ("pass@k").
 
         Raises:
-            InputError: no row has sampled errors (`where` names the folders), or those of a task are of several
-                temperatures.
+            InputError: no row has sampled errors, or as many samples as pass@k needs (`where` names the folders), or
+                those of a task are of several temperatures.
         """
         rows = self.rows
-        if measure == "sampled":
-            rows = rows[rows["run"].isin(list(self.samples))].reset_index(drop=True)
+        if measure != GREEDY:
+            k = pass_at(measure) or 1
+            enough = [run for run, samples in self.samples.items() if samples.each >= k]
+            most = max((self.samples[run].each for run in rows["run"] if run in self.samples), default=0)
+            rows = rows[rows["run"].isin(enough)].reset_index(drop=True)
+            if rows.empty and most:
+                raise InputError(
+                    f"{measure} needs {k} samples per problem, and the rows of {where} have {most} at most: "
+                    f"run with evaluation.samples={k}"
+                )
             if rows.empty:
-                raise InputError(f"no row of {where} has sampled errors: run with evaluation.samples=4")
+                raise InputError(f"no row of {where} has sampled errors: run with evaluation.samples={max(k, 4)}")
             for task, group in rows.groupby("task"):
                 at = temperatures(group)
                 if len(at) > 1:
@@ -80,17 +92,37 @@ class Results:
         """The error measure in words, for axes and captions."""
         if self.measure == GREEDY:
             return "test error, greedy"
-        return f"test error of one sample at T = {' or '.join(f'{t:g}' for t in temperatures(self.rows))}"
+        k, at = pass_at(self.measure), " or ".join(f"{t:g}" for t in temperatures(self.rows))
+        if k is None:
+            return f"test error of one sample at T = {at}"
+        return f"test error of {k} samples (1 - pass@{k}) at T = {at}"
 
     def incorrect(self, run: str) -> npt.NDArray[np.float64]:
-        """(P,) the run's share of incorrect responses to each problem: 0 or 1 of the greedy one, or that of samples."""
+        """(P,) the run's share of incorrect responses to each problem: 0 or 1 of the greedy one, that of samples, or
+        that of sets of k samples without a correct one."""
         if self.measure == GREEDY:
             return (~self.correct[run]).astype(float)
-        return 1 - self.samples[run].correct / self.samples[run].each
+        return self.samples[run].all_incorrect(pass_at(self.measure) or 1)
 
-    def responses(self, run: str) -> int:
-        """The run's number of responses to each problem behind `incorrect`."""
-        return 1 if self.measure == GREEDY else self.samples[run].each
+    def incorrect_after(self, run: str, number: int) -> npt.NDArray[np.float64]:
+        """(P,) `incorrect` after the round `number`, counted from 1.
+
+        Raises InputError for a run with samples in its last round only.
+        """
+        rounds = self.rounds.get(run)
+        if rounds is None:
+            assert number == 1, f"run {run} has one round"
+            return self.incorrect(run)
+        if self.measure == GREEDY:
+            return 1.0 - rounds.correct[number - 1]
+        if rounds.samples_correct is None:
+            raise InputError(f"run {run} has no samples after each round")
+        after = Samples(rounds.samples_correct[number - 1], self.samples[run].each)
+        return after.all_incorrect(pass_at(self.measure) or 1)
+
+    def responses(self, run: str) -> float:
+        """The run's number of responses to each problem behind `incorrect`; of sets of k samples, the disjoint ones."""
+        return 1 if self.measure == GREEDY else self.samples[run].each / (pass_at(self.measure) or 1)
 
 
 def temperatures(rows: pd.DataFrame) -> list[float]:
@@ -113,11 +145,16 @@ def load(results: Path) -> Results:
 def collect(sources: Sequence[Path], destination: Path) -> int:
     """Write the rows of all `sources` to `destination` as collected files: the same bytes for the same rows.
 
-    Returns the number of rows. Raises InputError as `load` does.
+    Sampled responses are taken along where sources have them. Returns the number of rows.
+
+    Raises:
+        InputError: as `load` does.
     """
-    runs = [run for source in sources for run in read(source)]
+    parts = [(source, read(source)) for source in sources]
+    runs = [run for _, part in parts for run in part]
     _results(runs)  # for its checks across runs, before anything is written
-    write_collected(runs, destination)
+    samples = [read_samples(source, [run.row["run"] for run in part]) for source, part in parts]
+    write_collected(runs, destination, [table for table in samples if table is not None])
     return len(runs)
 
 
@@ -128,7 +165,8 @@ def _results(runs: Sequence[Run]) -> Results:
     correct: dict[str, npt.NDArray[np.bool_]] = {}
     pass_rate: dict[str, npt.NDArray[np.float64]] = {}
     samples: dict[str, Samples] = {}
-    for row, ids, right, rates, where, sampled in runs:
+    rounds: dict[str, Rounds] = {}
+    for row, ids, right, rates, where, sampled, of_rounds in runs:
         task, run = row["task"], row["run"]
         if run in correct:
             raise InputError(f"{where}: run {run} appears twice")
@@ -144,7 +182,10 @@ def _results(runs: Sequence[Run]) -> Results:
             pass_rate[run] = rates
         if sampled is not None:
             samples[run] = sampled
-    return Results(pd.DataFrame([run.row for run in runs]).sort_index(axis=1), correct, problems, pass_rate, samples)
+        if of_rounds is not None:
+            rounds[run] = of_rounds
+    rows = pd.DataFrame([run.row for run in runs]).sort_index(axis=1)
+    return Results(rows, correct, problems, pass_rate, samples, rounds)
 
 
 def joined(parts: Sequence[Results]) -> Results:
@@ -168,5 +209,6 @@ def joined(parts: Sequence[Results]) -> Results:
             problems={**first.problems, **other.problems},
             pass_rate={**first.pass_rate, **other.pass_rate},
             samples={**first.samples, **other.samples},
+            rounds={**first.rounds, **other.rounds},
         )
     return first

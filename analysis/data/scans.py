@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis.arrays import Floats
 from analysis.data.cells import Cell, cells
-from analysis.data.flops import flops
+from analysis.data.flops import flops, sampling_flops
 from analysis.data.results import Results
 
 Kind = Literal["positives", "negatives"]
@@ -29,7 +29,8 @@ class Grid:
         problems, added: (K,) P and M of the joint law, in the order of `points`: N, and the mean number of negatives
             (or positives) used in total. P is N because neither step_dpo nor step_sft trains on whole
             self-generated responses, and because those of rft are what is added.
-        flops: (K,) mean training and sampling FLOPs of a run; NaN where rows do not record them.
+        flops, flops_sampling: (K,) mean FLOPs of a run, of training and sampling and of sampling alone; NaN where rows
+            do not record them.
         is_label: (K,) True for the label's points, False for the baseline's.
         kind: what is added.
     """
@@ -38,6 +39,7 @@ class Grid:
     problems: Floats
     added: Floats
     flops: Floats
+    flops_sampling: Floats
     is_label: npt.NDArray[np.bool_]
     kind: Kind = "negatives"
 
@@ -116,8 +118,8 @@ def _grid(results: Results, label: str, baseline: str, rows: pd.DataFrame, kind:
     points = cells(results, both, ["label", "problems", "setting"])
     if len(points) < GRID_POINTS:
         return None
-    both = both.assign(flops=flops(both))
-    means = both.groupby(["label", "problems", "setting"])[[used, "flops"]].mean().loc[list(points)]
+    both = both.assign(flops=flops(both), flops_sampling=sampling_flops(both))
+    means = both.groupby(["label", "problems", "setting"])[[used, "flops", "flops_sampling"]].mean().loc[list(points)]
     problems, added = np.array([size for _, size, _ in points], dtype=float), means[used].to_numpy(dtype=float)
     if np.ptp(added / problems) < 1e-9:
         return None
@@ -126,6 +128,7 @@ def _grid(results: Results, label: str, baseline: str, rows: pd.DataFrame, kind:
         problems,
         added,
         means["flops"].to_numpy(dtype=float),
+        means["flops_sampling"].to_numpy(dtype=float),
         np.array([name == label for name, _, _ in points]),
         kind,
     )

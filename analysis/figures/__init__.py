@@ -12,12 +12,17 @@ from analysis.figures import (
     error_against_flops,
     error_against_n,
     error_against_positives,
+    error_against_rounds,
+    error_against_sampling_flops,
     error_against_temperature,
     filtering,
+    frontier,
     gain_by_difficulty,
     multipliers,
     pairing,
     positives_and_negatives,
+    predictions,
+    price_list,
     star_graph,
     step_values,
     teacher_against_self,
@@ -36,10 +41,15 @@ FIGURES: dict[str, Callable[[FigureInputs], Drawing]] = {
     "star_graph": star_graph.draw,
     "error_against_flops": error_against_flops.draw,
     "multipliers": multipliers.draw,
+    "frontier": frontier.draw,
+    "predictions": predictions.draw,
     "ablations": ablations.draw,
     "filtering": filtering.draw,
     "error_against_temperature": error_against_temperature.draw,
     "coverage": coverage.draw,
+    "price_list": price_list.draw,
+    "error_against_rounds": error_against_rounds.draw,
+    "error_against_sampling_flops": error_against_sampling_flops.draw,
 }
 
 
@@ -72,4 +82,4 @@ def draw_all(inputs: FigureInputs, out: Path, only: Collection[str] | None = Non
             yield f"{name}: skipped, {drawn}"
             continue
         save(drawn, out / name)
-        yield f"{name}: {out / name}.png, .svg, .csv"
+        yield f"{name}: {out / name}.png, .svg, .pdf, .csv"

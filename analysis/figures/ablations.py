@@ -40,6 +40,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         MissingRunsError: no rows of either figure.
         InputError: two runs of one seed at one point.
     """
+    from analysis.figures.panels import letter_panels
     from analysis.figures.style import (
         REFERENCE,
         add_legend,
@@ -56,7 +57,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     tables = [table for scan in SCANS if (table := _points(inputs, scan)) is not None]
     if not tables:
         raise missing('rollout_policy" or "rollouts')
-    figure = empty_figure()
+    figure = empty_figure(inputs.width)
     panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
     for table, axes in zip(tables, panels, strict=True):
         (scan,) = (scan for scan in SCANS if scan.figure == table["scan"].iloc[0])
@@ -68,6 +69,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         name_ticks(axes, sorted(set(line["value"])))
         name_axes(axes, scan.axis, inputs.error_axis if axes is panels[0] else "")
     panels[0].set_ylim(bottom=0)
+    letter_panels(panels)
     entries = [(look_of(METHOD), display_name(METHOD)), (REFERENCE, f"{display_name(BASELINE)} with its 95 % interval")]
     add_legend(figure, entries if any(BASELINE in set(table["label"]) for table in tables) else entries[:1])
     caption = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 200
+Kind = Literal["png", "svg", "pdf"]
 
 
 class MissingRunsError(Exception):
@@ -25,14 +26,19 @@ class Drawing(NamedTuple):
     points: pd.DataFrame
     caption: str
 
-    def image(self, kind: Literal["svg", "png"]) -> bytes:
-        """The figure as a file's bytes."""
+    def image(self, kind: Kind) -> bytes:
+        """The figure as a file's bytes. Text of SVG and PDF is text: it can be searched, selected and edited."""
         import matplotlib
 
         file = BytesIO()
-        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
         # The salt fixes the ids in the SVG; without a date and a version in the metadata nothing else varies.
-        with matplotlib.rc_context({"svg.hashsalt": "synth-scaling"}):
+        metadata = {
+            "svg": {"Date": None, "Creator": None},
+            "png": {"Software": None},
+            "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+        }[kind]
+        text: Any = {"svg.hashsalt": "synth-scaling", "svg.fonttype": "none", "pdf.fonttype": 42}
+        with matplotlib.rc_context(text):
             self.figure.savefig(file, format=kind, dpi=DPI if kind == "png" else "figure", metadata=metadata)
         return file.getvalue()
 
@@ -42,8 +48,8 @@ class Drawing(NamedTuple):
 
 
 def save(drawing: Drawing, stem: Path) -> None:
-    """Write `stem`.png (200 dpi), `stem`.svg and `stem`.csv, creating the folder."""
+    """Write `stem`.png (200 dpi), `stem`.svg, `stem`.pdf and `stem`.csv, creating the folder."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    stem.with_suffix(".svg").write_bytes(drawing.image("svg"))
-    stem.with_suffix(".png").write_bytes(drawing.image("png"))
+    for kind in get_args(Kind):
+        stem.with_suffix(f".{kind}").write_bytes(drawing.image(kind))
     stem.with_suffix(".csv").write_text(drawing.csv(), encoding="utf-8")

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
 from analysis.figures.inputs import FigureInputs, methods_of, missing, numbers, rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SPENT = ["flops_training", "flops_sampling"]
 
@@ -19,7 +25,8 @@ def draw(inputs: FigureInputs) -> Drawing:
         MissingRunsError: no rows of figure "size" that say their FLOPs.
         InputError: two runs of one seed at one point.
     """
-    from analysis.figures.style import add_legend, display_name, log_percent, looks, name_axes, new_figure, plot_points
+    from analysis.figures.panels import name_shared_axes, panels_beside_baseline
+    from analysis.figures.style import add_legend, display_name, log_percent, looks, plot_points
 
     rows = rows_of(inputs.results, "size")
     rows = rows.dropna(subset=SPENT) if set(SPENT) <= set(rows) else rows.iloc[:0]
@@ -31,16 +38,19 @@ def draw(inputs: FigureInputs) -> Drawing:
     table.insert(1, "method", table["label"].map(methods_of(rows)))
     for place, name in enumerate(SPENT, start=3):
         table.insert(place, name, spent[name].reindex(pd.MultiIndex.from_tuples(priced)).to_numpy())
-    figure, axes = new_figure()
-    axes.set_xscale("log")
-    entries = []
-    for label, look in looks(table, inputs.methods).items():
+    styles = looks(table, inputs.methods)
+
+    def draw_label(axes: Axes, label: str) -> str:
+        axes.set_xscale("log")
         line = table[table["label"] == label]
-        plot_points(axes, line[SPENT].sum(axis=1), line, look, line=look.line)
-        entries.append((look, display_name(label)))
-    log_percent(axes, table)
-    name_axes(axes, "training and sampling, FLOPs", inputs.error_axis)
-    add_legend(figure, entries, columns=3)
+        plot_points(axes, line[SPENT].sum(axis=1), line, styles[label], line=styles[label].line)
+        return ""
+
+    figure, panels = panels_beside_baseline(styles, inputs.width, draw_label)
+    log_percent(panels[0], table, sparse=True)
+    name_shared_axes(figure, "training and sampling, FLOPs", inputs.error_axis, inputs.width)
+    if BASELINE in styles and len(styles) > 1:
+        add_legend(figure, [(styles[BASELINE], f"{display_name(BASELINE)}, in every panel")])
     caption = (
         f"{inputs.error_title}, against all FLOPs between the base model and the policy, training and "
         "sampling together."

@@ -1,5 +1,5 @@
-"""Test error against training problems N, both logarithmic: every label's points, its fitted law with a band, and
-how far to the right of two methods the baseline's law reaches the same error."""
+"""Test error against training problems N, both logarithmic: each label beside the baseline, with points, fitted law and
+band, and how far to the right the baseline's law reaches the same error."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
     from analysis.figures.style import Look
 
-APART = 1.012  # horizontal factor between the points of two labels at the same N
-ARROWS = ("rft", "step_dpo")  # the methods whose multipliers are written into the figure
+SYMBOLS = {
+    r"\alpha": r"$\alpha$: exponent of the law A / N$^\alpha$",
+    r"\beta": r"$\beta$: exponent of A / (D + N$^\beta$)",
+    "E": "E: the law's floor",
+}
 
 
 def draw(inputs: FigureInputs) -> Drawing:
@@ -30,37 +33,41 @@ def draw(inputs: FigureInputs) -> Drawing:
         MissingRunsError: no rows of figure "size".
         InputError: two runs of one seed at one point.
     """
-    from analysis.figures.style import (
-        add_legend,
-        display_name,
-        log_percent,
-        looks,
-        name_axes,
-        name_ticks,
-        new_figure,
-        plot_points,
-    )
+    from analysis.figures.panels import COLUMNS, name_shared_axes, panel_inches, panels_beside_baseline
+    from analysis.figures.style import add_legend, display_name, log_percent, looks, name_sizes, plot_points
 
     table = numbers(inputs.size_study().cells, inputs.study.draws, ["label", "size"])
     table.insert(1, "method", table["label"].map(methods_of(inputs.results.rows)))
-    figure, axes = new_figure()
-    axes.set_xscale("log")
-    styles, entries = looks(table, inputs.methods), []
-    for place, (label, look) in enumerate(styles.items()):
-        text = display_name(label)
+    styles, notes = looks(table, inputs.methods), {}
+
+    def draw_label(axes: Axes, label: str) -> str:
+        axes.set_xscale("log")
         if label in inputs.study.curves:
-            text += _plot_law(axes, inputs, label, look)
+            notes[label] = _plot_law(axes, inputs, label, styles[label])
         line = table[table["label"] == label]
-        # Shifted a little, so that the intervals of labels that agree do not hide each other.
-        plot_points(axes, line["size"] * APART ** (place - (len(styles) - 1) / 2), line, look)
-        entries.append((look, text))
-    name_ticks(axes, sorted(set(table["size"])))
-    log_percent(axes, table)
-    arrows = _arrows(inputs)
-    for upper, arrow in zip((True, False), arrows, strict=False):
-        _plot_arrow(axes, inputs, arrow, upper, styles[arrow.label])
-    name_axes(axes, "training problems N", inputs.error_axis)
-    add_legend(figure, entries)
+        plot_points(axes, line["size"], line, styles[label])
+        return notes.get(label, "")
+
+    figure, panels = panels_beside_baseline(styles, inputs.width, draw_label)
+    log_percent(panels[0], table, sparse=True)
+    others = [label for label in styles if label != BASELINE]
+    arrows = {label: arrow for label in others if (arrow := _arrow(inputs, label)) is not None}
+    for axes, label in zip(panels, others, strict=False):
+        if label in arrows:
+            _plot_arrow(axes, inputs, arrows[label], styles[label])
+    inches = panel_inches(inputs.width, min(COLUMNS[inputs.width], len(panels)))
+    for axes in panels:
+        name_sizes(axes, table["size"], inches)
+    symbols = [
+        text
+        for symbol, text in SYMBOLS.items()
+        if any(f"{symbol}$" in note or f"{symbol} =" in note for note in notes.values())
+    ]
+    name_shared_axes(figure, "training problems N", inputs.error_axis, inputs.width, "; ".join(symbols))
+    if BASELINE in styles and others:
+        note = notes.get(BASELINE)
+        text = f"{display_name(BASELINE)}, in every panel" + (f": {note}" if note else "")
+        add_legend(figure, [(styles[BASELINE], text)])
     caption = (
         f"{inputs.error_title}, against training problems N, with 95 % intervals; lines are fitted laws and their "
         "bands: "
@@ -68,12 +75,15 @@ def draw(inputs: FigureInputs) -> Drawing:
     )
     if arrows:
         name = display_name(BASELINE)
-        caption += f" Arrows: how many times its data {name} needs to reach the same error, by its fitted law."
+        caption += (
+            f" Arrows: how many times its data {name} needs to reach the same error, by its fitted law, at the N where "
+            "that is farthest from 1, if its interval leaves out 1 at any N."
+        )
     return Drawing(figure, table, caption)
 
 
 def _plot_law(axes: Axes, inputs: FigureInputs, label: str, look: Look) -> str:
-    """Draw a label's law over its sizes and return its text for the legend."""
+    """Draw a label's law over its sizes and return its exponent as text."""
     from analysis.figures.style import BAND, LINE
 
     curve = inputs.study.curves[label]
@@ -82,52 +92,46 @@ def _plot_law(axes: Axes, inputs: FigureInputs, label: str, look: Look) -> str:
     axes.plot(sizes, 100 * law.predict(sizes), color=look.colour, linestyle=look.line, linewidth=LINE)
     low, high = 100 * np.quantile(fitted.predict(sizes), [0.025, 0.975], axis=0)
     axes.fill_between(sizes, low, high, color=look.colour, alpha=BAND, linewidth=0)
-    floor = f", E = {100 * law.floor:.2g} %" if isinstance(law, FloorLaw | RectifiedLaw) and law.floor > 0 else ""
+    floor = f"\nE = {100 * law.floor:.2g} %" if isinstance(law, FloorLaw | RectifiedLaw) and law.floor > 0 else ""
     exponent = law.exponent if isinstance(law, FloorLaw | RectifiedLaw) else curve.fit.law.exponent
     ends = percentile_interval(fitted.exponents)
     symbol = r"\beta" if isinstance(law, RectifiedLaw) else r"\alpha"
-    return rf", ${symbol}$ = {exponent:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]{floor}"
+    return rf"${symbol}$ = {exponent:.2f} [{ends[0]:.2f}, {ends[1]:.2f}]{floor}"
 
 
-def _arrows(inputs: FigureInputs) -> list[Multiplier]:
-    """The multipliers of `ARROWS` at the N where both are known and differ most, the higher error first."""
-    known = {(one.label, one.size): one for one in inputs.study.multipliers if one.bound == "exact"}
-    error = inputs.study.draws.error
-    labels = [label for label in ARROWS if any(name == label for name, _ in known)]
-    shared = [size for size in {size for _, size in known} if all((label, size) in known for label in labels)]
-    if not labels or not shared:
-        return []
-
-    def apart(size: int) -> float:
-        logs = [float(np.log(error[label, size])) for label in labels]
-        return max(logs) - min(logs)
-
-    size = max(shared, key=lambda size: (apart(size), size))
-    return sorted((known[label, size] for label in labels), key=lambda one: -error[one.label, size])
+def _arrow(inputs: FigureInputs, label: str) -> Multiplier | None:
+    """The label's multiplier farthest from 1, of the exact ones whose intervals leave out 1; None without any."""
+    known = [
+        one
+        for one in inputs.study.multipliers
+        if one.label == label and one.bound == "exact" and (one.low > 1 or one.high < 1)
+    ]
+    return max(known, key=lambda one: (abs(np.log(one.value)), one.size), default=None)
 
 
-def _plot_arrow(axes: Axes, inputs: FigureInputs, multiplier: Multiplier, upper: bool, look: Look) -> None:
-    """From the method's point to the baseline's law at the same error; the texts do not overlap."""
+def _plot_arrow(axes: Axes, inputs: FigureInputs, multiplier: Multiplier, look: Look) -> None:
+    """From the label's point to the baseline's law at the same error; the text lies beyond, where no line runs."""
     from analysis.figures.style import FONT, LINE
 
     height = 100 * inputs.study.draws.error[multiplier.label, multiplier.size]
-    start, end = multiplier.size * (1.04 if multiplier.value > 1 else 1 / 1.04), multiplier.size * multiplier.value
-    # The text is at most half way to the next size, away from the points there.
-    others = [
-        size for _, size in inputs.study.cells if (size > multiplier.size) == (end > start) and size != multiplier.size
-    ]
-    place = min([end, *others], key=lambda to: abs(np.log(to / start)))
-    style = {"arrowstyle": "-|>", "color": look.colour, "linewidth": LINE, "shrinkA": 0, "shrinkB": 0}
+    right = multiplier.value > 1
+    start, end = multiplier.size * (1.06 if right else 1 / 1.06), multiplier.size * multiplier.value
+    style = {
+        "arrowstyle": "-|>",
+        "color": look.colour,
+        "linewidth": LINE,
+        "shrinkA": 0,
+        "shrinkB": 0,
+        "mutation_scale": 6,
+    }
     axes.annotate("", (end, height), (start, height), arrowprops=style, zorder=4)
     axes.annotate(
         f"{multiplier.value:.1f}x",
-        ((start * place) ** 0.5, height),
-        (0, 2.5 if upper else -2.5),
+        (end, height),
+        (4 if right else -4, 3 if right else -3),
         textcoords="offset points",
-        ha="center",
-        va="bottom" if upper else "top",
-        fontsize=FONT - 0.5,
-        color=look.colour,
+        ha="left" if right else "right",
+        va="bottom" if right else "top",
+        fontsize=FONT,
         zorder=5,
-        bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )

@@ -29,7 +29,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     used = (rows["positives_used"] / rows["problems"]).groupby([rows["problems"], rows["positives"]]).mean()
     keys = table[["size", "positives"]].itertuples(index=False, name=None)
     table.insert(2, "positives_used", [used[key] for key in keys])
-    figure, axes = new_figure()
+    figure, axes = new_figure(inputs.width)
     entries = []
     for index, (size, line) in enumerate(table.groupby("size")):
         look = Look(SHADES[index % len(SHADES)], MARKERS[index % len(MARKERS)])

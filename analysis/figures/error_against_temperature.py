@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.defaults import BASELINE
 from analysis.figures.drawing import Drawing
 from analysis.figures.inputs import FigureInputs, methods_of, missing, most_common_size, rows_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def draw(inputs: FigureInputs) -> Drawing:
@@ -18,16 +23,8 @@ def draw(inputs: FigureInputs) -> Drawing:
     Raises:
         MissingRunsError: no rows of figure "size" with sampled errors.
     """
-    from analysis.figures.style import (
-        add_legend,
-        display_name,
-        log_percent,
-        looks,
-        name_axes,
-        name_ticks,
-        new_figure,
-        plot_points,
-    )
+    from analysis.figures.panels import name_shared_axes, panels_beside_baseline
+    from analysis.figures.style import add_legend, display_name, log_percent, looks, name_ticks, plot_points
 
     points = inputs.study.temperatures
     if not points:
@@ -36,16 +33,20 @@ def draw(inputs: FigureInputs) -> Drawing:
     size = most_common_size(rows[[isinstance(errors, dict) and bool(errors) for errors in rows["sampled_errors"]]])
     table = pd.DataFrame([asdict(one) for one in points if one.size == size])
     table.insert(1, "method", table["label"].map(methods_of(rows)))
-    figure, axes = new_figure()
-    entries = []
-    for label, look in looks(table, inputs.methods).items():
+    styles = looks(table, inputs.methods)
+
+    def draw_label(axes: Axes, label: str) -> str:
         line = table[table["label"] == label]
-        plot_points(axes, line["temperature"], line, look, line=look.line)
-        entries.append((look, display_name(label)))
-    name_ticks(axes, sorted(set(table["temperature"])))
-    log_percent(axes, table)
-    name_axes(axes, "temperature T of sampling (0: greedy)", f"test error in %, N = {size}")
-    add_legend(figure, entries, columns=3)
+        plot_points(axes, line["temperature"], line, styles[label], line=styles[label].line)
+        name_ticks(axes, sorted(set(table["temperature"])))
+        return ""
+
+    figure, panels = panels_beside_baseline(styles, inputs.width, draw_label)
+    log_percent(panels[0], table, sparse=True)
+    error = f"test error in %, N = {size}"
+    name_shared_axes(figure, "temperature T of sampling (0: greedy)", error, inputs.width)
+    if BASELINE in styles and len(styles) > 1:
+        add_legend(figure, [(styles[BASELINE], f"{display_name(BASELINE)}, in every panel")])
     caption = (
         f"Test error against the temperature of sampling, at N = {size} problems, with 95 % intervals over seeds. A "
         "method that is better at T = 1 alone has sharpened the policy; one that is better at every T has taught it."

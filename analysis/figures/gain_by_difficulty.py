@@ -55,7 +55,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         raise missing("size", f" of {BASELINE} and another method, with pass rates")
     first = rated[rated["problems"] == size].drop_duplicates("seed")["run"]  # methods share their initial policy
     table = _points(by_label, np.mean([inputs.results.pass_rate[run] for run in first], axis=0))
-    figure, axes = new_figure()
+    figure, axes = new_figure(inputs.width)
     bins = list(dict.fromkeys(zip(table["pass_low"], table["pass_high"], table["problems"], strict=True)))
     styles = looks(table.assign(method=table["label"]), inputs.methods)
     for place, (label, look) in enumerate(styles.items()):
@@ -63,22 +63,23 @@ def draw(inputs: FigureInputs) -> Drawing:
         shift = WIDTH * (place / max(1, len(styles) - 1) - 0.5)
         plot_intervals(axes, np.arange(len(bins)) + shift, percents(line, "gain"), look)
     axes.axhline(0, color="black", linewidth=0.8, zorder=1.5)
-    texts = [f"{100 * low:.0f} to {100 * high:.0f}\n{count} problems" for low, high, count in bins]
+    texts = [f"{100 * low:.0f}-{100 * high:.0f}\n{count}" for low, high, count in bins]
     name_ticks(axes, range(len(bins)), texts=texts)
-    axes.tick_params(axis="x", labelsize=FONT - 1, length=0)
+    axes.tick_params(axis="x", labelsize=FONT, length=0)
     axes.grid(False, axis="x")
     for edge in range(1, len(bins)):
         axes.axvline(edge - 0.5, color="0.92", linewidth=0.6, zorder=0)
     name_axes(
         axes,
-        f"initial pass rate of the test problem in %, N = {size}",
-        f"{display_name(BASELINE)} minus method, percentage points",
+        f"initial pass rate in %, N = {size}\n(below: test problems)",
+        f"{display_name(BASELINE)} minus method,\npercentage points",
     )
     add_legend(figure, [(look, display_name(label)) for label, look in styles.items()], columns=3)
     caption = (
         f"{inputs.error_title}, of {display_name(BASELINE)} minus that of each method, in percentage points, by the "
         "share of the "
-        f"initial policy's samples that were correct, at N = {size} problems; paired 95 % intervals."
+        f"initial policy's samples that were correct, at N = {size} problems; paired 95 % intervals. Methods stand "
+        "side by side within a range of pass rates."
     )
     return Drawing(figure, table, caption)
 

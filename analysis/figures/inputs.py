@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.data.cells import Cell, cells
 from analysis.data.results import Results
 from analysis.figures.drawing import MissingRunsError
+from analysis.figures.style import Width
 from analysis.stats.bootstrap import Draws, resample
 from analysis.study.studies import STAR_GRAPH, Studies
 from analysis.study.study import Study
@@ -27,10 +28,14 @@ class FigureInputs:
     Attributes:
         study: of the task that the figures show.
         star_graph: the rows of the task star_graph; None if there are none.
+        width: the width of the figures.
+        teacher_cost: price of a teacher solution in FLOPs; None for one at which they are expensive.
     """
 
     study: Study
     star_graph: Results | None
+    width: Width = "column"
+    teacher_cost: float | None = None
 
     @property
     def results(self) -> Results:
@@ -65,14 +70,16 @@ class FigureInputs:
         return self.study
 
 
-def figure_inputs(studies: Studies, task: str | None = None) -> FigureInputs:
+def figure_inputs(
+    studies: Studies, task: str | None = None, width: Width = "column", teacher_cost: float | None = None
+) -> FigureInputs:
     """The study of `task`, or of the task with the most rows (see `Studies.shown`), and the rows of the star graph.
 
     Raises:
         InputError: no rows of the task asked for.
     """
     star = studies.of(STAR_GRAPH).results if STAR_GRAPH in studies.tasks else None
-    return FigureInputs(studies.shown(task), star)
+    return FigureInputs(studies.shown(task), star, width, teacher_cost)
 
 
 def missing(figure: str, what: str = "") -> MissingRunsError:

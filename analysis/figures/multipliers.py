@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from analysis.figures.style import Look
 
-APART = 1.03  # horizontal factor between the points of two labels at the same N
 COLUMNS = ["label", "method", "size", "value", "bound", "low", "high", "low_open", "high_open", "infinite"]
 
 
@@ -27,17 +26,9 @@ def draw(inputs: FigureInputs) -> Drawing:
         MissingRunsError: no rows of figure "size", or no law of the baseline to measure against.
         InputError: two runs of one seed at one point.
     """
-    from analysis.figures.style import (
-        LINE,
-        REFERENCE,
-        add_legend,
-        display_name,
-        log_ticks,
-        looks,
-        name_axes,
-        name_ticks,
-        new_figure,
-    )
+    from analysis.figures.panels import COLUMNS as PANEL_COLUMNS
+    from analysis.figures.panels import name_shared_axes, panel_inches, panels_beside_baseline
+    from analysis.figures.style import LINE, REFERENCE, add_legend, display_name, log_ticks, looks, name_sizes
 
     multipliers = inputs.size_study().multipliers
     if not multipliers:
@@ -48,24 +39,24 @@ def draw(inputs: FigureInputs) -> Drawing:
         for m in multipliers
     ]
     table = pd.DataFrame(lines, columns=COLUMNS)
-    figure, axes = new_figure()
-    axes.set_xscale("log")
-    axes.axhline(1, color=REFERENCE.colour, linestyle=REFERENCE.line, linewidth=LINE, zorder=1.5)
     styles = looks(table, inputs.methods)
-    for place, (label, look) in enumerate(styles.items()):
-        _plot(axes, table[table["label"] == label], look, APART ** (place - (len(styles) - 1) / 2))
-    name_ticks(axes, sorted(set(table["size"])))
+
+    def draw_label(axes: Axes, label: str) -> str:
+        axes.set_xscale("log")
+        axes.axhline(1, color=REFERENCE.colour, linestyle=REFERENCE.line, linewidth=LINE, zorder=1.5)
+        _plot(axes, table[table["label"] == label], styles[label])
+        return ""
+
+    figure, panels = panels_beside_baseline(styles, inputs.width, draw_label, reference=None)
     seen = table[["value", "low", "high"]].to_numpy(dtype=float)
-    log_ticks(axes, seen.min() / 1.15, seen.max() * 1.3, suffix="x")
-    name_axes(axes, "training problems N", rf"$M(N) = N_\mathrm{{{display_name(BASELINE)}}}(\mathrm{{error}})\,/\,N$")
-    add_legend(
-        figure,
-        [
-            (REFERENCE, f"{display_name(BASELINE)} itself"),
-            *((look, display_name(label)) for label, look in styles.items()),
-        ],
-        columns=3,
-    )
+    inches = panel_inches(inputs.width, min(PANEL_COLUMNS[inputs.width], len(panels)))
+    for axes in panels:
+        log_ticks(axes, seen.min() / 1.5, seen.max() * 1.5, suffix="x")
+        name_sizes(axes, table["size"], inches)
+    ratio = rf"$M(N) = N_\mathrm{{{display_name(BASELINE)}}}(\mathrm{{error}})\,/\,N$"
+    note = "arrow: a bound or an open interval, the truth may lie beyond"
+    name_shared_axes(figure, "training problems N", ratio, inputs.width, note)
+    add_legend(figure, [(REFERENCE, f"{display_name(BASELINE)} itself")])
     caption = (
         f"Data multiplier against {display_name(BASELINE)}, by its fitted law of {inputs.error_name}, with 95 % "
         "intervals. Arrows: bounds "
@@ -74,11 +65,11 @@ def draw(inputs: FigureInputs) -> Drawing:
     return Drawing(figure, table, caption)
 
 
-def _plot(axes: Axes, points: pd.DataFrame, look: Look, apart: float) -> None:
+def _plot(axes: Axes, points: pd.DataFrame, look: Look) -> None:
     """One label: exact values on a line, bounds off it with an arrow towards where the truth may lie."""
     from analysis.figures.style import THIN, percents, plot_intervals
 
-    x = points["size"] * apart
+    x = points["size"]
     axes.plot(
         x, points["value"].where(points["bound"] == "exact"), color=look.colour, linestyle=look.line, linewidth=THIN
     )

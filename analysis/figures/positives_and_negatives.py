@@ -37,6 +37,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LogNorm
 
+    from analysis.figures.panels import letter_panels, name_shared_axes
     from analysis.figures.style import FONT, display_name, empty_figure, finish_axes, log_ticks, name_axes, name_ticks
 
     grids = inputs.study.grids
@@ -48,8 +49,9 @@ def draw(inputs: FigureInputs) -> Drawing:
     )
     seen = 100 * table["error"].clip(lower=1e-3)
     colours = ScalarMappable(LogNorm(seen.min(), seen.max()), "cividis_r")
-    figure = empty_figure(3.1)
+    figure = empty_figure(inputs.width, 2.9)
     panels = figure.subplots(1, len(grids), sharex=True, sharey=True, squeeze=False)[0]
+    between = "\n" if inputs.width == "column" else " "
     for (method, points), axes in zip(table.groupby("panel"), panels, strict=True):
         finish_axes(axes)
         _set_scales(axes, table)
@@ -57,16 +59,22 @@ def draw(inputs: FigureInputs) -> Drawing:
         fitted = laws[str(method)]
         if fitted is not None:
             law, interval = fitted
-            title += rf"$\kappa$ = {law.kappa:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+            title += f"$\\kappa$ = {law.kappa:.2f}{between}[{interval[0]:.2f}, {interval[1]:.2f}]"
             _draw_contours(axes, law, table)
         axes.set_title(title, fontsize=FONT, loc="left")
         _draw_points(axes, points, colours)
-        name_axes(axes, "positives P", "negatives M" if axes is panels[0] else "")
+        name_axes(axes, "", "negatives M" if axes is panels[0] else "")
         name_ticks(axes, sorted(set(table["problems"])))
+    letter_panels(panels)
+    symbols = (
+        r"lines: equal error of the law A (P + $\kappa$ M)$^{-\alpha}$, in %; "
+        r"$\kappa$: positives that a negative replaces"
+    )
+    name_shared_axes(figure, "positives P", "", inputs.width, symbols)
     bar = figure.colorbar(colours, ax=list(panels), pad=0.02, aspect=30)
     log_ticks(bar.ax, seen.min(), seen.max())
     bar.ax.tick_params(labelsize=FONT)
-    bar.set_label(inputs.error_axis, fontsize=FONT + 1)
+    bar.set_label(inputs.error_axis, fontsize=FONT)
     caption = (
         f"{inputs.error_title}, over positives P and negatives M, the measured points in colour; lines are where "
         "the joint law "
@@ -117,7 +125,7 @@ def _draw_contours(axes: Axes, law: Any, points: pd.DataFrame) -> None:
     crossing = [
         mark for mark in marks if error[0].min() < mark < error[0].max()
     ]  # other labels would be cut at an edge
-    axes.clabel(lines, crossing, fmt="%g", fontsize=FONT - 2)
+    axes.clabel(lines, crossing, fmt="%g", fontsize=FONT)
 
 
 def _draw_points(axes: Axes, points: pd.DataFrame, colours: ScalarMappable) -> None:

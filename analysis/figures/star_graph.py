@@ -23,6 +23,7 @@ def draw(inputs: FigureInputs) -> Drawing:
         MissingRunsError: no rows of the task star_graph that record its degree.
         InputError: two runs of one seed under one label at one N.
     """
+    from analysis.figures.panels import letter_panels
     from analysis.figures.style import (
         FONT,
         Look,
@@ -30,7 +31,6 @@ def draw(inputs: FigureInputs) -> Drawing:
         empty_figure,
         finish_axes,
         looks,
-        name_axes,
         name_ticks,
         plot_dots,
     )
@@ -44,18 +44,18 @@ def draw(inputs: FigureInputs) -> Drawing:
     table.insert(1, "guess", 1 - 1 / degree)
     table.insert(4, "method", table["label"].map(methods_of(rows)))
     styles = looks(table, inputs.methods)
-    figure = empty_figure(0.9 + 0.2 * len(styles))
+    figure = empty_figure(inputs.width, 0.9 + 0.28 * len(styles))
     sizes = sorted(set(table["size"]))
     panels = figure.subplots(1, len(sizes), sharey=True, squeeze=False)[0]
     guess = Look("#D55E00", "none", ":")
     for size, axes in zip(sizes, panels, strict=True):
         finish_axes(axes, f"N = {size}")
-        plot_dots(axes, table[table["size"] == size], styles)
+        plot_dots(axes, table[table["size"] == size], styles, 18 if inputs.width == "column" else 40)
         axes.axvline(100 * (1 - 1 / degree), color=guess.colour, linestyle=guess.line, linewidth=1.3, zorder=1.5)
         axes.set_xlim(0, 103)
-        name_ticks(axes, [0, 50, 100])
-        name_axes(axes, "in %", "")
-    figure.supxlabel(inputs.error_name, fontsize=FONT + 1)
+        name_ticks(axes, [0, 50, 100], texts=["0", "50", "100"] if axes is panels[-1] else ["0", "50", ""])
+    figure.supxlabel(inputs.error_axis, fontsize=FONT)
+    letter_panels(panels)
     add_legend(figure, [(guess, f"guessing the first hop: error 1 - 1/{degree}")])
     at = ", ".join(map(str, sizes))
     caption = (

@@ -38,6 +38,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     Raises:
         MissingRunsError: no rows of figure "size" with step values.
     """
+    from analysis.figures.panels import letter_panels
     from analysis.figures.style import REFERENCE, add_legend, display_name, empty_figure, finish_axes, look_of
 
     rows = rows_of(inputs.results, "size")
@@ -52,7 +53,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     panels = {str(name): points for name, points in table.groupby("panel")}
     spurious = panels.get("spurious")
     heights = [2.0] if spurious is None else [2.0, 0.55 + 0.17 * len(spurious)]
-    figure = empty_figure(sum(heights))
+    figure = empty_figure(inputs.width, sum(heights))
     grid = figure.add_gridspec(len(heights), 2, height_ratios=heights)
     _draw_profile(finish_axes(figure.add_subplot(grid[0, 0])), panels["profile"])
     _draw_pits(finish_axes(figure.add_subplot(grid[0, 1])), panels["pits"], panels.get("true pits"))
@@ -62,6 +63,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     if spurious is not None:
         _draw_spurious(finish_axes(figure.add_subplot(grid[1, :])), spurious, inputs.methods)
         entries.append((REFERENCE, f"{display_name(BASELINE)}, 95 % interval"))
+    letter_panels(figure.axes)
     add_legend(figure, entries, columns=3)
     caption = (
         f"Step values at N = {size} problems. Above: mean value of incorrect responses around the first error, and "
@@ -105,7 +107,8 @@ def _lines(panel: str, label: str, by_seed: Sequence[dict[float, float]], empty:
     for x in sorted({x for values in by_seed for x in values}):
         values = [seed.get(x, empty) for seed in by_seed]
         there = [value for value in values if value is not None]
-        lines.append((panel, label, x, *mean_interval(there), len(there)))
+        value, low, high = mean_interval(there)  # shares: Student's t knows no bounds
+        lines.append((panel, label, x, value, max(low, 0.0), min(high, 1.0), len(there)))
     return lines
 
 
@@ -122,9 +125,9 @@ def _draw_profile(axes: Axes, points: pd.DataFrame) -> None:
 
     axes.axvline(0, color="0.6", linewidth=0.8, zorder=1)
     plot_intervals(axes, points["x"], percents(points, "value") / 100, look_of(METHOD), line="-")
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.set_ylim(bottom=-0.03 * points["value"].max())
-    name_axes(axes, "steps from the first error", "mean value Q")
+    name_axes(axes, "steps from the\nfirst error", "mean value Q")
 
 
 def _draw_pits(axes: Axes, estimated: pd.DataFrame, true: pd.DataFrame | None) -> None:
@@ -137,14 +140,14 @@ def _draw_pits(axes: Axes, estimated: pd.DataFrame, true: pd.DataFrame | None) -
         plot_intervals(axes, true["x"], percents(true, "value"), _true())
     shown = [one[one["value"] >= LEAST / 4]["x"].max() for one in (estimated, true) if one is not None]
     axes.set_xlim(0.3, max(shown) + 0.7)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    name_axes(axes, "step of the first error", "share in %")
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    name_axes(axes, "step of the\nfirst error", "share in %")
 
 
 def _draw_spurious(axes: Axes, points: pd.DataFrame, methods: Iterable[str]) -> None:
     from analysis.figures.style import looks, name_axes, plot_dots, plot_reference
 
     after = points[points["label"] != BASELINE]
-    plot_dots(axes, after.rename(columns={"value": "error"}), looks(after, methods))
+    plot_dots(axes, after.rename(columns={"value": "error"}), looks(after, methods), 22)
     plot_reference(axes, points[points["label"] == BASELINE].rename(columns={"value": "error"}), along="x")
-    name_axes(axes, "spurious steps in correct responses, %", "")
+    name_axes(axes, "spurious steps in correct\nresponses, in %", "")

@@ -25,7 +25,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     from analysis.figures.style import add_legend, look_of, name_axes, name_ticks, new_figure, plot_points
 
     table = interval_table(inputs.results, _rows(inputs), ["size", "source", "responses"])
-    figure, axes = new_figure()
+    figure, axes = new_figure(inputs.width)
     entries = []
     sizes = sorted(set(table["size"]))
     for place, size in enumerate(sizes):

@@ -21,13 +21,13 @@ def draw_variants(inputs: FigureInputs, figure: str, methods: Sequence[str], cap
         InputError: two runs of one seed under one label.
     """
     from analysis.figures.style import (
+        FONT,
         REFERENCE,
         add_legend,
         display_name,
         empty_figure,
         finish_axes,
         looks,
-        name_axes,
         plot_dots,
         plot_reference,
     )
@@ -37,13 +37,13 @@ def draw_variants(inputs: FigureInputs, figure: str, methods: Sequence[str], cap
     table.insert(2, "method", table["label"].map(methods_of(rows)))
     size = int(table["size"].iloc[0])
     styles = looks(table[table["label"] != BASELINE], inputs.methods)
-    drawn = empty_figure(0.9 + 0.2 * len(styles))
+    drawn = empty_figure(inputs.width, 0.6 + 0.3 * len(styles))
     axes = finish_axes(drawn.add_subplot(), f"N = {size}")
-    plot_dots(axes, table[table["label"] != BASELINE], styles)
+    plot_dots(axes, table[table["label"] != BASELINE], styles, 20 if inputs.width == "column" else 40)
     if BASELINE in set(table["label"]):
         plot_reference(axes, table[table["label"] == BASELINE], along="x")
         add_legend(drawn, [(REFERENCE, f"{display_name(BASELINE)} with its 95 % interval")])
-    name_axes(axes, inputs.error_axis, "")
+    drawn.supxlabel(inputs.error_axis, fontsize=FONT)
     return Drawing(drawn, table, caption.format(size=size))
 
 

@@ -19,7 +19,7 @@ from analysis.fits.counts import fit_counts
 from analysis.fits.fit import Fit, aicc, counts, pearson_dispersion
 from analysis.fits.joint import JointFit
 from analysis.fits.laws import Law, LawName
-from analysis.fits.size_laws import LAWS
+from analysis.fits.size_laws import AUTO_LAWS
 from analysis.fits.solving import Tick, nothing
 from analysis.fits.values import fit_values, positive
 
@@ -78,7 +78,7 @@ class Choice:
 def choose_for_values(
     sizes: npt.ArrayLike,
     values: npt.ArrayLike,
-    laws: Sequence[LawName] = tuple(LAWS),
+    laws: Sequence[LawName] = AUTO_LAWS,
     delta: float = HUBER_DELTA,
     tick: Tick = nothing,
 ) -> Choice:
@@ -99,7 +99,7 @@ def choose_for_counts(
     sizes: npt.ArrayLike,
     wrong: npt.ArrayLike,
     tested: npt.ArrayLike,
-    laws: Sequence[LawName] = tuple(LAWS),
+    laws: Sequence[LawName] = AUTO_LAWS,
     tick: Tick = nothing,
 ) -> Choice:
     """Compare laws on `wrong` of `tested` at sizes (K,), as :func:`choose_for_values` does."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from analysis.arrays import Floats
 from analysis.defaults import HUBER_DELTA
 from analysis.fits.fit import aicc, counts, parameters, size_range
-from analysis.fits.joint_laws import JOINT_LAW_NAMES, AdditiveLaw, EffectiveLaw, JointName
+from analysis.fits.joint_laws import JOINT_LAW_NAMES, JOINT_LAWS, JointName
+from analysis.fits.joint_terms import Product, Repeated, Saturating
 from analysis.fits.shapes import Shape
 from analysis.fits.solving import (
     Solution,
@@ -24,6 +25,10 @@ from analysis.fits.solving import (
 from analysis.fits.terms import Constant, Effective, Power
 from analysis.fits.values import positive
 
+INFINITE_WITHOUT = ("additive", "multiplicative")  # the laws that need negatives everywhere
+WORTHS: dict[JointName, Any] = {"effective": Effective, "saturating": Saturating, "repeated": Repeated}
+CHANGES = (0.5, 2, 5)  # starts: the falls over the range, in powers of e
+
 
 @dataclass(frozen=True)
 class JointFit:
@@ -34,7 +39,7 @@ class JointFit:
         bounded: an exponent or kappa lies on a bound: a limit, not an estimate.
     """
 
-    law: Any  # EffectiveLaw or AdditiveLaw
+    law: Any  # of JOINT_LAWS
     log_likelihood: float
     positives: tuple[float, float]
     negatives: tuple[float, float]
@@ -150,28 +155,33 @@ def joint_shape(law: JointName, positives: Floats, negatives: Floats, floor: boo
         raise ValueError(f"positives and negatives differ in shape: {positives.shape}, {negatives.shape}")
     if not (np.all(np.isfinite(negatives)) and np.all(negatives >= 0)):
         raise ValueError("negatives must be finite and at least 0")
-    parameters, distinct = 3 + (law == "additive") + floor, len(np.unique([positives, negatives], axis=1).T)
+    parameters = len(fields(JOINT_LAWS[law])) - 1 + floor
+    distinct = len(np.unique([positives, negatives], axis=1).T)
     if distinct < parameters:
         raise ValueError(f"the {law} law has {parameters} parameters and needs as many points or more, not {distinct}")
     constant = [Constant(positives)] if floor else []
-    if law == "effective":
-        if len(np.unique(np.round(negatives / positives, 12))) < 2:
+    if law not in INFINITE_WITHOUT:
+        ratios = len(np.unique(np.round(negatives / positives, 12)))
+        if ratios < 2:
             raise ValueError("the negatives are the same multiple of the positives everywhere: kappa is not identified")
-        return Shape(*constant, Effective(positives, negatives, (0.5, 2, 5)))
+        if law == "saturating" and ratios < 3:
+            raise ValueError("the saturating law needs three ratios of negatives to positives or more, not 2")
+        return Shape(*constant, WORTHS[law](positives, negatives, CHANGES))
     if np.any(negatives == 0):
-        raise ValueError("the additive law is infinite at 0 negatives: leave those points out")
+        raise ValueError(f"the {law} law is infinite at 0 negatives: leave those points out")
     if np.ptp(positives) == 0 or np.ptp(negatives) == 0:
-        raise ValueError("the additive law needs two sizes or more of the positives and of the negatives")
-    return Shape(*constant, Power(positives, (0.5, 2, 6)), Power(negatives, (0.5, 2, 6)))
+        raise ValueError(f"the {law} law needs two sizes or more of the positives and of the negatives")
+    if law == "additive":
+        return Shape(*constant, Power(positives, (0.5, 2, 6)), Power(negatives, (0.5, 2, 6)))
+    return Shape(*constant, Product(positives, negatives, CHANGES))
 
 
 def _as_fit(law: JointName, positives: Floats, negatives: Floats, solution: Solution, floor: bool) -> JointFit:
-    kind = EffectiveLaw if law == "effective" else AdditiveLaw
     covariance = solution.covariance
     if covariance is not None and not floor:  # the floor is fixed
         covariance = ((0.0,) * (len(covariance) + 1), *((0.0, *row) for row in covariance))
     return JointFit(
-        kind(*map(float, _with_floor(solution.parameters[None], floor)[0])),
+        JOINT_LAWS[law](*map(float, _with_floor(solution.parameters[None], floor)[0])),
         solution.log_likelihood,
         size_range(positives),
         size_range(negatives),

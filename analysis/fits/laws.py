@@ -10,7 +10,17 @@ import numpy.typing as npt
 
 from analysis.arrays import Floats
 
-LawName = Literal["power", "floor", "rectified", "turning"]
+LawName = Literal[
+    "power",
+    "floor",
+    "rectified",
+    "turning",
+    "sigmoid",
+    "broken",
+    "broken-floor",
+    "twice-broken",
+    "twice-broken-floor",
+]
 LAW_NAMES: tuple[LawName, ...] = get_args(LawName)
 
 
@@ -113,6 +123,40 @@ class RectifiedLaw:
             above = np.maximum(np.asarray(error, dtype=float) - self.floor, 0.0)
             powers = np.maximum(self.amplitude / above - self.prelearned, 0.0)  # N ** exponent
             return np.asarray(np.exp(np.log(powers) / self.exponent))
+
+
+@dataclass(frozen=True)
+class SigmoidLaw:
+    """start + (asymptote - start) / (1 + (midpoint / C) ** exponent): the sigmoid of ScaleRL (arXiv 2510.13786, eq. 1).
+
+    Their R0, A, C_mid and B. C is compute or any other size; at the midpoint half of the change is done. The value
+    rises (a pass rate) or falls (an error). Falling, it is the rectified law with floor = asymptote,
+    prelearned = midpoint ** exponent and amplitude = (start - asymptote) * prelearned. The sigmoid of 1 - value has
+    1 - asymptote, 1 - start, and the same midpoint and exponent.
+    """
+
+    asymptote: float
+    start: float
+    midpoint: float
+    exponent: float
+
+    def predict(self, size: npt.ArrayLike) -> Floats:
+        """The value at sizes C, of any shape."""
+        past = self.exponent * (np.log(np.asarray(size, dtype=float)) - np.log(self.midpoint))
+        return np.asarray(self.asymptote + (self.start - self.asymptote) * np.exp(-np.logaddexp(0.0, past)))
+
+    def invert(self, error: npt.ArrayLike) -> Floats:
+        """The size at which the law reaches a value: 0 before its start, infinite at its asymptote and beyond.
+
+        Raises:
+            ValueError: start and asymptote are equal.
+        """
+        if self.start == self.asymptote or not self.exponent > 0:
+            raise ValueError("a sigmoid that does not change with N cannot be inverted")
+        left = (np.asarray(error, dtype=float) - self.asymptote) / (self.start - self.asymptote)
+        with np.errstate(over="ignore", divide="ignore"):
+            left = np.clip(left, 0.0, 1.0)
+            return np.asarray(self.midpoint * np.exp((np.log1p(-left) - np.log(left)) / self.exponent))
 
 
 @dataclass(frozen=True)

@@ -78,17 +78,19 @@ def search_many(shape: Shape, losses: Sequence[Loss], count: int) -> Optimum:
     return descend(shape, losses, shape.with_terms(best[distinct], FAINT))
 
 
-def descend(shape: Shape, losses: Sequence[Loss], starts: Floats, tolerance: float = EXACT) -> Optimum:
+def descend(
+    shape: Shape, losses: Sequence[Loss], starts: Floats, tolerance: float = EXACT, steps: int = MAX_STEPS
+) -> Optimum:
     """Minimise losses in turn from starts (B, P); terms that vanished under the first are reintroduced once."""
-    optimum = minimise(shape, losses[0], starts, tolerance=tolerance)
+    optimum = minimise(shape, losses[0], starts, tolerance=tolerance, steps=steps)
     woken = _wake(shape, losses[0], optimum.points)
     rows = np.flatnonzero((woken != optimum.points).any(axis=1))
     if len(rows):
-        again = minimise(shape, losses[0].rows(rows), woken[rows], tolerance=tolerance)
+        again = minimise(shape, losses[0].rows(rows), woken[rows], tolerance=tolerance, steps=steps)
         better = again.values < optimum.values[rows]
         optimum.points[rows[better]], optimum.values[rows[better]] = again.points[better], again.values[better]
     for loss in losses[1:]:
-        optimum = minimise(shape, loss, optimum.points, tolerance=tolerance)
+        optimum = minimise(shape, loss, optimum.points, tolerance=tolerance, steps=steps)
     return optimum
 
 
@@ -116,17 +118,24 @@ def _wake(shape: Shape, loss: Loss, points: Floats) -> Floats:
     return woken
 
 
-def minimise(shape: Shape, loss: Loss, starts: Floats, free: npt.ArrayLike = True, tolerance: float = 1e-15) -> Optimum:
+def minimise(
+    shape: Shape,
+    loss: Loss,
+    starts: Floats,
+    free: npt.ArrayLike = True,
+    tolerance: float = EXACT,
+    steps: int = MAX_STEPS,
+) -> Optimum:
     """Minimise from starts (B, P) over the coordinates where `free` (P,) is true; no loss ends above its start.
 
-    A minimisation ends when a full step promises less than `tolerance` of its loss.
+    A minimisation ends when a full step promises less than `tolerance` of its loss, or after `steps`.
     """
     box = shape.lower, shape.upper, np.broadcast_to(np.asarray(free, dtype=bool), shape.lower.shape)
     points = np.clip(starts, shape.lower, shape.upper)
     value, *state = derivatives(shape, loss, points)
     damping = np.full(len(points), 1e-3)
     active = np.arange(len(points))
-    for _ in range(MAX_STEPS):
+    for _ in range(steps):
         at, slope = points[active], state[0][active]
         trial = at + _step(at, [part[active] for part in state], damping[active], box)
         trial = np.clip(trial, shape.lower, shape.upper)

@@ -28,7 +28,10 @@ class Shape:
         lower, upper: (P,) the box.
         coefficients: (J,) the places of the coefficients.
         logarithmic: (P,) whether each of the law's parameters is given by its log.
+        refit_steps: the most steps of a refit to a bootstrap draw.
     """
+
+    refit_steps = 500
 
     def __init__(self, *terms: Term) -> None:
         self.terms = terms

@@ -169,7 +169,8 @@ def _refit(solution: Solution, losses: Sequence[Loss], count: int, tick: Tick = 
     for first in range(0, count, size):
         rows = np.arange(first, min(first + size, count))
         batch = [loss.rows(rows) for loss in losses]
-        points.append(descend(solution.shape, batch, np.tile(start, (len(rows), 1)), tolerance=ENOUGH).points)
+        starts = np.tile(start, (len(rows), 1))
+        points.append(descend(solution.shape, batch, starts, ENOUGH, solution.shape.refit_steps).points)
         tick()
     return solution.shape.parameters(np.concatenate(points), solution.level)
 
@@ -218,7 +219,8 @@ def left_out_residuals(solution: Solution, delta: float) -> Floats:
         return np.asarray(residuals * math.sqrt(count / (count - fitted)))
     values = solution.predicted * np.exp(residuals)
     losses = value_losses(values[None], solution.level, delta, 1 - np.eye(count))
-    points = descend(solution.shape, losses, np.tile(_start(solution), (count, 1)), tolerance=ENOUGH).points
+    starts = np.tile(_start(solution), (count, 1))
+    points = descend(solution.shape, losses, starts, ENOUGH, solution.shape.refit_steps).points
     predicted = np.diagonal(solution.shape.predict(points).value)
     with np.errstate(divide="ignore"):
         left_out = np.clip(np.log(values) - solution.level - np.log(predicted), -FARTHEST, FARTHEST)

@@ -65,7 +65,7 @@ class Term(Protocol):
         """The same term, in the same coordinates, over some of the data: `rows` are their indices."""
 
 
-def _with(term: Any, **changed: Any) -> Any:
+def copied(term: Any, **changed: Any) -> Any:
     """A copy of `term` with other attributes."""
     other = copy.copy(term)
     vars(other).update(changed)
@@ -93,7 +93,7 @@ class Constant:
         return points
 
     def at(self, rows: Rows) -> Constant:
-        return cast(Constant, _with(self, count=len(rows)))
+        return cast(Constant, copied(self, count=len(rows)))
 
 
 class Power:
@@ -121,7 +121,7 @@ class Power:
         return points
 
     def at(self, rows: Rows) -> Power:
-        return cast(Power, _with(self, logs=self.logs[rows]))
+        return cast(Power, copied(self, logs=self.logs[rows]))
 
 
 class Rising(Power):
@@ -178,7 +178,7 @@ class Saturating:
         return np.stack([np.maximum(log_d, b * self.logs.min() - 3.0), b], axis=1)  # D is 5 % of the smallest N^b
 
     def at(self, rows: Rows) -> Saturating:
-        return cast(Saturating, _with(self, logs=self.logs[rows]))
+        return cast(Saturating, copied(self, logs=self.logs[rows]))
 
 
 class Effective:
@@ -220,4 +220,4 @@ class Effective:
         return points
 
     def at(self, rows: Rows) -> Effective:
-        return cast(Effective, _with(self, positives=self.positives[rows], negatives=self.negatives[rows]))
+        return cast(Effective, copied(self, positives=self.positives[rows], negatives=self.negatives[rows]))

@@ -21,7 +21,7 @@ def fit_values(law: LawName, sizes: npt.ArrayLike, values: npt.ArrayLike, delta:
             distinct sizes than the law has parameters.
     """
     n, y = positive(sizes, values)
-    solution = solve_values(size_shape(law, n), y, delta)
+    solution = solve_values(size_shape(law, n, rises(n, y)), y, delta)
     return as_fit(law, n, solution)
 
 
@@ -39,7 +39,7 @@ def value_draws(
     Raises ValueError as `fit_values` does, and where there are too few points for an interval.
     """
     n, y = positive(sizes, values)
-    solution = solve_values(size_shape(law, n), y, delta)
+    solution = solve_values(size_shape(law, n, rises(n, y)), y, delta)
     return draw_values(solution, delta, draws, seed, tick)
 
 
@@ -53,6 +53,12 @@ def positive(*columns: npt.ArrayLike) -> tuple[Floats, ...]:
     if np.ptp(arrays[-1]) == 0:
         raise ValueError(f"all values are {arrays[-1][0]:g}: there is nothing to fit")
     return arrays
+
+
+def rises(sizes: Floats, values: Floats) -> bool:
+    """Whether values (K,) rise with the size: the sign of the slope of log values on log sizes."""
+    logs = np.log(sizes)
+    return bool((logs - logs.mean()) @ np.log(values) > 0)
 
 
 def as_fit(law: LawName, sizes: Floats, solution: Solution) -> Fit[Law]:

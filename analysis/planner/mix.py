@@ -15,7 +15,10 @@ import numpy as np
 from analysis.arrays import Floats
 from analysis.data.scans import Kind
 from analysis.errors import InputError
-from analysis.planner.options import FAR, PAST, REACH, ROUNDING, Candidate, Option, Refusal, interval, number
+from analysis.planner.options import FAR, PAST, ROUNDING, Candidate, Option, Refusal, number
+from analysis.stats.bootstrap import open_interval
+from analysis.study.cost_law import FREE_TEACHER, Prices
+from analysis.study.curves import REACH
 from analysis.study.grids import GridStudy
 
 
@@ -80,17 +83,18 @@ class Mix:
         return np.asarray(np.where(falls, data / np.where(falls, effective, 1), np.inf))
 
 
-def fit_mix(label: str, study: GridStudy, problem: float = 0.0) -> Mix:
+def fit_mix(label: str, study: GridStudy, prices: Prices = FREE_TEACHER) -> Mix:
     """A label's joint law from its grid, with its cost fitted by least squares of relative residuals.
 
-    `problem` is the cost of acquiring a problem with its teacher solution, in FLOPs.
+    FLOPs and the teacher's solutions, one per problem, have these `prices`.
 
     Raises:
         InputError: rows that do not record their FLOPs, or runs that add nothing.
         ValueError: points that the joint law cannot be fitted to.
     """
     grid = study.grid
-    spent, mask = grid.flops[grid.is_label], grid.is_label
+    mask = grid.is_label
+    spent = (grid.flops + (prices.sampling - 1) * grid.flops_sampling)[mask]
     problems, added = grid.problems[mask], grid.added[mask]
     if not (np.isfinite(spent) & (spent > 0)).all():
         raise InputError(f"rows of {label} do not record their cost (flops_training, flops_sampling)")
@@ -99,7 +103,7 @@ def fit_mix(label: str, study: GridStudy, problem: float = 0.0) -> Mix:
     each = _fit_cost(problems / spent, added / spent)
     fit = study.fit
     law, spare = fit.law, len(fit.residuals) - fit.free
-    paid = each + np.array([problem, 0.0])
+    paid = each + np.array([prices.teacher, 0.0])
     ratios = added / problems
     ratio = max(ratios.min(), ratios.max(), key=lambda r: (1 + law.kappa * r) / (paid @ [1, r]))
     residuals = (problems * each[0] + added * each[1]) / spent - 1
@@ -133,7 +137,7 @@ def mix_for_target(mix: Mix, target: float, extrapolate: bool = False) -> Candid
     sizes = np.maximum(mix.drawn_problems(target), least)
     spent = mix.each * np.where(sizes > (FAR if extrapolate else _limit(mix)), np.inf, sizes)
     flops = mix.each * size
-    return Candidate(_option(mix, size, flops, *interval(spent)), flops, spent)
+    return Candidate(_option(mix, size, flops, *open_interval(spent)), flops, spent)
 
 
 def mix_for_budget(mix: Mix, budget: float, extrapolate: bool = False) -> Candidate | Refusal:
@@ -174,7 +178,7 @@ def _name(mix: Mix) -> str:
 
 
 def _option(mix: Mix, size: int, flops: float, low: float | None, high: float | None, note: str = "") -> Option:
-    error_low, error_high = interval(mix.errors(size))
+    error_low, error_high = open_interval(mix.errors(size))
     assert error_low is not None and error_high is not None, "errors are at most 1"
     known = f"joint law, kappa = {mix.kappa:.2f}, misfit {mix.misfit:.1f}; cost within {100 * mix.scatter:.0f} %"
     return Option(

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analysis.arrays import Floats
 from analysis.defaults import LEVEL
-from analysis.planner.costs import CostLaw
-from analysis.study.curves import Curve
+from analysis.stats.bootstrap import open_interval
+from analysis.study.cost_law import CostLaw
+from analysis.study.curves import REACH, Curve, sizes_for
+from analysis.study.outlook import Outlook
 
-REACH = 4  # times the largest run: the limit of extrapolation unless asked for more
 PAST = f"past {REACH}x its largest run"
 FLAT = "its error does not fall with N"
+PREDICTED = "beyond its runs: predicted, interval of a new run"
 FAR = 1e15  # a law that reaches an error only beyond this N counts as not reaching it
 ROUNDING = 1e-9  # relative, of an N: inverting a law at its predicted error should return the whole number
+
+Ahead = Callable[[], Outlook | None]  # computed only where it is needed, since a prediction takes seconds
+
+
+def unknown() -> Outlook | None:
+    """No prediction for larger runs."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -97,10 +106,17 @@ def rank(answers: Sequence[Candidate | Refusal]) -> Plan:
     return Plan(tuple(replace(one.option, best=share) for one, share in zip(candidates, shares, strict=True)), refused)
 
 
-def for_target(curve: Curve, cost: CostLaw, target: float, extrapolate: bool = False) -> Candidate | Refusal:
-    """The smallest N at which the label's law reaches a target error, at its smallest run or above."""
+def for_target(
+    curve: Curve, cost: CostLaw, target: float, extrapolate: bool = False, outlook: Ahead = unknown
+) -> Candidate | Refusal:
+    """The smallest N at which the label reaches a target error, at its smallest run or above.
+
+    Within its runs that is by its law; beyond them by `outlook`, the prediction for larger runs, where there is one.
+    """
     law, smallest, largest = curve.baseline_law.law, curve.sizes[0], curve.sizes[-1]
     size, note = smallest, "its smallest run reaches it"
+    sizes = np.maximum(sizes_for(curve, target), smallest)
+    errors: Floats | None = None
     if float(law.predict(smallest)) > target:
         try:
             needed, note = float(law.invert(target)), ""
@@ -108,18 +124,27 @@ def for_target(curve: Curve, cost: CostLaw, target: float, extrapolate: bool = F
             return Refusal(curve.label, FLAT)
         if needed > FAR:
             return Refusal(curve.label, f"its law never reaches it (at N = {number(FAR)}: {law.predict(FAR):.3g})")
+        ahead = outlook() if largest < needed <= REACH * largest else None
+        if ahead is not None:
+            reached = ahead.reached(target, len(sizes))
+            if np.isfinite(reached[0]):
+                needed, sizes, note = float(reached[0]), reached[1:], PREDICTED
+                errors = ahead.errors(min(math.ceil(needed), REACH * largest), len(sizes))
+            elif not extrapolate:
+                return Refusal(curve.label, f"is predicted to need more than N = {number(REACH * largest)}, {PAST}")
         if needed > REACH * largest and not extrapolate:
             return Refusal(curve.label, f"needs N = {number(needed)}, {PAST} (N = {largest})")
         size = math.ceil(needed * (1 - ROUNDING))
-    sizes = np.maximum(_sizes_for(curve, target), smallest)
     sizes = np.where(sizes > (FAR if extrapolate else REACH * largest), np.inf, sizes)
     spent, flops = cost.total(sizes), float(cost.total(size))
-    low, high = interval(spent)
-    return Candidate(_option(curve, size, (flops, low, high), note), flops, spent)
+    low, high = open_interval(spent)
+    return Candidate(_option(curve, size, (flops, low, high), note, errors), flops, spent)
 
 
-def for_budget(curve: Curve, cost: CostLaw, budget: float, extrapolate: bool = False) -> Candidate | Refusal:
-    """The N with the lowest predicted error within a budget of FLOPs."""
+def for_budget(
+    curve: Curve, cost: CostLaw, budget: float, extrapolate: bool = False, outlook: Ahead = unknown
+) -> Candidate | Refusal:
+    """The N with the lowest predicted error within a budget of FLOPs; `outlook` is as in `for_target`."""
     law, smallest, largest = curve.baseline_law.law, curve.sizes[0], curve.sizes[-1]
     least = float(cost.total(smallest))
     if least > budget * (1 + ROUNDING):
@@ -131,16 +156,13 @@ def for_budget(curve: Curve, cost: CostLaw, budget: float, extrapolate: bool = F
     elif size > REACH * largest and not extrapolate:
         size, note = REACH * largest, f"the budget affords N = {number(affords)}; held at {REACH}x its largest run"
     flops = float(cost.total(size))
-    option = _option(curve, size, (flops, flops, flops), note)
-    return Candidate(option, option.error, _errors_at(curve, size))
-
-
-def interval(draws: Floats) -> tuple[float | None, float | None]:
-    """95 % interval of draws (B,) that may be infinite; None for an end that is."""
-    tail = (1 - LEVEL) / 2
-    # Without interpolation, which is undefined between finite and infinite values.
-    low, high = np.quantile(draws, tail, method="lower"), np.quantile(draws, 1 - tail, method="higher")
-    return (float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None)
+    errors = curve.baseline_law.errors_at(size)
+    ahead = outlook() if largest < size <= REACH * largest else None
+    if ahead is not None:
+        errors = ahead.errors(size, len(errors) - 1)
+        note = f"{note}; {PREDICTED}" if note else PREDICTED
+    option = _option(curve, size, (flops, flops, flops), note, errors)
+    return Candidate(option, option.error, errors[1:])
 
 
 def number(size: float) -> str:
@@ -148,33 +170,22 @@ def number(size: float) -> str:
     return f"{size:,.0f}" if size < 1e7 else f"{size:.1e}"
 
 
-def _option(curve: Curve, size: int, flops: tuple[float, float | None, float | None], note: str) -> Option:
-    """The option of N problems, at (FLOPs, low, high)."""
-    low, high = np.quantile(_errors_at(curve, size), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+def _option(
+    curve: Curve, size: int, flops: tuple[float, float | None, float | None], note: str, errors: Floats | None = None
+) -> Option:
+    """The option of N problems, at (FLOPs, low, high), with errors (1 + B,) by its law unless given."""
+    errors = np.minimum(curve.baseline_law.errors_at(size) if errors is None else errors, 1.0)
+    low, high = np.quantile(errors[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Option(
         curve.label,
         size,
         None,
         None,
-        min(float(curve.baseline_law.law.predict(size)), 1.0),
-        min(float(low), 1.0),
-        min(float(high), 1.0),
+        float(errors[0]),
+        float(low),
+        float(high),
         *flops,
         0.0,
         size > REACH * curve.sizes[-1],
         note,
     )
-
-
-def _errors_at(curve: Curve, size: int) -> Floats:
-    """Error at N by each draw's law, (B,)."""
-    return curve.baseline_law.predict([size])[:, 0]
-
-
-def _sizes_for(curve: Curve, target: float) -> Floats:
-    """The N at which each draw's law reaches an error, (B,); infinite where it does not."""
-    there = _errors_at(curve, curve.sizes[0]) <= target  # at the smallest run already
-    logs = curve.baseline_law.log_reached(np.full(len(there), target))
-    # A law that does not fall reaches the error at the smallest run or nowhere.
-    reached = np.where(curve.baseline_law.falls, np.exp(logs), np.inf)
-    return np.asarray(np.where(there, curve.sizes[0], reached))

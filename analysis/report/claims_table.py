@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -30,6 +31,17 @@ def claims_table(title: str, claims: Sequence[Claim]) -> Table:
             escape(claim.claim), verdict, escape(claim.estimate_text()), escape(claim.rule), escape("\n".join(seen))
         )
     return table
+
+
+def claims_sentence(task: str, claims: Sequence[Claim]) -> str:
+    """How many claims about a task have which verdict, and which are contradicted."""
+    ours = [claim for claim in claims if claim.task == task]
+    counts: Counter[str] = Counter(claim.verdict for claim in ours)
+    text = ", ".join(f"{verdict} {counts[verdict]}" for verdict in COLOURS if counts[verdict])
+    against = "; ".join(claim.claim for claim in ours if claim.verdict == "contradicted")
+    return f"Verdicts on {len(ours)} claims about {task}: {text or 'none'}." + (
+        f" Contradicted: {against}." if against else ""
+    )
 
 
 def world_table(ledger: WorldLedger) -> Table:

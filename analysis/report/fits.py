@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,10 @@ from analysis.arrays import Floats
 from analysis.defaults import LEVEL
 from analysis.fits.choice import LEFT_OUT, Choice, choose_for_counts, choose_for_values, quasi_aicc
 from analysis.fits.counts import count_draws, fit_counts
+from analysis.fits.derived import derived, derived_draws
 from analysis.fits.fit import Fit, pearson_dispersion
 from analysis.fits.joint import JointFit, fit_joint, fit_joint_values, joint_count_draws, joint_value_draws
+from analysis.fits.prediction import Predictive, predict_counts, predict_values
 from analysis.fits.solving import Tick, nothing
 from analysis.fits.values import fit_values, value_draws
 
@@ -25,8 +27,16 @@ EQUATIONS = {
     "floor": "floor + amplitude N^-exponent",
     "rectified": "floor + amplitude / (prelearned + N^exponent)",
     "turning": "amplitude N^-exponent + rise N^rise_exponent",
+    "sigmoid": "start + (asymptote - start) / (1 + (midpoint / N)^exponent)",
+    "broken": "amplitude N^-exponent (1 + (N / break_size)^(1 / width))^(-change width)",
+    "broken-floor": "floor + the broken law",
+    "twice-broken": "the broken law (1 + (N / second_break_size)^(1 / second_width))^(-second_change second_width)",
+    "twice-broken-floor": "floor + the twice broken law",
     "effective": "floor + amplitude (P + kappa M)^-exponent",
     "additive": "floor + amplitude P^-exponent + negative_amplitude M^-negative_exponent",
+    "multiplicative": "floor + amplitude P^-exponent M^-negative_exponent",
+    "saturating": "floor + amplitude (P + kappa P saturation (1 - exp(-M / P / saturation)))^-exponent",
+    "repeated": "floor + amplitude (P + P saturation (1 - exp(-M / P / saturation)))^-exponent",
 }
 
 
@@ -57,6 +67,8 @@ class Report:
         intervals: 95 %, of every fitted parameter; none where they cannot be computed.
         kind: how the intervals were computed.
         ranking: the compared laws, best first; empty where one law was requested.
+        derived: quantities that mean the same for every law of one size; `intervals` has theirs too.
+        predicted: a new run at sizes that were asked for.
     """
 
     group: str | None
@@ -67,6 +79,8 @@ class Report:
     intervals: Mapping[str, tuple[float, float]]
     kind: str
     ranking: tuple[Rank, ...] = ()
+    derived: Mapping[str, float] = field(default_factory=dict)
+    predicted: Predictive | None = None
 
     @property
     def scatter(self) -> dict[str, float]:
@@ -88,6 +102,10 @@ class Report:
             "law": self.law,
             "equation": EQUATIONS[self.law],
             "parameters": named,
+            "derived": {
+                name: {"estimate": _finite(value), "interval": ends.get(name)} for name, value in self.derived.items()
+            },
+            **({} if self.predicted is None else {"predicted": _predicted_json(self.predicted)}),
             "intervals": self.kind,
             "points": len(self.fit.residuals),
             "ranges": {name: list(ends) for name, ends in self.ranges.items()},
@@ -117,7 +135,12 @@ class Report:
         for parameter, value in self.fit.parameters.items():
             ends = "{:.4g} to {:.4g}".format(*self.intervals[parameter]) if parameter in self.intervals else "-"
             table.add_row(parameter, f"{value:.5g}", ends)
-        return [table, *([self._comparison(name)] if self.ranking else [])]
+        table.add_section()
+        for quantity, value in self.derived.items():
+            ends = "{:.4g} to {:.4g}".format(*self.intervals[quantity]) if quantity in self.intervals else "-"
+            table.add_row(quantity, "-" if math.isnan(value) else f"{value:.5g}", ends)
+        tables = [table, *([self._comparison(name)] if self.ranking else [])]
+        return tables if self.predicted is None else [*tables, _predicted_table(name, self.predicted)]
 
     def _comparison(self, name: str) -> Table:
         table = Table(title=escape(f"{name}laws compared"), min_width=90)
@@ -139,10 +162,11 @@ def fit_report(
     delta: float,
     draws: int,
     tick: Tick = nothing,
+    at: Sequence[float] = (),
 ) -> Report:
     """Fit a law, or with "auto" the best of all, to values (K,) or to counts. Raises ValueError where none can be.
 
-    `tick` is called after each fit and each batch of draws.
+    `tick` is called after each fit and each batch of draws. A new run is predicted at the sizes `at`.
     """
     _must_vary(outcome, tested)
     ranking: tuple[Rank, ...] = ()
@@ -159,9 +183,22 @@ def fit_report(
         fit = fit_counts(law, sizes, outcome, tested)
         drawn = count_draws(law, sizes, outcome, tested, draws, tick=tick)
     ranges, binomial = {"N": (fit.smallest, fit.largest)}, tested is not None
-    return Report(
-        group, law, fit, binomial, ranges, parameter_intervals(fit.parameters, drawn), _kind(binomial, drawn), ranking
-    )
+    intervals = parameter_intervals(fit.parameters, drawn)
+    extra = derived(fit.law, fit.smallest, fit.largest)
+    if drawn is not None:
+        of_draws = derived_draws(type(fit.law), drawn, fit.smallest, fit.largest)
+        known = np.array([not math.isnan(value) for value in extra.values()])
+        some = {name: value for name, value in extra.items() if not math.isnan(value)}
+        # A draw that does not fall never halves.
+        intervals |= parameter_intervals(some, np.nan_to_num(of_draws, nan=np.inf, posinf=np.inf)[:, known])
+    predicted = None
+    if at:
+        predicted = (
+            predict_values(sizes, outcome, at, draws)
+            if tested is None
+            else predict_counts(sizes, outcome, tested, at, draws)
+        )
+    return Report(group, law, fit, binomial, ranges, intervals, _kind(binomial, drawn), ranking, extra, predicted)
 
 
 def joint_report(
@@ -200,6 +237,35 @@ def joint_report(
         intervals.pop("floor", None)  # fixed at 0
     ranges = {"P": fit.positives, "M": fit.negatives}
     return Report(None, law, fit, binomial, ranges, intervals, _kind(binomial, drawn), (*ranks, *unfitted))
+
+
+def _predicted_json(predicted: Predictive) -> dict[str, Any]:
+    columns = (predicted.sizes, predicted.centre, predicted.low, predicted.high)
+    return {
+        "sizes": [
+            {"size": _finite(size), "estimate": _finite(centre), "interval": [_finite(low), _finite(high)]}
+            for size, centre, low, high in zip(*columns, strict=True)
+        ],
+        "weights": dict(predicted.weights),
+        "single": {name: [_finite(value) for value in values] for name, values in predicted.single.items()},
+    }
+
+
+def _predicted_table(name: str, predicted: Predictive) -> Table:
+    weights = ", ".join(
+        f"{one} {100 * weight:.0f} %"
+        for one, weight in sorted(predicted.weights.items(), key=lambda pair: -pair[1])
+        if weight >= 0.005
+    )
+    caption = f"Weights by stacking on the largest sizes left out: {weights}. Interval of a single new run."
+    table = Table(title=escape(f"{name}predicted"), caption=escape(caption), min_width=90)
+    for column in ("N", "value", "95 % interval", *predicted.single):
+        table.add_column(escape(column))
+    for place, size in enumerate(predicted.sizes):
+        alone = (f"{values[place]:.4g}" for values in predicted.single.values())
+        ends = f"{predicted.low[place]:.4g} to {predicted.high[place]:.4g}"
+        table.add_row(f"{size:,.15g}", f"{predicted.centre[place]:.4g}", ends, *alone)
+    return table
 
 
 def _must_vary(outcome: Floats, tested: Floats | None) -> None:

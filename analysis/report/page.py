@@ -1,7 +1,8 @@
-"""One HTML page of a study, self-contained: figures, fits, multipliers, claims and every run."""
+"""One HTML page of a study, self-contained: a summary, figures, sampled responses, fits, claims and every run."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from base64 import b64encode
@@ -11,9 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
+from analysis.claims import Claim
+from analysis.errors import InputError
 from analysis.figures import Drawing, drawings
 from analysis.figures.inputs import figure_inputs
+from analysis.report.claims_table import claims_sentence
+from analysis.report.provenance import provenance
+from analysis.report.samples import viewer_data
+from analysis.report.summary import sentences
 from analysis.stats.binomial import wilson
 from analysis.study.studies import Studies
 from analysis.study.study import Study
@@ -21,7 +29,8 @@ from analysis.study.study import Study
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-TEMPLATE = Path(__file__).with_name("page.html")
+FOLDER = Path(__file__).parent
+FILTERS = ("task", "sweep", "figure", "label", "N", "seed")  # columns of the run table with a choice of their values
 NUMBER = re.compile(r"^[<>=\s\[]*([-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?)", re.IGNORECASE)
 RUN_COLUMNS = {
     "task": "task",
@@ -60,6 +69,7 @@ class Table:
     Attributes:
         name: its id.
         columns: (name, kind); numeric columns are sorted by number.
+        filters: names of the columns by which rows can be chosen.
     """
 
     name: str
@@ -67,48 +77,83 @@ class Table:
     columns: Sequence[tuple[str, Kind]]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+    filters: Sequence[str] = ()
 
 
 class Image(NamedTuple):
     """A figure of the page, with its files as data URIs."""
 
     name: str
+    png: str
     svg: str
+    pdf: str
     csv: str
     caption: str
 
 
-def page(studies: Studies, task: str | None = None) -> str:
+def page(studies: Studies, task: str | None = None, samples: pa.Table | None = None) -> str:
     """The page as HTML: figures and tables of one task (see `Studies.shown`), claims and runs of all tasks.
 
-    The same rows always give the same page.
+    `samples` are responses of the runs (`analysis.data.samples`), which a viewer shows. The same rows and samples
+    always give the same page.
 
     Raises:
         InputError: no rows of that task, or rows that cannot be shown together.
     """
     import jinja2
+    from markupsafe import Markup
+
+    from analysis.claims import claims
 
     inputs, images, skipped = figure_inputs(studies, task), [], []
     for name, drawn in drawings(inputs):
         if isinstance(drawn, Drawing):
-            svg, csv = drawn.image("svg"), drawn.csv().encode()
-            images.append(Image(name, _uri("image/svg+xml", svg), _uri("text/csv", csv), drawn.caption))
+            images.append(_image(name, drawn))
         else:
             skipped.append(f"{name}: {drawn}")
+    ledger, rows = claims(studies), studies.results.rows
+    viewed = viewer_data(samples, rows)
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, finalize=_shown
     )
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+    return environment.from_string(_file("page.html")).render(
         task=inputs.study.task,
-        counts=_counts(studies.results.rows),
+        counts=_counts(rows),
+        summary=[*_sentences(inputs.study), claims_sentence(inputs.study.task, ledger)],
         images=images,
         skipped=skipped,
         parts={
-            "Claims": claims_tables(studies, {image.name for image in images}),
+            "Claims": claims_tables(ledger, {image.name for image in images}),
             "Fits": study_tables(inputs.study),
-            "Runs": [run_table(studies.results.rows)],
+            "Buying": buying_tables(inputs.study),
+            "Runs": [run_table(rows)],
         },
+        samples=viewed and Markup(_json(viewed)),
+        provenance=Markup(_json(provenance(rows))),
+        css=Markup(_file("page.css")),
+        script=Markup(_file("page.js") + _file("viewer.js")),
     )
+
+
+def _sentences(study: Study) -> list[str]:
+    """The summary of a study; of one without rows of figure "size" only that there are none."""
+    return sentences(study) if study.cells else [f"{study.task}: no runs of error against N."]
+
+
+def _file(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _image(name: str, drawn: Drawing) -> Image:
+    kinds = {"png": "image/png", "svg": "image/svg+xml", "pdf": "application/pdf"}
+    files = {kind: _uri(media, drawn.image(kind)) for kind, media in kinds.items()}  # type: ignore[arg-type]
+    return Image(name, **files, csv=_uri("text/csv", drawn.csv().encode()), caption=drawn.caption)
+
+
+def _json(value: Any) -> str:
+    """`value` as JSON in ASCII that can stand within a script element: no character of it is markup."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return re.sub("[<>&]", lambda character: f"\\u{ord(character[0]):04x}", text)
 
 
 def _shown(value: Any) -> Any:
@@ -127,14 +172,29 @@ def study_tables(study: Study) -> list[Table]:
     return [_from_rich(table, str(place)) for place, table in enumerate(tables(study), start=1)]
 
 
-def claims_tables(studies: Studies, drawn: Container[str]) -> list[Table]:
-    """The claims ledger of every task; each claim links to its figure if that was drawn."""
-    from analysis.claims import claims
+def buying_tables(study: Study) -> list[Table]:
+    """The tables of `plan --frontier` with free teacher solutions; none without FLOPs or a law of the baseline."""
+    from analysis.planner.costs import Rates
+    from analysis.report.plan_tables import crossing_table, frontier_table
+    from analysis.study.cost_law import FREE_TEACHER
+    from analysis.study.crossings import crossings_at
+    from analysis.study.frontier import frontier
 
+    try:
+        crossed = crossings_at(study.offers, study.baseline)
+    except InputError:
+        return []
+    bought = frontier_table(frontier(study.offers, FREE_TEACHER), FREE_TEACHER, Rates(), study.error_name)
+    prices = crossing_table(crossed, Rates(), study.baseline, study.error_name)
+    return [_from_rich(bought, "frontier"), _from_rich(prices, "crossings")]
+
+
+def claims_tables(ledger: Sequence[Claim], drawn: Container[str]) -> list[Table]:
+    """The claims ledger of every task; each claim links to its figure if that was drawn."""
     columns: list[tuple[str, Kind]] = [("claim", "words"), ("verdict", "name"), ("estimate [95 % interval]", "number")]
     columns += [("figure", "name"), ("rule", "words"), ("seen on", "words"), ("to resolve it", "words")]
     rows: dict[str, list[list[Cell]]] = {}
-    for one in claims(studies):
+    for one in ledger:
         figure = Cell(one.figure, link=f"#figure-{one.figure}" if one.figure in drawn else "")
         rows.setdefault(one.task, []).append(
             [
@@ -167,7 +227,7 @@ def run_table(rows: pd.DataFrame) -> Table:
     note = (
         "Intervals cover the test problems of one run only (Wilson); those of the other tables resample seeds as well."
     )
-    return Table("runs", "Every run", columns, lines, note)
+    return Table("runs", "Every run", columns, lines, note, FILTERS)
 
 
 def _cell(value: Any, number: bool, digits: int = 12) -> Cell:
@@ -209,7 +269,8 @@ def _counts(rows: pd.DataFrame) -> str:
     """E.g. "575 runs of 2 tasks: maze 485, star_graph 90"."""
     by_task = rows["task"].value_counts().sort_index()
     tasks = ", ".join(f"{name} {count}" for name, count in by_task.items())
-    return f"{len(rows)} runs of {len(by_task)} task{'s' if len(by_task) > 1 else ''}: {tasks}"
+    runs = f"{len(rows)} run{'s' if len(rows) > 1 else ''}"
+    return f"{runs} of {len(by_task)} task{'s' if len(by_task) > 1 else ''}: {tasks}"
 
 
 def _uri(kind: str, content: bytes) -> str:

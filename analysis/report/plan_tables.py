@@ -8,6 +8,9 @@ from rich.table import Table
 from analysis.planner.costs import Rates
 from analysis.planner.next_run import NextRun
 from analysis.planner.options import Plan
+from analysis.study.cost_law import Prices
+from analysis.study.crossings import Crossing
+from analysis.study.frontier import Purchase
 from analysis.study.multipliers import Multiplier
 
 RUNS_SHOWN = 5
@@ -59,4 +62,65 @@ def run_table(multiplier: Multiplier, runs: list[NextRun], error_name: str) -> T
     if multiplier.low_open or multiplier.high_open:
         end = "larger" if multiplier.high_open else "smaller"
         table.caption += f"; an end is open, which only {end} runs of the baseline can close"
+    return table
+
+
+def frontier_table(purchases: list[Purchase], prices: Prices, rates: Rates, error_name: str) -> Table:
+    """One row per budget; money only where the rates are known."""
+    priced = rates.money(1.0) is not None
+    table = Table(title=escape(f"Best buy for a budget ({error_name})"))
+    for column in ("price, FLOPs", *(["money"] if priced else []), "N", "error in % [95 %]", "best in"):
+        table.add_column(column, justify="right")
+    table.add_column("configuration")
+    for one in purchases:
+        table.add_row(
+            f"{one.price:.3g}",
+            *([f"{rates.money(one.price):.3g}"] if priced else []),
+            f"{one.size:,}",
+            escape(f"{100 * one.error:.2f} [{100 * one.low:.2f}, {100 * one.high:.2f}]"),
+            f"{100 * one.best:.0f} % of draws",
+            escape(one.name if one.by_law else f"{one.name} (as it was run)"),
+        )
+    sampling = "" if prices.sampling == 1 else f", a FLOP of sampling {prices.sampling:.3g} of training"
+    table.caption = (
+        f"A teacher solution costs {prices.teacher:.3g} FLOPs{sampling}. Configurations with three sizes or more: any "
+        "N within them, by law; others as they were run. The best of many is flattered a little by chance."
+    )
+    return table
+
+
+def crossing_table(crossings: list[Crossing], rates: Rates, baseline: str, error_name: str) -> Table:
+    """One row per error and configuration; prices in money where the rates are known, else in FLOPs."""
+    priced = rates.money(1.0) is not None
+    unit = "money" if priced else "FLOPs"
+    table = Table(title=escape(f"The price of a teacher solution from which on a configuration beats {baseline}"))
+    table.add_column("error in %", justify="right")
+    table.add_column("configuration")
+    for column in ("teacher solutions", f"of {baseline}", "FLOPs", f"of {baseline}", f"price from, {unit} [95 %]"):
+        table.add_column(escape(column), justify="right")
+
+    def price(value: float | None) -> str:
+        if value is None:
+            return "never"
+        return f"{rates.money(value) if priced else value:.3g}" if value else "0"
+
+    for one in crossings:
+        table.add_row(
+            f"{100 * one.target:.3g}",
+            escape(one.name),
+            *(
+                "-" if value is None else text.format(value)
+                for text, value in (
+                    ("{:,.0f}", one.solutions),
+                    ("{:,.0f}", one.baseline_solutions),
+                    ("{:.3g}", one.computed),
+                    ("{:.3g}", one.baseline_computed),
+                )
+            ),
+            escape(f"{price(one.price)} [{price(one.low)}, {price(one.high)}]"),
+        )
+    table.caption = (
+        f"By {error_name}. 0: the configuration is cheaper at any price; never: at none, it needs as many teacher "
+        "solutions, or its law does not reach the error within 4x its largest run (-)."
+    )
     return table

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +25,7 @@ from analysis.study.sharpness import TemperaturePoint
 from analysis.study.studies import STAR_GRAPH
 from analysis.study.study import Study
 from synth_scaling.core.terminal import say
+from synth_scaling.system.environment import environment
 
 MODES = ("online", "offline", "disabled")  # of WANDB_MODE
 PATIENCE = 20  # seconds that W&B may take to answer before the run is recorded offline
@@ -40,8 +41,21 @@ def run_id(results: Results) -> str:
     return f"analysis-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
+@dataclass(frozen=True)
+class Logged:
+    """Where an analysis is: one line for its user, and the W&B entity that has it; None if it is on no server."""
+
+    line: str
+    entity: str | None
+
+
 def log(study: Study, folder: Path, project: str, group: str) -> str:
-    """Log one run into `folder`/wandb, and to W&B if there is a key; returns one line that says where it is.
+    """:func:`logged`, and its line."""
+    return logged(study, folder, project, group).line
+
+
+def logged(study: Study, folder: Path, project: str, group: str) -> Logged:
+    """Log one run into `folder`/wandb, and to W&B if there is a key.
 
     Raises:
         InputError: an unknown WANDB_MODE, or a run that cannot be started even offline.
@@ -60,7 +74,7 @@ def log(study: Study, folder: Path, project: str, group: str) -> str:
         code = 0
     finally:
         run.finish(exit_code=code)
-    return _where(run)
+    return Logged(_where(run), run.entity if run.settings.mode == "online" else None)
 
 
 def point_table(study: Study) -> tuple[list[str], Lines]:
@@ -141,7 +155,7 @@ def _start(**of_the_run: Any) -> Any:
     def start(mode: Any) -> Any:
         patience = float(os.environ.get("WANDB_INIT_TIMEOUT", PATIENCE))
         quiet: Any = {"silent": True, "console": "off", "x_disable_stats": True, "x_disable_meta": True}
-        settings = wandb.Settings(init_timeout=patience, **quiet)
+        settings = wandb.Settings(init_timeout=patience, git_commit=environment()["commit"], **quiet)
         name = f"analysis of {of_the_run['group']}"
         run = wandb.init(name=name, job_type="analysis", mode=mode, resume="allow", settings=settings, **of_the_run)
         close_service_at_exit()
@@ -162,12 +176,18 @@ def _first_line(error: Exception) -> str:
 
 
 def _log_points(run: Any, study: Study) -> None:
-    """Log one history point per N, with explicit steps: when a run is logged again, W&B drops points that it has."""
+    """Log one history point per N, with explicit steps: when a run is logged again, W&B drops points that it has.
+
+    A multiplier that is only a bound is in the table, not in the chart.
+    """
     beside = _sampled_beside(study)
     curves = {"error": study.cells} | ({} if beside is None else {"sampled_error": beside.cells})
     for name, cells in curves.items():
         for label in sorted({label for label, _ in cells}):
             run.define_metric(f"{name}/{label}", step_metric="problems")
+    multipliers = [one for one in study.multipliers if one.bound == "exact"]
+    for label in sorted({one.label for one in multipliers}):
+        run.define_metric(f"multiplier/{label}", step_metric="problems")
     for step, size in enumerate(sorted({size for _, size in study.cells})):
         errors = {
             f"{name}/{label}": cell.error
@@ -175,7 +195,8 @@ def _log_points(run: Any, study: Study) -> None:
             for (label, n), cell in cells.items()
             if n == size
         }
-        run.log({"problems": size} | errors, step=step)
+        values = {f"multiplier/{one.label}": one.value for one in multipliers if one.size == size}
+        run.log({"problems": size} | errors | values, step=step)
 
 
 def _log_tables(run: Any, tables: dict[str, tuple[Sequence[str], Lines]]) -> None:

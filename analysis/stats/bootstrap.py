@@ -69,6 +69,14 @@ def percentile_interval(draws: Floats, level: float = LEVEL) -> tuple[float, flo
     return float(low), float(high)
 
 
+def open_interval(draws: Floats) -> tuple[float | None, float | None]:
+    """95 % interval of draws (B,) that may be infinite; None for an end that is."""
+    tail = (1 - LEVEL) / 2
+    # Without interpolation, which is undefined between finite and infinite values.
+    low, high = np.quantile(draws, tail, method="lower"), np.quantile(draws, 1 - tail, method="higher")
+    return (float(low) if np.isfinite(low) else None, float(high) if np.isfinite(high) else None)
+
+
 def resample(cells: Mapping[Key, Cell], draws: int = DRAWS, seed: int = 0) -> Draws[Key]:
     """Draw B = `draws` bootstrap errors of every cell; all cells must hold the same test problems.
 

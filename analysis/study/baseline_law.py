@@ -63,6 +63,10 @@ class BaselineLaw:
         powers = np.exp(self.log_amplitudes[:, None] - np.logaddexp(self.log_offsets[:, None], logs))
         return np.asarray(self.floors[:, None] + powers)
 
+    def errors_at(self, size: float) -> Floats:
+        """(1 + B,) the error at one amount of spending: by the law, then by each draw's law."""
+        return np.concatenate([[float(self.law.predict(size))], self.predict([size])[:, 0]])
+
     def log_reached(self, errors: Floats) -> Floats:
         """The log of the spending at which each draw's law reaches that draw's error: (B,) for errors (B,).
 

@@ -16,6 +16,8 @@ from analysis.fits.power import fit_draws, fit_power_law
 from analysis.stats.bootstrap import Draws, percentile_interval
 from analysis.study.baseline_law import BaselineLaw, best_law
 
+REACH = 4  # times the largest run: the limit of extrapolation unless asked for more
+
 
 @dataclass(frozen=True)
 class Curve:
@@ -99,3 +101,14 @@ def fit_curves(cells: Mapping[SizeKey, Cell], draws: Draws[SizeKey]) -> tuple[di
         except ValueError as error:
             unfitted[label] = str(error)
     return curves, unfitted
+
+
+def sizes_for(curve: Curve, target: float) -> Floats:
+    """The N at which each draw's law reaches an error, (B,); the smallest run's where it does there already, infinite
+    where it does not."""
+    law, smallest = curve.baseline_law, curve.sizes[0]
+    there = law.predict([smallest])[:, 0] <= target
+    logs = law.log_reached(np.full(len(there), target))
+    # A law that does not fall reaches the error at the smallest run or nowhere.
+    reached = np.where(law.falls, np.exp(logs), np.inf)
+    return np.asarray(np.where(there, smallest, reached))

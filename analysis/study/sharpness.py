@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.special import comb
-
 from analysis.arrays import Floats
 from analysis.data.cells import Cell, cells
 from analysis.data.results import Results
@@ -72,17 +69,8 @@ def coverage_cells(results: Results) -> Mapping[CoverageKey, Cell]:
     for k in (1 << place for place in range(most.bit_length())):
 
         def failing(run: str, k: int = k) -> Floats:
-            samples = results.samples[run]
-            return all_incorrect(samples.correct, samples.each, k)
+            return results.samples[run].all_incorrect(k)
 
         by_key = cells(results, rows, ["label", "problems"], failing)
         points |= {(str(label), int(size), k): cell for (label, size), cell in by_key.items()}
     return dict(sorted(points.items()))
-
-
-def all_incorrect(correct: np.ndarray, each: int, k: int) -> Floats:
-    """(P,) probability that k of a problem's `each` samples, drawn without replacement, are all incorrect.
-
-    One minus it is the unbiased estimate of pass@k (Chen et al., arXiv 2107.03374, equation 1).
-    """
-    return np.asarray(comb(each - correct, k) / comb(each, k))

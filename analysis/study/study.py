@@ -20,10 +20,23 @@ from analysis.study.differences import Difference, compare, compare_sizes
 from analysis.study.efficiency import RelativeEfficiency, no_efficiency, relative_efficiency
 from analysis.study.grids import GridStudy
 from analysis.study.multipliers import Multiplier
+from analysis.study.offers import Offers, offers
+from analysis.study.outlook import Outlook, outlook
 from analysis.study.sharpness import TemperaturePoint, coverage_cells, errors_by_temperature
 
 # Properties that do not depend on the baseline.
-SHARED = ("sample", "_fitted", "spreads", "flops", "grids", "positives_grid", "temperatures", "coverage")
+SHARED = (
+    "sample",
+    "_fitted",
+    "spreads",
+    "flops",
+    "offers",
+    "_outlooks",
+    "grids",
+    "positives_grid",
+    "temperatures",
+    "coverage",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +112,30 @@ class Study:
     def flops(self) -> Mapping[SizeKey, float]:
         """Mean training and sampling FLOPs of a run by (label, N), where rows record them."""
         return flops_by_cell(self.results)
+
+    @cached_property
+    def _outlooks(self) -> dict[str, Outlook | None]:
+        return {}
+
+    def outlook(self, label: str) -> Outlook | None:
+        """The predicted errors beyond a label's largest N, computed once; None where it has too few sizes."""
+        if label not in self._outlooks:
+            try:
+                self._outlooks[label] = outlook(self.curves[label])
+            except ValueError:
+                self._outlooks[label] = None
+        return self._outlooks[label]
+
+    @property
+    def outlooks(self) -> Mapping[str, Outlook]:
+        """label -> its predicted errors beyond its largest N, for labels with enough sizes."""
+        known = {label: self.outlook(label) for label in self.curves}
+        return {label: one for label, one in known.items() if one is not None}
+
+    @cached_property
+    def offers(self) -> Offers:
+        """Every configuration of all figures with its error and cost. Raises InputError for rows without FLOPs."""
+        return offers(self.results, self.n_draws, self.seed)
 
     @cached_property
     def data_efficiency(self) -> RelativeEfficiency:

@@ -106,6 +106,7 @@ def sections() -> Iterator[tuple[str, str, list[Table]]]:
 RUN_PARTS = (
     ("rollout_policy", "pi_sft, which samples the responses."),
     ("evaluation", "How the trained policy is tested."),
+    ("rounds", "Rounds of sampling and training."),
     ("tracking", "Weights & Biases."),
 )
 

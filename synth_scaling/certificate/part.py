@@ -25,6 +25,7 @@ class Setup:
     small: bool  # few rows, for a CPU
     cuda: bool
     threads: int = 1
+    slow_bfloat16: str | None = None  # why bfloat16 is not used in training, and parts about it are left out
 
     @property
     def path(self) -> Path:
@@ -47,6 +48,7 @@ class Part:
     call: str
     cuda: bool = False  # only a GPU can show it
     vllm: bool = False
+    bfloat16: bool = False  # it shows nothing else
     after: tuple[str, ...] = ()  # parts whose files it reads
 
     def function(self) -> Callable[[Setup], Measures]:

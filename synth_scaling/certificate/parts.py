@@ -20,9 +20,11 @@ PARTS: dict[str, Part] = {
         after=("model", "train_lora"),
     ),
     "sample_eager": Part(
-        "vLLM, bfloat16, no graphs", "sampling", "sample_eager", vllm=True, after=("model", "train_lora")
+        "vLLM, bfloat16, no graphs", "sampling", "sample_eager", vllm=True, bfloat16=True, after=("model", "train_lora")
     ),
-    "log_probs_bfloat16": Part("log-probabilities, bfloat16", "log_probs", "compare_bfloat16", after=("model",)),
+    "log_probs_bfloat16": Part(
+        "log-probabilities, bfloat16", "log_probs", "compare_bfloat16", bfloat16=True, after=("model",)
+    ),
     "step_dpo": Part("step_dpo, a whole run", "whole_run", "run_step_dpo", vllm=True, after=("model",)),
     "sample_float32": Part(
         "vLLM, float32, no graphs", "sampling", "sample_float32", vllm=True, after=("model", "train_lora")
@@ -58,6 +60,8 @@ def obstacle(name: str, setup: Setup, statuses: Mapping[str, str], vllm: bool) -
         return "not run on CPU: only a GPU can show it"
     if part.vllm and not vllm:
         return "vLLM is not installed"
+    if part.bfloat16 and setup.slow_bfloat16:
+        return setup.slow_bfloat16
     for other in part.after:
         if statuses.get(other, OK) != OK:
             return f"needs the part {other}, which did not succeed"

@@ -20,8 +20,9 @@ ADAPTED = "adapted"  # folder of the checkpoint that the sampling parts swap in
 
 
 def train_policy(setup: Setup, *, rank: int, target: str | None = None, **options: object) -> Measures:
-    """Train on the teacher's solutions for a few steps in bfloat16; tokens per second leave out the first step.
+    """Train on the teacher's solutions for a few steps; tokens per second leave out the first step.
 
+    In bfloat16, or in float32 on a CPU that emulates it.
     The checkpoint stays in the check's folder as `target`, or is removed. Raises FloatingPointError if it diverges.
     """
     batch, steps = (8, 3) if setup.small else (128, 12)
@@ -29,7 +30,7 @@ def train_policy(setup: Setup, *, rank: int, target: str | None = None, **option
     chosen = TrainerOptions(
         batch_size=batch,
         gradient_accumulation=1 if setup.small else 4,
-        dtype="bfloat16",
+        dtype="float32" if setup.slow_bfloat16 else "bfloat16",
         logging_steps=1,
         schedule="constant",
         lora=LoRAOptions(rank=rank),
@@ -51,6 +52,7 @@ def train_policy(setup: Setup, *, rank: int, target: str | None = None, **option
         shutil.rmtree(folder)
     taken = [after - before for before, after in pairwise(times[1:])]
     return {
+        "dtype": chosen.dtype,
         "tokens_per_second": _tokens(rows) / steps / median(taken),
         "seconds_per_step": median(taken),
         "first_step_seconds": times[1] - times[0],

@@ -16,6 +16,7 @@ from synth_scaling.config.schema import (
     check_certificate,
     check_evaluation,
     check_rollout_policy,
+    check_rounds,
     check_tracking,
 )
 from synth_scaling.config.secret_checks import check_secrets
@@ -51,6 +52,7 @@ def check(config: Config) -> None:
             one_of("trainer.lora.target_modules", target, LINEAR_LAYERS)
     check_engine(config.engine)
     check_evaluation(config.evaluation)
+    check_rounds(config.rounds, config.method.name, method.uses, config.data)
     check_certificate(config.certificate)
     check_tracking(config.tracking)
     for key in ("label", "sweep", "output", "store"):

@@ -23,6 +23,8 @@ def run_hash(config: Config) -> str:
     named = without_added(resolved(config), config)
     if isinstance(config.data, JSONLDataOptions):  # the content of the file, not its path
         named["data"]["path"] = content_digest(Path(config.data.path))
+    if config.data.rollouts_path:  # likewise
+        named["data"]["rollouts_path"] = content_digest(Path(config.data.rollouts_path))
     named["task"] |= contents_of_files(config.task)  # likewise
     named["model"] |= contents_of_model(config.model)
     return content_hash({key: value for key, value in named.items() if key not in NOT_HASHED})

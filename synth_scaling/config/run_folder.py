@@ -40,6 +40,11 @@ class RunFolder:
         return self.path / "correct.parquet"
 
     @property
+    def samples(self) -> Path:
+        """Table of a few hundred responses, to read."""
+        return self.path / "samples.parquet"
+
+    @property
     def config(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"

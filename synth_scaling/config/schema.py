@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from hydra.core.config_store import ConfigStore
@@ -12,6 +13,7 @@ from synth_scaling.core.validation import ConfigError, above_zero, at_least, fil
 from synth_scaling.credit.options import CREDIT, CreditOptions
 from synth_scaling.data.options import DataOptions, JSONLDataOptions
 from synth_scaling.methods import METHODS, MethodOptions
+from synth_scaling.methods.method import STARTS
 from synth_scaling.models.options import MODELS, ModelOptions
 from synth_scaling.sampling.options import EngineOptions
 from synth_scaling.tasks import TASKS, TaskOptions
@@ -68,6 +70,44 @@ def check_evaluation(evaluation: EvaluationOptions) -> None:
         above_zero("evaluation.temperatures", temperature)
 
 
+KEEP = ("newest", "all")
+LATER_STARTS = (*STARTS, "previous")
+
+
+@dataclass
+class RoundOptions:
+    """Rounds of sampling and training. The policy of a round samples the responses that the next one trains on.
+
+    The first round is a run without rounds, so a run with more rounds uses its stages.
+    """
+
+    count: int = 1  # [rounds] in the first one pi_sft samples
+    # responses that a round trains on: "newest" (its samples alone) or "all" (those of earlier rounds as well)
+    keep: str = "newest"
+    # checkpoint that training starts from in the second round and later: "base", "pi_sft", or "previous", the policy of
+    # the round before; the first round has method.start
+    start: str = "previous"
+
+
+def check_rounds(rounds: RoundOptions, method: str, uses: Collection[str], data: DataOptions) -> None:
+    """Refuse invalid options, and rounds of a method that samples nothing or is given its samples. Raises ConfigError.
+
+    `uses`: the parts of the data that the method uses.
+    """
+    at_least("rounds.count", rounds.count, 1)
+    one_of("rounds.keep", rounds.keep, KEEP)
+    one_of("rounds.start", rounds.start, LATER_STARTS)
+    if rounds.count == 1:
+        for key, default in (("keep", "newest"), ("start", "previous")):
+            if (value := getattr(rounds, key)) != default:
+                raise ConfigError(f"rounds.{key}={value}: with rounds.count=1 allowed is {default}")
+        return
+    if not uses:
+        raise ConfigError(f"rounds.count={rounds.count}: method={method} samples nothing; allowed is 1")
+    if data.rollouts_path:
+        raise ConfigError(f"rounds.count={rounds.count}: allowed is 1 with data.rollouts_path")
+
+
 @dataclass
 class CertificateOptions:
     """The comparison of sampler and trainer, for each policy that is sampled. It changes no result, and is in no hash.
@@ -116,6 +156,7 @@ def check_tracking(tracking: TrackingOptions) -> None:
 # Values of `figure`: the figures and claims of the analysis that read a run, and scans of the paper's sweeps.
 FIGURES = (
     "size",  # error against N: the study itself, and the reference of all others
+    "rounds",  # error against the number of rounds
     "positives",
     "teacher",
     "grid",  # of N and negatives
@@ -140,6 +181,7 @@ class Config:
     engine: EngineOptions = field(default_factory=EngineOptions)  # a group, chosen by engine=NAME
     trainer: TrainerOptions = field(default_factory=TrainerOptions)  # a group, chosen by trainer=NAME
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)  # how the policy is tested
+    rounds: RoundOptions = field(default_factory=RoundOptions, metadata=ADDED)  # of sampling and training
     # whether sampler and trainer agree on each policy that is sampled
     certificate: CertificateOptions = field(default_factory=CertificateOptions, metadata=UNKEYED)
     tracking: TrackingOptions = field(default_factory=TrackingOptions)  # a group, chosen by tracking=NAME

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.data.options import teacher_of
+from synth_scaling.data.options import given_rollouts, teacher_of
 from synth_scaling.data.teacher_file import Teacher
 from synth_scaling.models.options import check_context, check_model_files, check_model_for
 from synth_scaling.tasks import Split, embedded_tasks, make_task
@@ -47,6 +47,11 @@ def check_task(config: Config) -> None:
         kind = MissingFiles if str(error).startswith(":") or ": no such file" in str(error) else ConfigError
         raise kind(f"data.path={error}") from None
     check_amount("data.problems", teacher, "train", config.data.problems, config.seed)
+    try:
+        given_rollouts(config.data, task, teacher.problems("train", config.data.problems, config.seed))
+    except ValueError as error:
+        kind = MissingFiles if ": no such file" in str(error) else ConfigError
+        raise kind(f"data.rollouts_path={error}") from None
     check_amount("evaluation.problems", task, config.evaluation.split, config.evaluation.problems, 0)  # type: ignore[arg-type]
 
 

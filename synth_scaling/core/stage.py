@@ -18,18 +18,18 @@ class StageRole:
 
 
 # The stages that a run may have, by their names in its row and in the order of the pipeline. Pretraining and
-# measurements are not part of a method's price.
+# measurements are not part of a method's price. Stages of the second round and later end in _round_2 and so on.
 ROLES = {
     "base": StageRole("base", spent=False),
     "pi_sft": StageRole("policy", spent=True),
     "pi_sft_certificate": StageRole("certificate", spent=False),
+    "base_evaluation": StageRole("responses", spent=False),
+    "initial_policy": StageRole("policy", spent=False),
+    "initial_responses": StageRole("responses", spent=False),
     "rollouts": StageRole("responses", spent=True),  # in blocks: rollouts_0, rollouts_1, ...
     "negative_values": StageRole("step_values", spent=True),
     "positive_values": StageRole("step_values", spent=True),
     "reference_logprobs": StageRole("reference_logprobs", spent=True),
-    "base_evaluation": StageRole("responses", spent=False),
-    "initial_policy": StageRole("policy", spent=False),
-    "initial_responses": StageRole("responses", spent=False),
     "policy": StageRole("policy", spent=True),
     "policy_certificate": StageRole("certificate", spent=False),
     "evaluation": StageRole("responses", spent=False),
@@ -38,9 +38,23 @@ ROLES = {
 }
 
 
+_ROUND = re.compile(r"_round_(\d+)$")
+
+
+def in_round(name: str, number: int) -> str:
+    """The name of a stage in a round, counted from 1: the first round has the names of a run without rounds."""
+    return name if number == 1 else f"{name}_round_{number}"
+
+
+def round_of(name: str) -> int:
+    """The round that a stage belongs to, from its name. Everything before the second round is the first."""
+    match = _ROUND.search(name)
+    return int(match[1]) if match else 1
+
+
 def stage_family(name: str) -> str:
-    """The key in ROLES of a stage: "rollouts" for "rollouts_3", "samples" for "samples_0.7", else the name itself."""
-    return re.sub(r"_\d[\d.e+-]*$", "", name)
+    """The key in ROLES of a stage: "rollouts" for "rollouts_3" and "rollouts_round_2", else mostly the name itself."""
+    return re.sub(r"_\d[\d.e+-]*$", "", _ROUND.sub("", name))
 
 
 def role_of(name: str) -> StageRole:

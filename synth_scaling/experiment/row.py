@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,10 +10,12 @@ from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_hash
 from synth_scaling.config.schema import Config, EvaluationOptions
 from synth_scaling.core.metrics import counts, error_of, pass_at_k, shares, wilson_interval
-from synth_scaling.core.stage import MEASURED, Cost, role_of
+from synth_scaling.core.records import Response
+from synth_scaling.core.stage import MEASURED, Cost, StageResult, role_of, round_of
 from synth_scaling.experiment.degenerate import unfinished
 from synth_scaling.experiment.keys import sampling_versions
 from synth_scaling.experiment.pipeline import Outcome
+from synth_scaling.system.environment import commit
 
 
 def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
@@ -20,6 +23,8 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
 
     `error` is greedy; `sampled_error` is that of `samples` samples per problem at `evaluation.temperature`, and
     `sampled_errors` are those at all temperatures.
+
+    `rounds` has an entry per round; every other field describes the policy of the last one.
 
     `certificate` has the agreement of sampler and trainer (:class:`synth_scaling.core.agreement.Agreement`) for
     each policy that was sampled; empty with certificate.samples=0.
@@ -29,17 +34,21 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     with an empty store. `seconds` and `usage` of a stage were measured when it was computed, by this run or another.
     `python -m analysis costs` divides the cost of a stage among the runs that share it, by `hashes`.
     """
-    tested, wrong = len(outcome.responses), sum(1 - r.reward for r in outcome.responses)
-    samples = outcome.samples.get(config.evaluation.temperature, [])
+    last = outcome.last
+    tested, wrong = len(last.responses), sum(1 - r.reward for r in last.responses)
+    samples = last.samples.get(config.evaluation.temperature, [])
     base_wrong = sum(1 - r.reward for r in outcome.untrained) if outcome.untrained else None
     low, high = wilson_interval(wrong, tested)
     done, task = outcome.stages.done, outcome.stages.task
     spent = [stage.cost for name, stage in done.items() if role_of(name).spent]
-    distinct = list({stage.hash: stage for stage in done.values()}.values())
+    by_hash: dict[str, StageResult] = {}
+    for stage in done.values():  # a policy that a round left unchanged costs nothing under its second name
+        by_hash.setdefault(stage.hash, stage)
+    distinct = list(by_hash.values())
     problems = {p.id: p for p in outcome.problems}
     kinds = [
         task.error_kind(problems[r.problem], outcome.stages.codec.decode(r.tokens), r.finished)
-        for r in outcome.responses
+        for r in last.responses
         if not r.reward
     ]
     data = config.data
@@ -53,29 +62,31 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "seed": config.seed,
         "problems": data.problems,
         "traces": data.traces,
-        "demonstrations": len(outcome.graded.demonstrations),
+        "demonstrations": len(last.graded.demonstrations),
         "positives": data.positives,
         "negatives": data.negatives,
         "rollouts": data.rollouts,
-        "positives_used": len(outcome.graded.positives),
-        "negatives_used": len(outcome.graded.negatives),
-        "training_rows": len(outcome.rows),
+        "positives_used": len(last.graded.positives),
+        "negatives_used": len(last.graded.negatives),
+        "training_rows": len(last.rows),
         "tested": tested,
         "wrong": wrong,
-        "unfinished": unfinished(outcome.responses),
+        "unfinished": unfinished(last.responses),
         "error": wrong / tested,
         "error_low": low,
         "error_high": high,
         "base_wrong": base_wrong,
         "base_error": None if base_wrong is None else base_wrong / tested,
         "error_kinds": shares(kinds),
-        "spurious_share": spurious_share(outcome),
+        "spurious_share": spurious_share(outcome, last.responses),
         "credit": credit_summary(outcome),
         "samples": len(samples) // tested,
         "sampled_error": error_of(samples) if samples else None,
-        "sampled_errors": {f"{t:g}": error_of(responses) for t, responses in outcome.samples.items()},
+        "sampled_spurious_share": spurious_share(outcome, samples),
+        "sampled_errors": {f"{t:g}": error_of(responses) for t, responses in last.samples.items()},
         "certificate": {name: asdict(agreement) for name, agreement in outcome.agreements.items()},
         "pass_at_k": {str(k): pass_at_k(samples, k) for k in ks_of(config.evaluation)},
+        "rounds": [round_row(config, outcome, number) for number in range(1, len(outcome.rounds) + 1)],
         "tokens_trained": sum(cost.tokens_trained for cost in spent),
         "tokens_sampled": sum(cost.tokens_sampled for cost in spent),
         "flops_training": sum(cost.flops_training for cost in spent),
@@ -90,8 +101,31 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
             **measured(sum((stage.cost for stage in distinct), Cost())),
         },
         "hashes": {name: stage.hash for name, stage in done.items()},
-        "versions": sampling_versions(),
+        "versions": sampling_versions(config.engine.name),
+        "commit": commit(),
         "config": {key: value for key, value in resolved(config).items() if key not in ("output", "store")},
+    }
+
+
+def round_row(config: Config, outcome: Outcome, number: int) -> dict[str, Any]:
+    """The errors after a round, its amounts of data, and the cost of all rounds up to it, as in :func:`result_row`."""
+    after = outcome.rounds[number - 1]
+    tested, wrong = len(after.responses), sum(1 - r.reward for r in after.responses)
+    samples = after.samples.get(config.evaluation.temperature, [])
+    stages = outcome.stages.done.items()
+    spent = sum((s.cost for name, s in stages if role_of(name).spent and round_of(name) <= number), Cost())
+    return {
+        "round": number,
+        "wrong": wrong,
+        "error": wrong / tested,
+        "sampled_error": error_of(samples) if samples else None,
+        "pass_at_k": {str(k): pass_at_k(samples, k) for k in ks_of(config.evaluation)},
+        "positives_used": len(after.graded.positives),
+        "negatives_used": len(after.graded.negatives),
+        "training_rows": len(after.rows),
+        **{
+            key: getattr(spent, key) for key in ("tokens_trained", "tokens_sampled", "flops_training", "flops_sampling")
+        },
     }
 
 
@@ -110,13 +144,13 @@ def measured(cost: Cost) -> dict[str, float]:
     return {key: getattr(cost, key) for key in MEASURED}
 
 
-def spurious_share(outcome: Outcome) -> float | None:
-    """Share of spurious steps in the correct test responses.
+def spurious_share(outcome: Outcome, responses: Sequence[Response]) -> float | None:
+    """Share of spurious steps in the correct ones of these responses to test problems.
 
     None without correct responses, or if the task cannot recognise spurious steps.
     """
     task, codec, problems = outcome.stages.task, outcome.stages.codec, {p.id: p for p in outcome.problems}
-    correct = [(problems[r.problem], codec.decode(r.tokens)) for r in outcome.responses if r.reward]
+    correct = [(problems[r.problem], codec.decode(r.tokens)) for r in responses if r.reward]
     spurious = [task.spurious_steps(problem, text) for problem, text in correct]
     if not correct or None in spurious:
         return None
@@ -130,7 +164,7 @@ def credit_summary(outcome: Outcome) -> dict[str, Any] | None:
     `pit_errors` (estimated minus true step) are lists of [step, count] over the incorrect responses used. None for a
     method without values of incorrect responses.
     """
-    graded, task, codec = outcome.graded, outcome.stages.task, outcome.stages.codec
+    graded, task, codec = outcome.last.graded, outcome.stages.task, outcome.stages.codec
     if not graded.negative_values:
         return None
     problems = {p.id: p for p in outcome.trained_on}

@@ -1,8 +1,8 @@
 """One run from configuration to result row, in a separate folder (:mod:`synth_scaling.config.run_folder`).
 
 The folder holds the resolved configuration, the environment, the log, training curves and a line per stage. A
-successful run adds `row.json` and `correct.parquet`, which `analysis` reads, and `DONE` as the last file. A failed run
-adds `error.txt` with the traceback and `failure.json` with the reason.
+successful run adds `row.json`, `correct.parquet` and `samples.parquet`, which `analysis` reads, and `DONE` as the last
+file. A failed run adds `error.txt` with the traceback and `failure.json` with the reason.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from synth_scaling.core.stage import StageResult
 from synth_scaling.core.terminal import LogFormatter
 from synth_scaling.experiment.pipeline import Outcome, run
 from synth_scaling.experiment.row import result_row
-from synth_scaling.experiment.samples import log_samples
+from synth_scaling.experiment.samples import log_samples, write_samples
 from synth_scaling.experiment.store import Store
 from synth_scaling.system import signals
 from synth_scaling.system.environment import environment
@@ -71,6 +71,7 @@ def run_once(config: Config, wait: bool = True, launch: str = "", held: Lease | 
             log_samples(config, outcome, tracker)
             _check(held)
             write_answers(config, outcome, folder)
+            write_samples(outcome, folder)
             write_text(folder.row, json.dumps(row, indent=1))
             sync(folder.path)
             _check(held)
@@ -170,19 +171,30 @@ def write_answers(config: Config, outcome: Outcome, folder: RunFolder) -> None:
     """Write `correct.parquet`, one row per test problem: whether the greedy response is correct.
 
     Where they were sampled: `samples_correct` of `samples` responses at `evaluation.temperature`, and `pass_rate`, the
-    share of correct responses of pi_sft.
+    share of correct responses of pi_sft. With several rounds also `rounds_correct` and `rounds_samples_correct`: lists
+    of the same counts, after each round.
     """
+    last = outcome.last
     answers: dict[str, list[Any]] = {
-        "problem": [r.problem for r in outcome.responses],
-        "correct": [bool(r.reward) for r in outcome.responses],
+        "problem": [r.problem for r in last.responses],
+        "correct": [bool(r.reward) for r in last.responses],
     }
     if outcome.initial:
         rates = credit.initial_values(outcome.initial)
         answers["pass_rate"] = [rates[problem] for problem in answers["problem"]]
-    if samples := outcome.samples.get(config.evaluation.temperature):
+    if samples := last.samples.get(config.evaluation.temperature):
         per_problem = correct_counts(samples)
         answers["samples_correct"] = [per_problem[problem][0] for problem in answers["problem"]]
         answers["samples"] = [per_problem[problem][1] for problem in answers["problem"]]
+    if len(outcome.rounds) > 1:
+        t = config.evaluation.temperature
+        for column, of_rounds in (
+            ("rounds_correct", [after.responses for after in outcome.rounds]),
+            ("rounds_samples_correct", [after.samples.get(t, []) for after in outcome.rounds]),
+        ):
+            if all(of_rounds):
+                counts = [correct_counts(responses) for responses in of_rounds]
+                answers[column] = [[count[problem][0] for count in counts] for problem in answers["problem"]]
     # Plain encoding: the file is small, and readers of thousands of them take half the time.
     pq.write_table(pa.table(answers), folder.correct, use_dictionary=False, compression="none")
 

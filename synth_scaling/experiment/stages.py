@@ -28,8 +28,11 @@ from synth_scaling.core.records import (
 from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import Cost, StageResult
 from synth_scaling.credit import Prefix, Search
+from synth_scaling.data.options import given_rollouts
+from synth_scaling.data.rollouts_file import Selected
 from synth_scaling.experiment.base_model import base_in_place, base_key, compute_base, is_stored, open_codec
 from synth_scaling.experiment.degenerate import degenerate
+from synth_scaling.experiment.given import graded_responses
 from synth_scaling.experiment.keys import CODE, WORDS, digest, sampling_key, training_key
 from synth_scaling.experiment.store import Store
 from synth_scaling.methods import METHODS, MethodOptions, PreferenceOptions
@@ -41,6 +44,7 @@ from synth_scaling.sampling.engine import Engine, hit_rate
 from synth_scaling.sampling.factory import close_engines, engine_for
 from synth_scaling.sampling.sampler import Sampler
 from synth_scaling.sampling.search import search_values
+from synth_scaling.system.jsonl import content_digest
 from synth_scaling.system.usage import Made, measured
 from synth_scaling.tasks import Task
 from synth_scaling.tracking.tracker import NoTracker
@@ -120,6 +124,12 @@ class Stages:
             return cost, {"rows": len(rows)}
 
         return self._stage(name, "policy", key, compute)
+
+    def unchanged(self, name: str, policy: StageResult) -> StageResult:
+        """`policy` under another name: what a round without training rows ends with, at no cost."""
+        log.warning("%s: %s: the method built no rows, and the policy stays as it is", title(self.config), name)
+        result = self.done[name] = replace(policy, cost=Cost(), seconds=0.0)
+        return result
 
     def reference_logprobs(
         self,
@@ -225,13 +235,16 @@ class Stages:
                 log.warning("%s: %s: %s", title(self.config), name, line)
         return rows
 
-    def rollouts(self, policy: StageResult, problems: Sequence[Problem]) -> list[Response]:
-        """M graded responses of `policy` per problem.
+    def rollouts(self, policy: StageResult, problems: Sequence[Problem], number: int = 1) -> list[Response]:
+        """M graded responses of `policy` per problem, in the round `number`.
 
         Sampled in blocks (`data.rollout_block`), a run with a smaller M uses the first responses of one with a larger.
+        With `data.rollouts_path` they are the responses of that file, up to M per problem.
         """
         data = self.config.data
-        names = rollout_stages(data)
+        if (selected := given_rollouts(data, self.task, problems)) is not None:
+            return self._given_rollouts(Path(data.rollouts_path), selected, problems)
+        names = rollout_stages(data, number)
         if data.rollout_block is None:
             return self.responses(names[0], policy, problems, data.rollouts, data.temperature)
         sampled: dict[str, list[Response]] = {problem.id: [] for problem in problems}
@@ -239,6 +252,46 @@ class Stages:
             for row in self.responses(name, policy, problems, data.rollout_block, data.temperature):
                 sampled[row.problem].append(replace(row, sample=block * data.rollout_block + row.sample))
         return [row for rows in sampled.values() for row in rows[: data.rollouts]]
+
+    def _given_rollouts(self, path: Path, selected: Selected, problems: Sequence[Problem]) -> list[Response]:
+        """The responses of a file to the problems, graded by the task.
+
+        One that is longer than the task allows is cut there, as the engine would have cut it. Nothing is sampled, so
+        the stage depends on the file's content and the tokenizer, and not on a policy.
+        """
+        key = {
+            "file": content_digest(path),
+            "tokenizer_of": self.done["base"].hash,
+            "task": key_of(self.config.task),
+            "problems": digest(problems),
+            **self._prompts_key(problems),
+            "n": self.config.data.rollouts,
+        }
+
+        def compute(folder: Path) -> Made:
+            rows = graded_responses(path, selected, self.task, self.codec)
+            write_table(folder / "responses.parquet", rows, Response)
+            pairs = zip(selected.labels, rows, strict=True)
+            return Cost(), {
+                "accuracy": float(np.mean([row.reward for row in rows])),
+                "cut": sum(
+                    given.finished and not row.finished
+                    for (_, given), row in zip(selected.responses, rows, strict=True)
+                ),
+                "labels": sum(label is not None for label in selected.labels),
+                "labels_differ": sum(label is not None and label != bool(row.reward) for label, row in pairs),
+            }
+
+        result = self._stage("rollouts", "responses", key, compute)
+        facts = result.facts
+        line = f"{path}: {selected}; accuracy {100 * facts['accuracy']:.1f} % by our grades"
+        if facts["labels"]:
+            line += f"; {facts['labels_differ']} of {facts['labels']} labels `correct` differ from them and are ignored"
+        if facts["cut"]:
+            line += f"; {facts['cut']} responses were cut at {self.task.max_response_tokens} tokens"
+        incomplete = selected.problems_without or selected.problems_with_fewer
+        log.log(logging.WARNING if incomplete or facts["labels_differ"] else logging.INFO, "%s", line)
+        return read_table(result.path / "responses.parquet", Response)
 
     def step_values(
         self,

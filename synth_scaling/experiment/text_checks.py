@@ -13,8 +13,9 @@ import numpy as np
 from synth_scaling.config.schema import Config
 from synth_scaling.core.records import Problem
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.data.options import teacher_of
+from synth_scaling.data.options import given_rollouts, teacher_of
 from synth_scaling.data.teacher_file import TeacherData
+from synth_scaling.experiment.given import given_tokens
 from synth_scaling.models.options import PretrainedOptions, context_of_model
 from synth_scaling.models.pretrained import resolve
 from synth_scaling.models.smollm2 import WHEEL, convert_tokenizer
@@ -46,6 +47,18 @@ def check_texts(configs: Iterable[Config]) -> None:
                     _check_lengths(codecs[model], problem, solution, context_of_model(config.model))
                 except ValueError as error:
                     raise ConfigError(f"{place}: {error}") from None
+        _check_given(config, task, codecs[model])
+
+
+def _check_given(config: Config, task: Task, codec: Codec) -> None:
+    """Refuse responses of `data.rollouts_path` that the tokenizer does not give back. Raises ConfigError."""
+    problems = teacher_of(config.data, task).problems("train", config.data.problems, config.seed)
+    if (selected := given_rollouts(config.data, task, problems)) is not None:
+        for _, given in selected.responses:
+            try:
+                given_tokens(Path(config.data.rollouts_path), given, codec)
+            except ValueError as error:
+                raise ConfigError(f"data.rollouts_path={error}") from None
 
 
 def _check_lengths(codec: Codec, problem: Problem, solution: str, context: int) -> None:

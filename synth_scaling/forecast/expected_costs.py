@@ -15,7 +15,7 @@ from synth_scaling.config.needed_stages import needed_stages, rollout_stages, sa
 from synth_scaling.config.schema import Config
 from synth_scaling.core.flops import sampling_flops, training_flops
 from synth_scaling.core.hashing import content_hash, key_of
-from synth_scaling.core.stage import Cost, role_of, stage_family
+from synth_scaling.core.stage import Cost, in_round, role_of, round_of, stage_family
 from synth_scaling.credit.options import search_of
 from synth_scaling.data.options import JSONLDataOptions
 from synth_scaling.forecast.model_sizes import matmul_parameters_of
@@ -100,7 +100,8 @@ class _Run:
         return self._stages[name]
 
     def _stage(self, name: str) -> Stage:
-        config, data, evaluation = self.config, self.config.data, self.config.evaluation
+        config, data, evaluation, number = self.config, self.config.data, self.config.evaluation, round_of(name)
+        policy = in_round("policy", number)
         match stage_family(name):
             case "base":
                 return self._base()
@@ -110,30 +111,41 @@ class _Run:
             case "pi_sft_certificate":
                 return self._certificate(name, self.stage("pi_sft").key, data.problems, data.temperature)
             case "policy_certificate":
-                return self._certificate(name, self.stage("policy").key, self.tested, evaluation.temperature)
+                return self._certificate(name, self.stage(policy).key, self.tested, evaluation.temperature)
+            case "rollouts" if data.rollouts_path:  # graded here, sampled elsewhere
+                key = _key("responses", name=name, file=data.rollouts_path, problems=data.problems, seed=config.seed)
+                return Stage(name, key, Cost())
             case "rollouts":
                 n = data.rollout_block or data.rollouts
-                return self._responses(name, self.stage("pi_sft").key, data.problems, n, data.temperature)
+                return self._responses(name, self._sampler_key(number), data.problems, n, data.temperature)
             case "negative_values":
-                return self._negative_values()
+                return self._negative_values(number)
             case "positive_values":
                 k = config.credit.positive_rollouts
-                return self._step_values(name, self._positive_inputs(), {"k": k}, k, self._prefixes(self.positives))
+                inputs = self._positive_inputs(number)
+                return self._step_values(name, inputs, {"k": k}, k, self._prefixes(self.positives))
             case "reference_logprobs":
-                return self._reference_logprobs()
+                return self._reference_logprobs(number)
             case "policy":
-                start = self._base_key if config.method.start == "base" else self.stage("pi_sft").key
-                return self._policy(name, config.method, start, self._sampled_inputs())
+                kept = range(1, number + 1) if config.rounds.keep == "all" else [number]
+                # Empty for a method that samples nothing, as for pi_sft, which may be the same training.
+                sampled = {f"round {earlier}": self._sampled_inputs(earlier) for earlier in kept if self.uses}
+                start = {
+                    "base": lambda: self._base_key,
+                    "pi_sft": lambda: self.stage("pi_sft").key,
+                    "previous": lambda: self._sampler_key(number),
+                }[config.method.start if number == 1 else config.rounds.start]()
+                return self._policy(name, config.method, start, sampled, len(kept))
             case "evaluation":
-                return self._responses(name, self.stage("policy").key, self.tested, 1, 0.0)
+                return self._responses(name, self.stage(policy).key, self.tested, 1, 0.0)
             case "base_evaluation":
                 return self._responses(name, self._base_key, self.tested, 1, 0.0)
             case "samples":
-                t = sample_stages(evaluation)[name]
-                return self._responses(name, self.stage("policy").key, self.tested, evaluation.samples, t)
+                t = sample_stages(evaluation, number)[name]
+                return self._responses(name, self.stage(policy).key, self.tested, evaluation.samples, t)
             case "pass_at_k":
                 n = max(evaluation.pass_at_k)
-                return self._responses(name, self.stage("policy").key, self.tested, n, evaluation.temperature)
+                return self._responses(name, self.stage(policy).key, self.tested, n, evaluation.temperature)
             case "initial_responses":
                 n = evaluation.difficulty_rollouts
                 return self._responses(name, self.stage("initial_policy").key, self.tested, n, 1.0)
@@ -141,25 +153,30 @@ class _Run:
 
     # -- inputs that determine a stage -----------------------------------------------------------------------------
 
-    def _rollout_inputs(self) -> dict[str, Any]:
+    def _sampler_key(self, number: int) -> str:
+        """The policy that samples in a round."""
+        return self.stage("pi_sft" if number == 1 else in_round("policy", number - 1)).key
+
+    def _rollout_inputs(self, number: int) -> dict[str, Any]:
         """All rollouts: the stages of their blocks, and the number per problem that is used of them."""
         data = self.config.data
-        return {"rollouts": [self.stage(name).key for name in rollout_stages(data)], "n": data.rollouts}
+        return {"rollouts": [self.stage(name).key for name in rollout_stages(data, number)], "n": data.rollouts}
 
-    def _negative_inputs(self) -> dict[str, Any]:
+    def _negative_inputs(self, number: int) -> dict[str, Any]:
         data = self.config.data
-        return {**self._rollout_inputs(), "most": [data.negatives, data.max_negatives]}
+        return {**self._rollout_inputs(number), "most": [data.negatives, data.max_negatives]}
 
-    def _positive_inputs(self) -> dict[str, Any]:
-        more = {"completed": self.stage("negative_values").key} if self.config.credit.as_positives else {}
-        return {**self._rollout_inputs(), "most": [self.config.data.positives], **more}
+    def _positive_inputs(self, number: int) -> dict[str, Any]:
+        as_positives, values = self.config.credit.as_positives, in_round("negative_values", number)
+        more = {"completed": self.stage(values).key} if as_positives else {}
+        return {**self._rollout_inputs(number), "most": [self.config.data.positives], **more}
 
-    def _sampled_inputs(self) -> dict[str, Any]:
-        """The sampled part of a method's rows; D_syn belongs to every method's rows."""
+    def _sampled_inputs(self, number: int) -> dict[str, Any]:
+        """The part of a method's rows that was sampled in a round; D_syn belongs to every method's rows."""
         return {
-            part: self.stage(part).key
+            part: self.stage(in_round(part, number)).key
             if part.endswith(("_values", "_logprobs"))
-            else (self._negative_inputs() if part == "negatives" else self._positive_inputs())
+            else (self._negative_inputs(number) if part == "negatives" else self._positive_inputs(number))
             for part in sorted(self.uses)
         }
 
@@ -180,9 +197,12 @@ class _Run:
         cost = Cost(tokens_trained=tokens, flops_training=training_flops(self.parameters, tokens))
         return Stage("base", _key("base", task=key_of(self.config.task), model=key_of(model)), cost)
 
-    def _policy(self, name: str, options: MethodOptions, start: str, sampled: Mapping[str, Any]) -> Stage:
+    def _policy(
+        self, name: str, options: MethodOptions, start: str, sampled: Mapping[str, Any], rounds: int = 1
+    ) -> Stage:
+        """A training on D_syn and on the responses of so many rounds."""
         config, trainer = self.config, self.config.trainer
-        once = self._tokens(options)
+        once = self._tokens(options, rounds)
         tokens = round(options.epochs * once)
         reference = 0
         if isinstance(options, PreferenceOptions):
@@ -240,7 +260,7 @@ class _Run:
         )
         return Stage(name, key, Cost(tokens_sampled=tokens, flops_sampling=sampled, flops_training=trained))
 
-    def _negative_values(self) -> Stage:
+    def _negative_values(self, number: int) -> Stage:
         """Values of incorrect responses; where `stop_at_zero` says so, up to the first error only."""
         credit, assumed = self.config.credit, self.assumed
         share = assumed.until_pit if credit.stop_at_zero else 1.0
@@ -252,7 +272,8 @@ class _Run:
         }
         prefixes = self._prefixes(self.negatives) * share * searched[credit.name]
         search = {"search": asdict(search_of(credit)), "name": credit.name}
-        return self._step_values("negative_values", self._negative_inputs(), search, credit.rollouts, prefixes, share)
+        name, inputs = in_round("negative_values", number), self._negative_inputs(number)
+        return self._step_values(name, inputs, search, credit.rollouts, prefixes, share)
 
     def _step_values(
         self,
@@ -271,17 +292,19 @@ class _Run:
         key = _key("step_values", name=name, of=inputs, search=search, temperature=temperature, **self._sampling())
         return Stage(name, key, Cost(tokens_sampled=round(tokens), flops_sampling=flops))
 
-    def _reference_logprobs(self) -> Stage:
-        """One forward pass of pi_sft over the responses that the method uses."""
+    def _reference_logprobs(self, number: int) -> Stage:
+        """One forward pass of the policy that sampled over the responses that the method uses."""
         amounts = {"positives": self.positives, "negatives": self.negatives}
         responses = sum(amount for part, amount in amounts.items() if part in self.uses)
         tokens = round(responses * (self.lengths.prompt + self.response + 1))
         inputs = {
-            "positives": self._positive_inputs() if "positives" in self.uses else None,
-            "negatives": self._negative_inputs() if "negatives" in self.uses else None,
+            "positives": self._positive_inputs(number) if "positives" in self.uses else None,
+            "negatives": self._negative_inputs(number) if "negatives" in self.uses else None,
         }
         key = _key("reference_logprobs", of=inputs, trainer=key_of(self.config.trainer))
-        return Stage("reference_logprobs", key, Cost(flops_training=training_flops(self.parameters, 0, tokens)))
+        return Stage(
+            in_round("reference_logprobs", number), key, Cost(flops_training=training_flops(self.parameters, 0, tokens))
+        )
 
     def _prefixes(self, responses: float) -> float:
         """Distinct prefixes of so many responses: they end after any step but the last."""
@@ -290,14 +313,17 @@ class _Run:
     def _sampling(self) -> dict[str, Any]:
         return {"engine": key_of(self.config.engine), "seed": self.config.seed}
 
-    def _tokens(self, options: MethodOptions) -> float:
-        """Tokens of the rows of the method that `options` belong to, gone over once."""
+    def _tokens(self, options: MethodOptions, rounds: int = 1) -> float:
+        """Tokens of the rows of the method that `options` belong to, gone over once; of responses of several rounds.
+
+        A later round is assumed to have as many responses of each kind as the first one.
+        """
         assumed, lengths = self.assumed, self.lengths
         data = ExpectedData(
             demonstrations=self.demonstrations,
-            positives=self.positives,
-            negatives=self.negatives,
-            pairs=self.negatives * assumed.pairs,
+            positives=rounds * self.positives,
+            negatives=rounds * self.negatives,
+            pairs=rounds * self.negatives * assumed.pairs,
             prompt=lengths.prompt,
             demonstration=lengths.response,
             response=self.response,

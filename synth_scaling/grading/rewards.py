@@ -17,7 +17,7 @@ from synth_scaling.grading.numbers import rational
 
 Kind = Literal["number", "latex"]
 Call = tuple[Kind, str, str, bool, bool]  # of in_worker
-BOUND = 5.0  # seconds
+BOUND = 5.0  # seconds of CPU time
 SHORT = 50_000  # characters that are scanned in this process; takes milliseconds
 
 
@@ -30,7 +30,7 @@ class Grades:
 
 
 def grade(kind: Kind, pairs: Sequence[tuple[str, str]], last_number: bool = False, bound: float = BOUND) -> Grades:
-    """The rewards of (gold answer, response) pairs, each graded within `bound` seconds.
+    """The rewards of (gold answer, response) pairs, each graded within `bound` seconds of CPU time.
 
     No text raises. WorkerKilled is raised if workers are killed from outside (:func:`.workers.run`).
     """

@@ -1,8 +1,9 @@
-"""Worker processes that can be killed: a call is answered within a bound of time and memory, or not at all.
+"""Worker processes that can be killed: a call is answered within a bound of CPU time and memory, or not at all.
 
-Pebble's pool, which stops a worker that exceeds its time and starts another. The workers come from a fork server, a
-fresh process without this one's threads and memory, so torch and vLLM may be loaded here. Results come in the order of
-the calls and do not depend on the number of workers.
+The bound is on CPU time, so that no grade depends on what else the machine does: the kernel kills a worker that exceeds
+it, and Pebble's pool starts another. The workers come from a fork server, a fresh process without this one's threads
+and memory, so torch and vLLM may be loaded here. Results come in the order of the calls and do not depend on the number
+of workers.
 
 A worker may also die of something outside: a signal to the process group, or the kernel's out-of-memory killer. That
 says nothing about the call: the call is repeated alone, and a second death is an error, never a result.
@@ -26,11 +27,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
+from pebble.pool.process import WORKERS_NAME
 
 MEMORY = 4 << 30  # bytes of address space a worker may have
 CHUNK = 16  # calls that travel together at most; the calls of a chunk that fails are repeated one by one
 # A process receives these from its own instructions, as from a stack that overflows: the call is the reason.
 FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT}
+OVER_BOUND = signal.SIGPROF  # the kernel sends it to a worker that has used up its CPU time
+WALL = 20  # times the bound that a chunk may take by the clock; a worker that is stopped or starved says nothing
 STALL = 45  # seconds that no worker takes the next call before the pool is replaced; a start takes up to 20
 _tokens = itertools.count()  # one for each chunk, in whichever pool
 _pools: dict[int, ProcessPool] = {}  # by the process that created them: a forked child must not use its parent's
@@ -46,11 +50,12 @@ class _Death:
 
 
 def run(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], bound: float) -> Iterator[bool | None]:
-    """`function(*call)` for each call, in order; None for one that took longer than `bound` seconds or died of itself.
+    """`function(*call)` for each call, in order; None for one that took more than `bound` seconds of CPU time or died
+    of itself.
 
     `function` is importable and raises nothing. A chunk has the same bound, and its calls are repeated one by one
     if it is exceeded: no call runs longer than `bound`, and a slow one runs twice. Raises WorkerKilled for a call whose
-    worker was killed twice by a signal that neither the pool nor a fault of the worker sent.
+    worker was twice killed from outside, or did not end in `WALL` times the bound by the clock.
     """
     size = min(CHUNK, len(calls) // (2 * count()) + 1)  # few calls are shared out, too
     chunks = [calls[i : i + size] for i in range(0, len(calls), size)]
@@ -102,11 +107,11 @@ def _schedule(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], b
     """Schedule a chunk of calls, in a new pool if the present one has just broken."""
     pool, token = _pool(), next(_tokens)
     try:
-        future = pool.schedule(_each, (function, calls, token), timeout=bound)
+        future = pool.schedule(_each, (function, calls, token, bound), timeout=WALL * bound)
     except RuntimeError:  # all its workers died since its state was last read
         _pools.clear()
         pool = _pool()
-        future = pool.schedule(_each, (function, calls, token), timeout=bound)
+        future = pool.schedule(_each, (function, calls, token, bound), timeout=WALL * bound)
     return _Call(pool, future, token, len(calls))
 
 
@@ -124,18 +129,32 @@ def _pool() -> ProcessPool:
 def _close() -> None:
     """End this process's pool; its workers end with the process in any case."""
     if (pool := _pools.pop(os.getpid(), None)) is not None:
-        pool.stop()
+        _stop(pool)
         with suppress(RuntimeError):  # later versions of Python start no thread here
             joining = threading.Thread(target=pool.join, daemon=True)
             joining.start()
             joining.join(10)
 
 
+def _stop(pool: ProcessPool) -> None:
+    """Stop a pool and kill its workers.
+
+    Pebble first removes the pool's semaphores and then ends its workers: one that is just starting would look for them
+    in vain and print a traceback.
+    """
+    pool.stop()
+    if (starting := pool._pool_manager_loop) is not None:  # the thread that starts workers
+        starting.join(10)
+    for worker in [child for child in multiprocessing.active_children() if child.name == WORKERS_NAME]:
+        worker.kill()
+        worker.join()
+
+
 atexit.register(_close)
 
 
 def _result(call: _Call) -> list[bool] | _Death | None:
-    """The results of a chunk; None if it exceeded its bound of time or memory; how its worker died if it did."""
+    """The results of a chunk; None if it exceeded its bound of CPU time or memory; how its worker died if it did."""
     waited, future = 0, call.future
     while not future.done() and call.pool.active and waited < STALL:
         concurrent.futures.wait([future], timeout=1.0)
@@ -148,10 +167,12 @@ def _result(call: _Call) -> list[bool] | _Death | None:
         # Results of another chunk would shift grades from one response to another: they are never used.
         return results if (token, len(results)) == (call.token, call.size) else _Death(0)
     except ProcessExpired as error:
+        if error.exitcode == -OVER_BOUND:
+            return None
         return _Death(-error.exitcode if (error.exitcode or 0) < 0 else 0)
-    except (BrokenProcessPool, CancelledError):  # every worker died at once
+    except (BrokenProcessPool, CancelledError, TimeoutError):  # every worker died at once, or this one did not go on
         return _Death(0)
-    except (TimeoutError, MemoryError, RecursionError):
+    except (MemoryError, RecursionError):
         return None
 
 
@@ -159,7 +180,7 @@ def _discard(pool: ProcessPool) -> None:
     """Stop a pool that stalls. It is not joined, which could take for ever; the next call starts another."""
     if _pools.get(os.getpid()) is pool:
         del _pools[os.getpid()]
-    pool.stop()
+        _stop(pool)
 
 
 def _prepare() -> None:
@@ -167,9 +188,17 @@ def _prepare() -> None:
     import synth_scaling.grading.algebra  # noqa: F401 (imported already, unless another module started the fork server)
 
     os.setsid()  # a signal to the process group is for the process that grades; its workers end with it
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a handler in Python would wait for a long multiplication to end
+    for number in (signal.SIGTERM, OVER_BOUND):  # a handler in Python would wait for a long multiplication to end
+        signal.signal(number, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def _each(function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], token: int) -> tuple[int, list[bool]]:
-    return token, [function(*call) for call in calls]
+def _each(
+    function: Callable[..., bool], calls: Sequence[tuple[Any, ...]], token: int, bound: float
+) -> tuple[int, list[bool]]:
+    """In a worker: the token and the results, unless this process is killed after `bound` seconds of CPU time."""
+    signal.setitimer(signal.ITIMER_PROF, bound)
+    try:
+        return token, [function(*call) for call in calls]
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)

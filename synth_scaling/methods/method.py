@@ -30,6 +30,14 @@ from synth_scaling.credit import Prefix
 
 # training rows of a method
 Rows = list[NLLRow] | list[PreferenceRow] | list[PolicyRow] | list[StepPairRow] | list[UnpairedRow]
+# the rows' dataclass by `Method.objective`
+ROWS: dict[str, type] = {
+    "nll": NLLRow,
+    "preference": PreferenceRow,
+    "policy": PolicyRow,
+    "step_pairs": StepPairRow,
+    "unpaired": UnpairedRow,
+}
 STARTS = ("base", "pi_sft")
 
 
@@ -100,7 +108,8 @@ class UnpairedOptions(MethodOptions):
 class Graded:
     """The data that a method may use. `positive_values[i]` are the step values of `positives[i]`, likewise negatives.
 
-    Step values and the parts that a method does not list in `Method.uses` are empty.
+    Step values and the parts that a method does not list in `Method.uses` are empty. After the first round, the policy
+    of the round before takes the place of pi_sft.
     """
 
     prompts: Mapping[str, tuple[int, ...]]  # token ids by problem id

@@ -66,8 +66,7 @@ def check_folder(folder: Path, name: str) -> None:
         raise ConfigError(f"model.path={name}: no weights there ({', '.join(missing) or '*.safetensors'} is missing)")
     if not any((folder / file).is_file() for file in TOKENIZERS):
         raise ConfigError(f"model.path={name}: no tokenizer there ({' or '.join(TOKENIZERS)} is missing)")
-    if not end_tokens(folder):
-        raise ConfigError(f"model.path={name}: neither its configuration nor its tokenizer names an end token")
+    end_tokens(folder, f"model.path={name}")
 
 
 def check_template(chat: str, folder: Path | None, name: str) -> None:
@@ -104,8 +103,11 @@ def context_of(folder: Path) -> int:
     return context
 
 
-def end_tokens(folder: Path) -> list[int]:
-    """End token ids of the model in `folder`, ascending: those of model, generation and tokenizer configuration."""
+def end_tokens(folder: Path, name: str = "") -> list[int]:
+    """End token ids of the model in `folder`, ascending: those of model, generation and tokenizer configuration.
+
+    Raises ConfigError, which calls the model `name`, if there are none.
+    """
     ids: set[int] = set()
     config = _load(folder / "config.json")
     for value in (
@@ -117,7 +119,10 @@ def end_tokens(folder: Path) -> list[int]:
     name = _read(folder / "tokenizer_config.json", "eos_token")
     name = name["content"] if isinstance(name, dict) else name
     tokens = _read(folder / "tokenizer.json", "added_tokens") or []
-    return sorted(ids | {token["id"] for token in tokens if token["content"] == name})
+    ids |= {token["id"] for token in tokens if token["content"] == name}
+    if not ids:
+        raise ConfigError(f"{name or folder}: neither its configuration nor its tokenizer names an end token")
+    return sorted(ids)
 
 
 def tensor_names(folder: Path) -> set[str]:

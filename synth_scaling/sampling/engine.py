@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,13 @@ class Completion:
 
     tokens: tuple[int, ...]
     finished: bool
+
+    @classmethod
+    def of(cls, sampled: Sequence[int], limit: int, ends: Collection[int]) -> Completion:
+        """From the tokens sampled, an end token included, of which up to `limit` come before it."""
+        if sampled and sampled[-1] in ends:
+            return cls(tuple(sampled[:-1]), True)
+        return cls(tuple(sampled[:limit]), False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,12 @@ from synth_scaling.core.validation import ConfigError, above_zero, at_least, bet
 
 @dataclass
 class EngineOptions:
-    """conf/engine/*.yaml. `memory_gib` is the KV cache on CPU; on GPUs `gpu_memory_share` of the device is taken."""
+    """conf/engine/*.yaml. `memory_gib` is the KV cache on CPU; on GPUs `gpu_memory_share` of the device is taken.
 
-    name: str = "vllm"
+    `transformers` reads `dtype` and `max_num_seqs` alone: no start, no sharing of prompts.
+    """
+
+    name: str = "vllm"  # or "transformers", for models below about a million parameters
     dtype: str = "float32"  # "float32", "bfloat16", "float16", or "auto": bfloat16 where CUDA has it, else float32
     max_num_seqs: int = 1024  # [sequences] in flight at a time
     max_batched_tokens: int = 8192  # [tokens] of one forward pass at most
@@ -34,7 +37,9 @@ class EngineOptions:
 
 def check_engine(engine: EngineOptions) -> None:
     """Refuse options that are invalid, alone or together. Raises ConfigError."""
-    one_of("engine.name", engine.name, ("vllm",))
+    one_of("engine.name", engine.name, ("vllm", "transformers"))
+    if engine.name == "transformers":
+        _check_transformers(engine)
     at_least("engine.replicas", engine.replicas, 1)
     if engine.shard is not None:
         at_least("engine.shard", engine.shard, 1)
@@ -52,13 +57,20 @@ def check_engine(engine: EngineOptions) -> None:
     between("engine.gpu_memory_share", engine.gpu_memory_share, 0, 1, "shares up to 1")
 
 
+def _check_transformers(engine: EngineOptions) -> None:
+    for key, allowed in {"seeds": "request", "shard": None, "replicas": 1, "by_turns": False}.items():
+        if (value := getattr(engine, key)) != allowed:
+            word = "null" if allowed is None else str(allowed).lower()
+            raise ConfigError(f"engine.{key}={value}: allowed with engine.name=transformers is {word}")
+
+
 def engine_gpus(engine: EngineOptions) -> int:
     """GPUs of the engine's processes; 0 for an engine that runs on a CPU, too.
 
     CUDA graphs (`eager=false`) and an engine that is split over several devices need GPUs. Several engines alone do
     not: they may share the cores.
     """
-    needs_gpus = not engine.eager or engine.tensor_parallel_size > 1
+    needs_gpus = engine.name == "vllm" and (not engine.eager or engine.tensor_parallel_size > 1)
     return engine.replicas * engine.tensor_parallel_size if needs_gpus else 0
 
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import gc
 import glob
-import hashlib
 import json
 import logging
 import os
-import struct
 import sys
 import tempfile
 import warnings
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from synth_scaling.models.pretrained import end_tokens, tensor_names
+from synth_scaling.sampling.draws import request_seed
 from synth_scaling.sampling.engine import Completion, Scored
 from synth_scaling.sampling.options import EngineOptions
 from synth_scaling.system import signals
@@ -55,8 +54,6 @@ class VLLMEngine:
         config = json.loads((checkpoint / "config.json").read_text())
         architecture = {key: value for key, value in config.items() if key not in _NOT_ARCHITECTURE}
         tensors, ends = tensor_names(checkpoint), end_tokens(checkpoint)
-        if not ends:
-            raise ValueError(f"{checkpoint}: neither its configuration nor its tokenizer names an end token")
         restart = architecture != self._architecture or context != self._context
         # Computed tensors and a tied output layer may be missing from a file.
         optional = (".rotary_emb.inv_freq", *(["lm_head.weight"] if config.get("tie_word_embeddings") else []))
@@ -156,7 +153,7 @@ class VLLMEngine:
         self._prompt_tokens += sum(len(prompt) for prompt in prompts)
         self._cached_tokens += sum(output.num_cached_tokens or 0 for output in outputs)
         return [
-            [self._completion(list(c.token_ids), limit) for c in output.outputs]
+            [Completion.of(c.token_ids, limit, self._ends) for c in output.outputs]
             for output, limit in zip(outputs, max_tokens, strict=True)
         ]
 
@@ -193,17 +190,6 @@ class VLLMEngine:
 
     def prefix_cache(self) -> tuple[int, int]:
         return self._prompt_tokens, self._cached_tokens
-
-    def _completion(self, tokens: list[int], limit: int) -> Completion:
-        if tokens and tokens[-1] in self._ends:
-            return Completion(tuple(tokens[:-1]), True)
-        return Completion(tuple(tokens[:limit]), False)
-
-
-def request_seed(seed: int, prompt: Sequence[int]) -> int:
-    """The seed of a prompt's completion 0; that of completion i is larger by i. CPU generators use its low 32 bits."""
-    digest = hashlib.blake2b(struct.pack(f"<{len(prompt) + 1}q", seed, *prompt), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 2  # room for i below 2^63
 
 
 def _report(worker: Any, mode: str) -> None:

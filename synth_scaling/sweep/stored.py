@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 from synth_scaling.config.naming import run_folder
 from synth_scaling.config.schema import Config
 from synth_scaling.core.hashing import key_of
-from synth_scaling.core.stage import Cost, StageResult
-from synth_scaling.experiment.store import SHIPPED, Store
+from synth_scaling.core.stage import StageResult
+from synth_scaling.experiment.store import SHIPPED
+from synth_scaling.experiment.stored_only import NotStored, StoredOnly
 from synth_scaling.models.options import TinyOptions
 from synth_scaling.tracking.tracker import NoTracker
 from synth_scaling.training.options import pretraining_options
@@ -99,29 +100,9 @@ def _followed(config: Config, root: Path) -> set[str]:
     from synth_scaling.experiment.pipeline import run  # torch and transformers
 
     names = _Names()
-    with contextlib.suppress(_NotStored, ValueError, OSError):  # a run that will fail reports that when it starts
-        run(config, _StoredOnly(root), names)
+    with contextlib.suppress(NotStored, ValueError, OSError):  # a run that will fail reports that when it starts
+        run(config, StoredOnly(root), names)
     return names.stages
-
-
-class _NotStored(Exception):
-    """A stage is missing."""
-
-
-class _StoredOnly(Store):
-    """A store that computes nothing. Raises _NotStored for a stage that it does not have."""
-
-    def stage(
-        self,
-        name: str,
-        key: Mapping[str, Any],
-        make: Callable[[Path], tuple[Cost, Mapping[str, Any]]],
-        wait: bool | None = None,
-    ) -> StageResult:
-        """The stored result of the stage."""
-        if (stored := self.stored(name, key)) is not None:
-            return stored
-        raise _NotStored
 
 
 class _Names(NoTracker):

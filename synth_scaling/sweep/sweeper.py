@@ -39,6 +39,7 @@ from synth_scaling.experiment.text_checks import check_texts
 from synth_scaling.sweep.grid import expand, grids_of
 from synth_scaling.sweep.outlook import Outlook
 from synth_scaling.sweep.plan import Plan, Planned, announced, is_over
+from synth_scaling.sweep.power import power_line
 from synth_scaling.system import signals
 from synth_scaling.system.leases import is_held
 from synth_scaling.system.pinning import check_pins
@@ -104,6 +105,9 @@ class GridSweeper(Sweeper):
         for line in outlook.lines(self.verbose, absent, lack):
             say(line, flush=True)
         if self.dry_run:
+            resolvable = power_line(configs.values(), output) if outlook.missing else None
+            if resolvable is not None:
+                say(resolvable)
             return
         workers = min(most, len(outlook.missing))
         plan = replace(plan_of(outlook, workers), elsewhere=not self._is_here("joblib", "basic"))
@@ -151,7 +155,10 @@ class GridSweeper(Sweeper):
         return self.config.hydra.launcher.get("wait", True) is False
 
     def _jobs(self, arguments: list[str], absent: list[str]) -> list[tuple[list[str], Config]]:
-        """Every run with its overrides. A dry run needs no files: lines on those that are missing go to `absent`."""
+        """Every run with its overrides, seed by seed, so that a whole picture is there early.
+
+        A dry run needs no files: lines on those that are missing go to `absent`.
+        """
         assert self.hydra_context is not None and self.config is not None, "set up by Hydra"
         read = functools.partial(typed_without_files, absent=absent) if self.dry_run else typed
         jobs = expand(
@@ -159,7 +166,7 @@ class GridSweeper(Sweeper):
         )
         check_shared([config for _, config in jobs])
         check_folders(jobs[0][1], create=not self.dry_run)
-        return jobs
+        return sorted(jobs, key=lambda job: job[1].seed)  # stable: the grid's order within a seed
 
 
 def workers_of(launcher: DictConfig) -> int:

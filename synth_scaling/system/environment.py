@@ -31,6 +31,12 @@ def environment() -> dict[str, Any]:
     }
 
 
+def commit() -> str | None:
+    """The commit of the code, with "-dirty" if files differ from it; None outside a git checkout."""
+    known = environment()
+    return known["commit"] and known["commit"] + ("-dirty" if known["changed"] else "")
+
+
 def _git(*words: str) -> str | None:
     try:
         done = subprocess.run(["git", *words], cwd=Path(__file__).parent, capture_output=True, text=True, check=True)

@@ -8,6 +8,8 @@ exception. A second signal ends the process at once. An uncaught Interrupted end
 A launch whose workers are joblib's processes on this machine forwards the signal to them and waits until they have
 ended. A signal to the whole process group reaches them twice, so a worker takes no second one. A worker that has no
 handler yet starts with the signals blocked, and receives them when it has one.
+
+Python ignores an exception in a destructor. An interruption that meets one is raised again after it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import _thread
 import contextlib
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from types import FrameType
 
@@ -26,11 +30,13 @@ import psutil
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 EXIT_CODE = os.EX_TEMPFAIL  # 75: the caller is invited to try again
 PATIENCE = 20.0  # seconds from the signal until code that does not poll is interrupted
+AGAIN = 0.05  # seconds until an interruption that was ignored is raised again
 FORWARD = 0.5  # seconds between signals to the workers of a launch, which may not all have started at the first
 
 _received: str | None = None  # the first signal's name
 _insist = True
 _at_once = False
+_ctrl_c = False  # Ctrl-C was ignored in a destructor
 _parent: int | None = None  # the process with whose end this one ends
 
 
@@ -62,6 +68,8 @@ def install(insist: bool = True, at_once: bool = False) -> None:
     _insist, _at_once = insist, at_once
     for number in SIGNALS if at_once else (*SIGNALS, signal.SIGALRM):
         signal.signal(number, _note)
+    if not isinstance(sys.unraisablehook, _RaiseAgain):
+        sys.unraisablehook = _RaiseAgain(sys.unraisablehook)
     if not insist:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _received = None  # of an earlier call of this process: a launch that has received a signal makes no further one
@@ -185,9 +193,14 @@ def check() -> None:
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    global _received
+    global _received, _ctrl_c
     if number == signal.SIGALRM:
-        if _received is not None:
+        if _in_hook(frame):
+            _set_alarm(AGAIN)
+        elif _ctrl_c:
+            _ctrl_c = False
+            raise KeyboardInterrupt
+        elif _received is not None:
             raise Interrupted(_received)
     elif _received is None:
         _received = signal.Signals(number).name
@@ -196,6 +209,30 @@ def _note(number: int, frame: FrameType | None) -> None:
         _set_alarm(PATIENCE)
     elif _insist:
         _end_by(number)
+
+
+@dataclass(frozen=True)
+class _RaiseAgain:
+    """The hook for exceptions that Python ignores; all but interruptions are for the hook `before`."""
+
+    before: Callable[[sys.UnraisableHookArgs], object]
+
+    def __call__(self, ignored: sys.UnraisableHookArgs) -> None:
+        global _ctrl_c
+        interruption = isinstance(ignored.exc_value, Interrupted | KeyboardInterrupt)
+        if not interruption or threading.current_thread() is not threading.main_thread():
+            self.before(ignored)
+            return
+        _ctrl_c = isinstance(ignored.exc_value, KeyboardInterrupt)
+        signal.signal(signal.SIGALRM, _note)
+        _set_alarm(AGAIN)
+
+
+def _in_hook(frame: FrameType | None) -> bool:
+    """Whether the main thread still runs the hook, from which an exception would be ignored, too."""
+    while frame is not None and frame.f_code is not _RaiseAgain.__call__.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _set_alarm(seconds: float) -> None:

@@ -8,20 +8,18 @@ from __future__ import annotations
 from dataclasses import is_dataclass
 
 from synth_scaling.core.registry import Registry, check_default_name
-from synth_scaling.tasks.chain import Chain, ChainOptions
 from synth_scaling.tasks.collect import Collect, CollectOptions
 from synth_scaling.tasks.gsm8k import GSM8K, GSM8KOptions
 from synth_scaling.tasks.gsm_symbolic import GSMSymbolic, GSMSymbolicOptions
 from synth_scaling.tasks.hendrycks_math import MATH, MATHOptions
 from synth_scaling.tasks.maze import Maze, MazeOptions
 from synth_scaling.tasks.star_graph import StarGraph, StarGraphOptions
-from synth_scaling.tasks.task import EmbeddedTask, Split, Task, TaskOptions, embedded, grade_all
+from synth_scaling.tasks.task import EmbeddedTask, Pictured, Split, Task, TaskOptions, embedded, grade_all
 from synth_scaling.tasks.word_stories import WordStories, WordStoriesOptions
 from synth_scaling.tasks.word_sums import WordSums, WordSumsOptions
 
 _BUILT_IN: dict[str, tuple[type, type[TaskOptions]]] = {
     "maze": (Maze, MazeOptions),
-    "chain": (Chain, ChainOptions),
     "star_graph": (StarGraph, StarGraphOptions),
     "collect": (Collect, CollectOptions),
     "word_sums": (WordSums, WordSumsOptions),
@@ -63,6 +61,7 @@ _tasks: dict[str, Task] = {}
 __all__ = [
     "TASKS",
     "EmbeddedTask",
+    "Pictured",
     "Split",
     "Task",
     "TaskOptions",

@@ -34,7 +34,7 @@ class GSM8KOptions(TaskOptions):
     annotations: bool = False  # keep the calculator's annotations, as in 48/2 = <<48/2=24>>24
     n_validation: int = 500  # [problems] cut from train for choosing settings
     last_number: bool = False  # a response without a marked answer answers by its last number
-    grading_bound: float = 5.0  # [seconds] that grading one response may take; beyond, it counts as incorrect
+    grading_bound: float = 5.0  # [CPU seconds] that grading one response may take; beyond, it counts as incorrect
     max_prompt_tokens: int = 512  # [tokens] of a prompt at most; longer problems are refused
     max_response_tokens: int = 320  # [tokens] of a response at most; it is cut there and counts as incorrect
     world_seed: int = 0  # draws the validation problems

@@ -41,7 +41,7 @@ class MATHOptions(TaskOptions):
     n_validation: int = 500  # [problems] cut from train for choosing settings
     max_steps: int = 12  # [steps] of a response at most; more are merged
     last_number: bool = False  # a response without a marked answer answers by its last number
-    grading_bound: float = 5.0  # [seconds] that grading one response may take; beyond, it counts as incorrect
+    grading_bound: float = 5.0  # [CPU seconds] that grading one response may take; beyond, it counts as incorrect
     max_prompt_tokens: int = 1024  # [tokens] of a prompt at most; longer problems are refused
     max_response_tokens: int = 1024  # [tokens] of a response at most; it is cut there and counts as incorrect
     world_seed: int = 0  # draws the validation problems

@@ -15,7 +15,7 @@ import numpy as np
 
 from synth_scaling.core.records import Problem
 from synth_scaling.core.validation import at_least, at_most, between, share
-from synth_scaling.tasks.task import Split, TaskOptions
+from synth_scaling.tasks.task import Board, Split, TaskOptions, Walk
 
 
 @dataclass
@@ -151,6 +151,20 @@ class Maze:
         if not walk:
             return "malformed"
         return "out_of_budget" if not finished or node == goal else "wrong_place"
+
+    # -- pictures ------------------------------------------------------------------------------------------------
+
+    def board(self, problem: Problem) -> Board:
+        """The maze, which all problems share: the letter of a node counts to the right, its number down."""
+        side, names = self.options.side, tuple(name.strip() for name in self._names)
+        places = tuple((float(node // side), float(node % side)) for node in range(side * side))
+        edges = tuple((a, int(b)) for a, around in enumerate(self.neighbours) for b in around if a < b)
+        return Board(places, names, edges)
+
+    def walk(self, problem: Problem, response: str) -> Walk:
+        """See :class:`synth_scaling.tasks.task.Pictured`."""
+        start, goal = self._endpoints(problem)
+        return Walk((start, *self._walk(response)), goal)
 
     # -- the pretraining corpus ----------------------------------------------------------------------------------
 

@@ -79,6 +79,47 @@ class EmbeddedTask(Task, Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Board:
+    """The world of a problem as a graph in the plane, in which its responses walk; for pictures.
+
+    Attributes:
+        places: (x, y) of each place, x to the right and y down, in steps of 1.
+        names: of each place, as responses write it.
+        edges: pairs of indices of places between which a response can move.
+    """
+
+    places: tuple[tuple[float, float], ...]
+    names: tuple[str, ...]
+    edges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A response as a walk on its problem's board.
+
+    Attributes:
+        places: the start, then one entry per step of the response: an index of `Board.places`, None for no place.
+        goal: the index of the place that the problem asks for.
+    """
+
+    places: tuple[int | None, ...]
+    goal: int
+
+
+@runtime_checkable
+class Pictured(Protocol):
+    """A task whose responses can be drawn as walks."""
+
+    def board(self, problem: Problem) -> Board:
+        """The board of a problem; many problems may share one."""
+        ...
+
+    def walk(self, problem: Problem, response: str) -> Walk:
+        """The response on that board; never raises on any text."""
+        ...
+
+
 @runtime_checkable
 class GradesMany(Protocol):
     """A task that grades many responses at once, which is faster or safer."""

@@ -61,7 +61,7 @@ class WordSumsOptions(TaskOptions):
     # the teacher's: "columns" (tens, units and total a line each) or "direct" (the sum in one line)
     solution: str = "columns"
     last_number: bool = False  # a response without a marked answer answers by its last number
-    grading_bound: float = 5.0  # [seconds] that grading one response may take; beyond, it counts as incorrect
+    grading_bound: float = 5.0  # [CPU seconds] that grading one response may take; beyond, it counts as incorrect
     max_prompt_tokens: int = 128  # [tokens] of a prompt at most; longer problems are refused
     max_response_tokens: int = 96  # [tokens] of a response at most; it is cut there and counts as incorrect
     world_seed: int = 0  # draws the held-out problems

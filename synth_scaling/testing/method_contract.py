@@ -22,16 +22,9 @@ from synth_scaling.core.records import (
 from synth_scaling.core.step_pair_loss import StepPairLoss
 from synth_scaling.methods import ExpectedData, Graded, Method, MethodOptions, PreferenceOptions
 from synth_scaling.methods import check_method as check_options
-from synth_scaling.methods.method import UnpairedOptions
+from synth_scaling.methods.method import ROWS, UnpairedOptions
 
 PARTS = {"positives", "negatives", "positive_values", "negative_values", "reference_logprobs"}
-ROWS = {
-    "nll": NLLRow,
-    "preference": PreferenceRow,
-    "policy": PolicyRow,
-    "step_pairs": StepPairRow,
-    "unpaired": UnpairedRow,
-}
 LOSSES = {"policy": PolicyLoss, "step_pairs": StepPairLoss}  # by the objectives that have one
 PROBLEMS, STEPS, STEP = 6, 3, 2  # steps per response, tokens per step
 VOCABULARY = 50

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 from synth_scaling.config.schema import TrackingOptions
 from synth_scaling.core.hashing import content_hash
 from synth_scaling.core.terminal import printable
+from synth_scaling.system.environment import environment
 from synth_scaling.tracking.wandb_service import close_service, close_service_at_exit
 
 log = logging.getLogger("synth_scaling")
@@ -65,11 +66,12 @@ class WandbRun:
         except Exception as error:  # any error, of W&B, its service or the system: none may stop a run
             self._give_up(error)
 
-    def curve(self, stage: str, point: Mapping[str, float]) -> None:
+    def curve(self, stage: str, point: Mapping[str, float], axis: str = "step") -> None:
+        """A point of the curves STAGE/*, which are drawn against `point[axis]`."""
         if stage not in self.axes:
             self.axes.add(stage)
-            self._do(lambda run: run.define_metric(f"{stage}/step", hidden=True))
-            self._do(lambda run: run.define_metric(f"{stage}/*", step_metric=f"{stage}/step"))
+            self._do(lambda run: run.define_metric(f"{stage}/{axis}", hidden=True))
+            self._do(lambda run: run.define_metric(f"{stage}/*", step_metric=f"{stage}/{axis}"))
         values = {f"{stage}/{name}": value for name, value in point.items()}
         self._log(lambda: values)
 
@@ -158,6 +160,7 @@ def _started(mode: str, *, folder: Path, **of_the_run: Any) -> Any:
             console="off",
             x_disable_meta=True,
             x_save_requirements=False,  # slow, and the row has the relevant versions
+            git_commit=environment()["commit"],  # of this code, whatever folder the command was started in
             reinit="create_new",  # a stage's run may be open beside this one
             init_timeout=_patience(),
             finish_timeout=UPLOAD_SECONDS,

@@ -42,6 +42,7 @@ from synth_scaling.system import signals
 from synth_scaling.system.failures import ChildFailed, Reason, reason
 from synth_scaling.system.usage import peak_device_memory
 from synth_scaling.training.options import LoRAOptions, TrainerOptions
+from synth_scaling.training.precision import slow_bfloat16
 from synth_scaling.training.trainer import Curve, Training
 
 log = logging.getLogger("synth_scaling")
@@ -92,6 +93,8 @@ def train(
     termination signal.
     """
     write_table(folder / ROWS, rows, ROW_OF[type(objective)])
+    if training.options.dtype == "bfloat16" and (why := slow_bfloat16()):
+        log.warning("trainer.dtype=bfloat16: %s; float32 is faster here", why)
     if training.options.num_processes == 1:
         return _train(rows, training, folder, objective, curve)
     job = asdict(training) | {

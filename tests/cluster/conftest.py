@@ -13,14 +13,14 @@ import psutil
 import pytest
 
 from tests.support.one_node import OneNode
-from tests.survival.conftest import Small
+from tests.survival.conftest import VLLM, Small
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """From an empty store, in one process."""
     small = Small(tmp_path_factory.mktemp("undisturbed"))
-    assert small.run("hydra.launcher.n_jobs=1") == 0, small.log()
+    assert small.run(*VLLM, "hydra.launcher.n_jobs=1") == 0, small.log()
     return small
 
 

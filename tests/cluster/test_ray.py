@@ -10,11 +10,11 @@ import pytest
 
 from tests.cluster.test_slurm import FEW, check, check_order
 from tests.support.processes import of_ray, until
-from tests.survival.conftest import Small
+from tests.survival.conftest import VLLM, Small
 
 pytestmark = pytest.mark.cluster
 
-RAY = ("hydra/launcher=ray", "hydra.launcher.workers=2")
+RAY = (*VLLM, "hydra/launcher=ray", "hydra.launcher.workers=2")
 
 
 def test_two_workers_make_the_rows_of_one_process(small: Callable[..., Small], undisturbed: Small) -> None:

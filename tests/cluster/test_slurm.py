@@ -13,12 +13,12 @@ from synth_scaling import status
 from synth_scaling.sweep.launchers import squeue
 from tests.support.one_node import OneNode
 from tests.support.processes import of_slurm, until
-from tests.survival.conftest import Small
+from tests.survival.conftest import VLLM, Small
 
 pytestmark = pytest.mark.cluster
 
 FEW = ("method=sft,rft", "seed=0")
-SLURM = ("hydra/launcher=slurm", "hydra.launcher.workers=2", "hydra.launcher.poll=1")
+SLURM = (*VLLM, "hydra/launcher=slurm", "hydra.launcher.workers=2", "hydra.launcher.poll=1")
 
 
 def check(small: Small, undisturbed: Small, runs: int) -> None:

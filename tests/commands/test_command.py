@@ -43,9 +43,7 @@ def test_every_command_has_a_help_with_an_example(verb: str, capsys: pytest.Capt
 
 
 def test_the_sentence_of_a_sweep_ends_where_its_question_ends() -> None:
-    assert cli.question(configs("sweeps") / "demo.yaml") == (
-        "How does test error fall with N for each method, and how much data does each save?"
-    )
+    assert cli.question(configs("sweeps") / "demo.yaml") == ("What is a correct, what an incorrect response worth?")
 
 
 def test_the_help_of_run_names_every_choice_but_the_teachers_engine(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,7 +78,7 @@ def test_suggestions_are_similar_words_only() -> None:
     assert did_you_mean("mcts", ["sft", "rft"]) == ""
 
 
-LIGHT = {"": 0, "run": 0, "teach": 0, "store": 0, "contamination": 0, "retry": 0, "status": 0}
+LIGHT = {"": 0, "run": 0, "teach": 0, "store": 0, "contamination": 0, "retry": 0, "status": 0, "export": 0}
 HEAVY = ("torch", "transformers", "vllm", "hydra", "numpy", "pandas", "scipy", "pyarrow")
 
 
@@ -97,7 +95,7 @@ def test_help_loads_no_large_library(verb: str) -> None:
 
 
 def test_both_forms_of_a_command_print_the_same_help() -> None:
-    for verb in ("status", "retry", "store", "grade", "teach", "contamination"):
+    for verb in ("status", "retry", "store", "grade", "teach", "contamination", "export", "crosscheck"):
         forms = (["synth_scaling", verb], [f"synth_scaling.{verb}"])
         texts = {
             subprocess.run(

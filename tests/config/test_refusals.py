@@ -51,12 +51,19 @@ COMMANDS = {
     "method.name=dpo": "method.name=dpo: allowed is sft; choose another by method=dpo",
     "model=gpt": "model=gpt: allowed are ",
     "tracking=mlflow": "tracking=mlflow: allowed are none, wandb",
-    "figure=pairings": "figure=pairings: allowed are size, positives, teacher, grid, pairing, filter, best_of, "
+    "figure=pairings": "figure=pairings: allowed are size, rounds, positives, teacher, grid, pairing, filter, best_of, "
     "rollout_policy, rollouts; did you mean pairing?",
     "hydra/launcher=nowhere": "hydra/launcher=nowhere: allowed are basic, joblib",
     "hydra.mode=FAST": "hydra.mode: Invalid value 'FAST', expected one of [RUN, MULTIRUN]",
     # amounts and sizes
     "data.problems=0": f"data.problems=0: {LEAST_ONE}",
+    "method=sft rounds.count=2": "rounds.count=2: method=sft samples nothing; allowed is 1",
+    "method=rft rounds.count=0": f"rounds.count=0: {LEAST_ONE}",
+    "method=rft rounds.keep=all": "rounds.keep=all: with rounds.count=1 allowed is newest",
+    "method=rft rounds.start=base": "rounds.start=base: with rounds.count=1 allowed is previous",
+    "method=rft rounds.count=2 rounds.keep=some": "rounds.keep=some: allowed are newest, all",
+    "method=rft rounds.count=2 rounds.start=next": "rounds.start=next: allowed are base, pi_sft, previous",
+    "method=rft rounds.count=2 data.rollouts_path=x": "rounds.count=2: allowed is 1 with data.rollouts_path",
     "data.positives=17": "data.positives=17: allowed are 0 to data.rollouts=16",
     "credit.rollouts=-2": f"credit.rollouts=-2: {LEAST_ONE}",
     "rollout_policy.epochs=-1": "rollout_policy.epochs=-1.0: allowed are values above 0",
@@ -85,8 +92,7 @@ COMMANDS = {
     "engine.seeds=none": "engine.seeds=none: allowed are call, request",
     "engine.block_size=16": "engine.block_size=16: allowed are multiples of 32",
     "engine.max_model_len=3": "engine.max_model_len=3: its context of 3 tokens is shorter than the 18 of task=maze",
-    "task=gsm8k": "model=tiny: a base model is pretrained for task=maze, chain, star_graph, collect only; "
-    "task=gsm8k has no",
+    "task=gsm8k": "model=tiny: a base model is pretrained for task=maze, star_graph, collect only; task=gsm8k has no",
     # files and folders
     "output=FOLDER/file/deep": "output=FOLDER/file/deep: allowed is a folder that can be written (Not a directory)",
     "store=FOLDER/file": "store=FOLDER/file: allowed is a folder that can be written (File exists)",
@@ -107,7 +113,7 @@ COMMANDS = {
     "label=a=b": "label=a=b: allowed is key=value, in Hydra's syntax",
     "seed=1,2": "seed=1,2: several values need -m (a sweep)",
     "--bogus": "unrecognized arguments: --bogus; allowed are --cfg, ",
-    "--config-name nothing": "--config-name=nothing: allowed are config, chain, collect_full, collect_policy, credit, ",
+    "--config-name nothing": "--config-name=nothing: allowed are config, collect_full, credit, ",
     "--config-dir /nowhere --config-name x": "Additional config directory '/nowhere' not found",
 }
 

@@ -46,7 +46,7 @@ def test_options_added_later_leave_the_names_of_runs_and_stages_that_do_not_use_
     """These were the names before trainer.lora, trainer.packing, evaluation.base, engine.max_model_len and so on."""
     assert run_hash(config()) == "f7aa3b19beadcbe3"
     assert run_hash(config("method=step_dpo")) == "50dc758710ba7da3"
-    assert run_hash(config("task=chain", "seed=3")) == "eb1d1bfe51468f02"
+    assert run_hash(config("task=star_graph", "seed=3")) == "040a0e4c2bc5df45"
     assert run_hash(config("trainer.lora.rank=4")) != run_hash(config("trainer.packing=true")) != run_hash(config())
 
 

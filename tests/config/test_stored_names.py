@@ -15,7 +15,7 @@ RESULTS = Path(__file__).parents[2] / "results"
 
 
 # The rows of maze and star_graph are older than data.traces and cannot be named again.
-@pytest.mark.parametrize(("study", "rows"), [("maze_full", 412), ("chain", 10), ("credit", 96)])
+@pytest.mark.parametrize(("study", "rows"), [("maze_full", 412), ("credit", 96)])
 def test_stored_rows_have_the_names_that_their_configurations_give(study: str, rows: int) -> None:
     stored = [json.loads(line) for line in (RESULTS / study / "rows.jsonl").read_text().splitlines()]
     assert len(stored) == rows

@@ -40,3 +40,21 @@ def test_a_solution_beyond_the_context_is_refused_by_file_and_line(tmp_path: Pat
     with pytest.raises(ConfigError, match=rf"t\.jsonl:2: problem teacher/\w+: .*{words}"):
         check_texts(runs_of("config", teacher(tmp_path, questions, second="3 + 4 = 7, " * 2000)))
     check_texts(runs_of("config", teacher(tmp_path, questions, second="3 + 4 = 7, " * 20 + "<|im_end|>")))
+
+
+def test_a_response_that_the_tokenizer_does_not_give_back_is_refused_by_file_and_line(tmp_path: Path) -> None:
+    questions = ["How many are 3 and 4?", "What is the sum of 3 and 4?", "3 plus 4 is how much?"]
+    words, path = teacher(tmp_path, questions), tmp_path / "r.jsonl"
+    for second, refused in (("#### 7", False), ("\ud800", True)):
+        rows = [
+            {"question": question, "response": text} for question, text in zip(questions, ("7", second), strict=False)
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        configs = list(runs_of("config", [*words, f"data.rollouts_path={path}", "method=rft"]))
+        if refused:
+            with pytest.raises(
+                ConfigError, match=r"^data\.rollouts_path=.*r\.jsonl:2: response: the tokenizer does not"
+            ):
+                check_texts(configs)
+        else:
+            check_texts(configs)

@@ -62,7 +62,7 @@ def test_runs_share_the_stages_of_the_forecast(configs: dict[str, Config], hashe
     assert groups(keys) == groups(stored)
 
 
-@pytest.mark.parametrize("study", ["chain", "credit", "maze", "maze_full", "star_graph"])
+@pytest.mark.parametrize("study", ["credit", "maze", "maze_full", "star_graph"])
 def test_committed_studies_have_the_stages_of_the_forecast(study: str) -> None:
     """Names of all runs' stages, and which of them are shared.
 

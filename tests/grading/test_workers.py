@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pebble.pool.channel import WorkerChannel
+from pebble.pool.process import WORKERS_NAME
 
 from synth_scaling.grading import workers
 from synth_scaling.grading.rewards import SHORT, grade, in_worker
 from synth_scaling.grading.workers import WorkerKilled
-from tests.support.killers import ENDLESS, always_killed, even, hard, killed_once, mixed, pattern
+from tests.support.killers import ENDLESS, always_killed, busy, even, hard, killed_once, mixed, pattern, waiting
 
 KILLED = (13, 29, 31)
 
@@ -45,10 +47,30 @@ def test_a_call_that_never_ends_is_killed_and_the_others_are_graded() -> None:
     assert list(workers.run(hard, [(i,) for i in range(60)], 2.0)) == expected
 
 
+def test_the_bound_is_on_cpu_time_and_a_call_that_waits_is_not_over_it() -> None:
+    """As on a machine whose cores are all taken: the clock says nothing about a call."""
+    assert list(workers.run(waiting, [(1.5, i) for i in range(2)], 0.5)) == [True, False]
+    assert list(workers.run(busy, [(1.5, i) for i in range(2)], 0.5)) == [None, None]
+
+
+def test_no_worker_is_left_when_the_semaphores_it_looks_for_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is still starting would print a traceback after the results are out."""
+    removed, left = WorkerChannel.close, []
+
+    def close(channel: WorkerChannel) -> None:
+        left.append([child.name for child in multiprocessing.active_children() if child.name == WORKERS_NAME])
+        removed(channel)
+
+    assert list(workers.run(even, [(1,)], 30.0)) == [False]
+    monkeypatch.setattr(WorkerChannel, "close", close)
+    workers._close()
+    assert left == [[]]
+
+
 def test_other_workers_take_over_when_all_are_dead() -> None:
     assert list(workers.run(even, [(1,)], 30.0)) == [False]
     for child in multiprocessing.active_children():
-        if child.name.startswith("pebble"):
+        if child.name == WORKERS_NAME:
             os.kill(child.pid or 0, signal.SIGKILL)
             child.join(10)
     assert list(workers.run(even, [(2,), (3,)], 30.0)) == [True, False]
@@ -78,7 +100,7 @@ def test_a_signal_to_all_workers_costs_no_grade() -> None:
     later = workers.run(in_worker, [("latex", *pair, False, False) for pair in pairs], 30.0)
     first = next(later)
     for child in multiprocessing.active_children():
-        if child.name.startswith("pebble"):
+        if child.name == WORKERS_NAME:
             os.kill(child.pid or 0, signal.SIGTERM)
     assert first and all(later) and all(grade("latex", pairs).rewards)
 

@@ -15,7 +15,7 @@ from synth_scaling.models.codec import Codec, step_ends
 from synth_scaling.models.tokenizer import word_tokenizer
 from synth_scaling.tasks import TASKS, EmbeddedTask, embedded_tasks
 
-OPTIONS = {"maze": {"side": 5, "max_distance": 8}, "chain": {}, "star_graph": {}, "collect": {}}
+OPTIONS = {"maze": {"side": 5, "max_distance": 8}, "star_graph": {}, "collect": {}}
 EACH_TASK = pytest.mark.parametrize("name", embedded_tasks())
 
 

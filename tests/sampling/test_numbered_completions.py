@@ -14,11 +14,11 @@ from scipy.stats import chisquare
 from transformers import AutoModelForCausalLM
 
 from synth_scaling.models.codec import Codec
+from synth_scaling.sampling.draws import request_seed
 from synth_scaling.sampling.engine import Completion, Engine
 from synth_scaling.sampling.factory import engine_for
 from synth_scaling.sampling.options import EngineOptions
 from synth_scaling.sampling.replicas import Replicas
-from synth_scaling.sampling.vllm import request_seed
 from synth_scaling.tasks.maze import Maze
 
 pytestmark = pytest.mark.slow

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from synth_scaling.models.codec import Codec
 from synth_scaling.models.tiny_llama import TinyLlama, create_tiny_llama
 from synth_scaling.sampling.engine import Completion, Engine
-from synth_scaling.tasks.chain import Chain, ChainOptions
+from synth_scaling.tasks.collect import Collect, CollectOptions
 from synth_scaling.tasks.maze import Maze
 
 EOS = 1
@@ -217,10 +217,10 @@ def test_a_checkpoint_of_another_architecture_restarts_the_engine_and_so_does_go
     """Of another vocabulary and shape; and of the same weights under another configuration."""
     before = sample(loaded, prompts, n=2, seed=5)
 
-    chain = Chain(ChainOptions(n_test=20, n_validation=0))
-    create_tiny_llama(tmp_path / "chain", chain, TinyLlama(width=96, layers=1, heads=3, feedforward=64), seed=1)
-    encode = Codec(tmp_path / "chain").encode
-    check_greedy(loaded, tmp_path / "chain", [encode(problem.prompt) for problem in chain.problems("test", None, 0)])
+    collect = Collect(CollectOptions(n_test=20, n_validation=0))
+    create_tiny_llama(tmp_path / "other", collect, TinyLlama(width=96, layers=1, heads=3, feedforward=64), seed=1)
+    encode = Codec(tmp_path / "other").encode
+    check_greedy(loaded, tmp_path / "other", [encode(problem.prompt) for problem in collect.problems("test", None, 0)])
 
     shutil.copytree(pretrained, tmp_path / "rotated")
     file = tmp_path / "rotated" / "config.json"

@@ -53,7 +53,7 @@ def changed(c: Config, path: tuple[str, ...]) -> Config:
         case int() | float():
             value += 1
         case str():
-            value += "x"
+            value = __file__ if key == "rollouts_path" else value + "x"  # the content of the file is hashed
         case None:
             value = 7
         case list():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from pathlib import Path
 
 
@@ -33,6 +35,20 @@ def hard(x: int) -> bool:
         return len(b"x" * (64 << 30)) > 0
     if x % 50 == 31:
         os.kill(os.getpid(), signal.SIGSEGV)
+    return x % 2 == 0
+
+
+def waiting(seconds: float, x: int) -> bool:
+    """Whether `x` is even, after `seconds` without work."""
+    threading.Event().wait(seconds)
+    return x % 2 == 0
+
+
+def busy(seconds: float, x: int) -> bool:
+    """The same after `seconds` of work."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
     return x % 2 == 0
 
 

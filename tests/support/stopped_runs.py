@@ -46,7 +46,8 @@ def pipeline(config: Config, store: Store, tracker: Any) -> SimpleNamespace:
         tracker.stage(name, result)
         text = (result.path / "data").read_text()
     responses = [SimpleNamespace(problem=f"test/{i}", reward=i % 2) for i in range(4)]
-    return SimpleNamespace(responses=responses, initial=[], samples={}, text=text)
+    last = SimpleNamespace(responses=responses, samples={})
+    return SimpleNamespace(last=last, rounds=[last], initial=[], text=text)
 
 
 def row_of(config: Config, outcome: SimpleNamespace) -> dict[str, Any]:
@@ -142,6 +143,7 @@ def exit_code(child: int) -> int:
 def main(folder: Path, trials: int) -> int:
     leases.SILENCE, leases.HEARTBEAT, leases.POLL = SILENCE, SILENCE / 3, 0.02
     runs.run, runs.result_row, runs.log_samples = pipeline, row_of, lambda *_: None  # type: ignore[assignment]
+    runs.write_samples = lambda _, folder: folder.samples.write_text("samples")  # type: ignore[assignment]
     runs.log.disabled = True
     root = folder / "root"
     config = configuration(root)

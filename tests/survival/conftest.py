@@ -16,6 +16,7 @@ import pytest
 SWEEP = """\
 defaults:
   - config
+  - override engine: transformers
   - _self_
   - override /hydra/sweeper: grid
   - override /hydra/launcher: joblib
@@ -37,7 +38,10 @@ hydra:
 
 
 class Small:
-    """The small sweep in a folder: how it is launched, and what is there afterwards."""
+    """The small sweep in a folder: how it is launched, and what is there afterwards.
+
+    Its engine starts at once; where vLLM's start matters, the words of a launch are `VLLM`.
+    """
 
     def __init__(self, folder: Path, store: Path | None = None) -> None:
         self.folder, self.output, self.store = folder, folder / "out", store or folder / "store"
@@ -65,7 +69,8 @@ class Small:
         return self.begin(*words).wait()
 
     def log(self) -> str:
-        return (self.folder / "log.txt").read_text(errors="replace")
+        file = self.folder / "log.txt"
+        return file.read_text(errors="replace") if file.is_file() else ""  # before the first launch
 
     def files(self) -> int:
         """The number of files and folders. Folders may be renamed meanwhile, which os.walk passes over."""
@@ -94,6 +99,7 @@ class Small:
         return [path for path in places if ".lock" in path.name or ".partial" in path.name or path.name[0] == "."]
 
 
+VLLM = ("engine=vllm",)
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 CLOCK = {"wall_seconds", "device_seconds", "peak_memory", "peak_device_memory", "seconds"}
 

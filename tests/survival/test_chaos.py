@@ -15,10 +15,10 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from tests.survival.conftest import Small
+from tests.survival.conftest import VLLM, Small
 
 KILLS = 20
-ENGINE = ("engine.shard=64",)  # in a process of its own
+ENGINE = (*VLLM, "engine.shard=64")  # in a process of its own
 
 
 def strike(small: Small, process: subprocess.Popen, rng: random.Random) -> str:

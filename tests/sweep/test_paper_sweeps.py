@@ -78,15 +78,15 @@ def test_every_run_passes_every_check_once_the_files_are_there(
 
 
 def test_composed_runs_are_those_that_hydra_composes(runs: dict[str, list[Config]]) -> None:
-    """The whole of one run of the demo and of a further grid, against Hydra's own composition of its job."""
-    demo = runs_of("demo")
+    """The whole of one run of demo_maze and of a further grid, against Hydra's own composition of its job."""
+    demo = runs_of("demo_maze")
     jobs = {
         3: ["data.problems=100", "method=dpo", "seed=1"],
         -2: ["data.problems=400", "method=rft", "data.positives=16", "figure=positives", "seed=0"],
     }
     with initialize_config_dir(str(configs("conf")), version_base="1.3"):
         for place, job in jobs.items():
-            expected = typed(compose("config", [*job, "sweep=demo"]))
+            expected = typed(compose("config", [*job, "sweep=demo_maze"]))
             actual = next(run for run in demo if resolved(run) == resolved(expected))
             assert actual in demo[2:8] if place > 0 else demo[-8:]
     assert len(demo) == 58

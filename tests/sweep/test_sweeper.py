@@ -118,16 +118,29 @@ def plan(folder: Path) -> dict[str, Any]:
 def test_every_sweep_composes_passes_every_check_and_names_its_runs_apart(name: str, tmp_path: Path) -> None:
     text = (configs("sweeps") / f"{name}.yaml").read_text()
     short = re.sub(r'seed: "?range\(\d+\)"?', 'seed: "0"', text)  # seeds differ in nothing else
-    if name != "demo":  # nor do sizes, the largest of which the task has to have
+    if name != "demo_maze":  # nor do sizes, the largest of which the task has to have
         short = re.sub(r'data\.problems: "?(?:\d+,)*(\d+)"?', r'data.problems: "\1"', short)
     (tmp_path / "sweeps").mkdir()
     (tmp_path / "sweeps" / f"{name}.yaml").write_text(short)
     launch(tmp_path, name)
     runs = {run["name"] for run in plan(tmp_path)["runs"]}
     assert len(runs) == len(plan(tmp_path)["runs"]) > 1
-    if name == "demo":
+    if name == "demo_maze":
         # 4 sizes x 6 methods, the baseline at a fifth size, and 4 numbers of positives: 58 runs with both seeds
         assert text.count("range(2)") == 3 and 2 * len(runs) == 2 * (4 * 6 + 1 + 4) == 58
+
+
+def test_runs_are_planned_seed_by_seed_and_in_the_grid_s_order_within_a_seed(tmp_path: Path) -> None:
+    """So that a seed's whole picture is there early, whatever the order of the keys."""
+    launch(tmp_path, "demo_maze", "data.problems=100,200", "method=sft,rft", "seed=1,0")
+    assert varied([run["config"] for run in plan(tmp_path)["runs"] if run["config"]["figure"] == "size"])[:4] == [
+        ("sft", 100, 0),
+        ("rft", 100, 0),
+        ("sft", 200, 0),
+        ("rft", 200, 0),
+    ]
+    seeds = [run["config"]["seed"] for run in plan(tmp_path)["runs"]]
+    assert seeds == sorted(seeds) and set(seeds) == {0, 1}
 
 
 # -- grids -----------------------------------------------------------------------------------------------------------
@@ -155,11 +168,11 @@ def test_a_grid_is_a_product_and_further_grids_stand_beside_it(tmp_path: Path) -
     write_sweep(tmp_path, grids)
     assert varied(launch(tmp_path, "grid")) == [
         ("sft", 10, 0),
-        ("sft", 10, 1),
         ("sft", 20, 0),
-        ("sft", 20, 1),
         ("rft", 40, 0),
         ("dpo", 40, 0),
+        ("sft", 10, 1),
+        ("sft", 20, 1),
     ]
 
 
@@ -167,7 +180,7 @@ def test_arguments_of_the_command_reach_every_grid(tmp_path: Path) -> None:
     write_sweep(tmp_path, "params: {data.problems: '10,20'}\nalso:\n  - {method: rft}")
     runs = launch(tmp_path, "grid", "seed=3,4", "trainer.batch_size=8")
     grids = (("sft", 10), ("sft", 20), ("rft", 200))
-    assert varied(runs) == [(*job, seed) for job in grids for seed in (3, 4)]
+    assert varied(runs) == [(*job, seed) for seed in (3, 4) for job in grids]
     assert {run["trainer"]["batch_size"] for run in runs} == {8}
 
 

@@ -158,6 +158,40 @@ def test_before_a_command_works_a_signal_ends_it_where_it_stands() -> None:
         assert child.wait() == EXIT_CODE
 
 
+DESTRUCTOR = """
+import signal
+class Last:
+    def __del__(self):
+        signal.raise_signal(signal.{number})
+        while True: pass  # what the handler raises ends this, and is ignored
+"""
+
+
+@pytest.mark.parametrize("first", ["", "1e-6"])  # an alarm that comes before the hook has returned
+@pytest.mark.parametrize(
+    ("begin", "number", "code"),
+    [
+        ("i.install(at_once=True)", "SIGUSR1", EXIT_CODE),
+        ("i.PATIENCE = 1e-3", "SIGTERM", EXIT_CODE),
+        ("", "SIGINT", 130),
+    ],
+)
+def test_an_interruption_in_a_destructor_is_raised_again_after_it(
+    begin: str, number: str, code: int, first: str
+) -> None:
+    ends = "    while True: pass\nexcept KeyboardInterrupt:\n    raise SystemExit(130)\n"
+    last = f"try:\n    last = Last()\n    ready()\n    del last\n{ends}"
+    early = f"alarm, first = i._set_alarm, iter([{first}])\ni._set_alarm = lambda time: alarm(next(first, time))\n"
+    with process(f"{early}{begin}\n{DESTRUCTOR.format(number=number)}{last}") as child:
+        assert child.communicate()[1] == ""
+        assert child.returncode == code
+
+
+def test_other_exceptions_in_a_destructor_are_shown_as_before() -> None:
+    with process("class Last:\n    def __del__(self): 1 / 0\nready()\nLast()\n") as child:
+        assert "ZeroDivisionError" in child.communicate()[1]
+
+
 def test_a_process_may_end_with_the_one_that_started_it() -> None:
     code = f"""
 import subprocess, sys

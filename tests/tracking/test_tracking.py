@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from synth_scaling.config.naming import run_hash
+from synth_scaling.system.environment import environment
 from synth_scaling.tracking.tracker import NoTracker, WandbTracker, start_tracker
 from synth_scaling.tracking.wandb_service import close_service
 from tests.support.wandb_runs import MAZE, Offline, configuration, offline, offline_runs, tracked
@@ -63,7 +64,28 @@ def test_the_run_is_named_by_its_configuration_and_grouped_by_its_sweep(run: tup
     assert list(recording.run.tags) == ["maze", "rft", row["figure"], "tiny"]
     assert recording.exit_codes == [0]
     assert [point["policy/loss"] for point in recording.history if "policy/loss" in point] == [0.5]
-    assert recording.axes == {"policy/step": "", "policy/*": "policy/step"}
+    axes = {"policy/step": "", "policy/*": "policy/step", "result/N": "", "result/*": "result/N"}
+    assert recording.axes == axes and recording.run.git.commit == (environment()["commit"] or "")
+
+
+def test_a_finished_run_is_one_point_of_error_against_n(run: tuple[dict[str, Any], Offline]) -> None:
+    row, recording = run
+    (point,) = (point for point in recording.history if "result/error" in point)
+    assert (point["result/N"], point["result/error"]) == (row["problems"], row["error"])
+
+
+def test_a_preference_methods_curve_has_the_margin_of_the_log_probabilities(tmp_path: Path) -> None:
+    config = configuration(method="dpo")
+    tracker = WandbTracker(config, run_hash(config), tmp_path)
+    with tracker.computing("policy", "d" * 16):
+        tracker.curve("policy", {"step": 1, "loss": 0.7, "logps/chosen": -3.0, "logps/rejected": -10.5})
+        tracker.curve("policy", {"step": 2, "loss": 0.6, "logps/chosen": -4.0, "logps/rejected": -14.0})
+    tracker.finish(None)
+    charted = [
+        [point[f"policy/logps/{name}"] for name in ("chosen", "rejected", "margin")]
+        for point in offline(tmp_path).history
+    ]
+    assert charted == [[-3.0, -10.5, 7.5], [-4.0, -14.0, 10.0]]  # the margin grows while both fall
 
 
 def test_the_table_correct_equals_correct_parquet(run: tuple[dict[str, Any], Offline], answers: pd.DataFrame) -> None:
@@ -119,7 +141,8 @@ def test_a_run_deferred_before_its_policy_has_no_wandb_run_yet(tmp_path: Path) -
     again.finish({"error": 0.25})
     runs = {recording.run.job_type: recording for recording in offline_runs(tmp_path)}
     assert set(runs) == {"run", "stage"} and runs["run"].run.run_id != runs["stage"].run.run_id
-    assert losses(runs["run"], "base") == [2.0, 1.0] and losses(runs["run"], "policy") == [0.5]
+    assert losses(runs["run"], "policy") == [0.5]
+    assert losses(runs["run"], "base") == []  # the base is all runs', and its curve is in its stage's run alone
     assert runs["run"].summary["error"] == 0.25 and runs["run"].exit_codes == [0]
 
 

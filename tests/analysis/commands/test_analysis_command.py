@@ -75,10 +75,10 @@ def test_collect_then_figures(simulated, tmp_path, capsys):
             "no runs with label 'nope' and figure 'size'; labels there: dpo",
         ),
         (["table", "{simulated}", "--sweep", "scan"], 'no rows whose figure is "size"'),
-        (["figures", "{simulated}", "--task", "chain"], "no rows of task 'chain'; there are: maze"),
+        (["figures", "{simulated}", "--task", "gsm8k"], "no rows of task 'gsm8k'; there are: maze"),
         (["figures", "{simulated}", "--out", "{file}"], "exists"),
         (["collect", "{missing}", "{missing}"], "no such folder"),
-        (["tabel", "{simulated}"], "no command 'tabel', did you mean 'table'?; there are: table, compare"),
+        (["tabel", "{simulated}"], "no command 'tabel', did you mean 'table'?; there are: summary, table"),
         (["table", "{file}s"], "files: no such folder, did you mean 'file'?"),
         (["table", "{simulated}", "--baseline", "step_dop"], "figure 'size', did you mean 'step_dpo'?; labels there:"),
         (["table", "{simulated}", "--task", "maez"], "no rows of task 'maez', did you mean 'maze'?; there are: maze"),
@@ -134,3 +134,14 @@ def test_tables_in_a_pipe_have_the_width_of_columns(simulated, capsys, monkeypat
         monkeypatch.setenv("COLUMNS", str(columns))
         assert main(["compare", str(simulated), "--baseline", "sft", "--draws", "20"]) == 0
         assert max(map(len, capsys.readouterr().out.splitlines())) <= columns
+
+
+def test_the_analysis_needs_neither_the_pipeline_nor_a_display():
+    code = (
+        "import sys, analysis.__main__, analysis.figures, analysis.report.tables, analysis.report.page; "
+        "heavy = {'torch', 'hydra', 'matplotlib', 'transformers', 'jinja2'} & set(sys.modules); "
+        "pipeline = {name for name in sys.modules if name.startswith('synth_scaling.')}; "
+        "sys.exit(', '.join(heavy | pipeline - {'synth_scaling.core', 'synth_scaling.core.terminal'}) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

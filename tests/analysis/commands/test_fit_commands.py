@@ -229,3 +229,26 @@ def test_three_points_have_a_wide_interval_and_two_none(tmp_path, capsys):
     for name, spread in (("exponent", 0.2), ("amplitude", 1.0)):
         low, high = one["parameters"][name]["interval"]
         assert low < one["parameters"][name]["estimate"] - spread < one["parameters"][name]["estimate"] + spread < high
+
+
+def test_a_new_run_is_predicted(losses, capsys):
+    arguments = ["fit", losses, "--x", "N", "--y", "error", "--drop", "method=b", "--law", "floor", "--draws", "100"]
+    (one,) = run_json(capsys, *arguments, "--predict", "25600,102400")
+    near, far = one["predicted"]["sizes"]
+    assert (near["size"], far["size"]) == (25600, 102400)
+    assert near["interval"][0] < 1.5 + 40 / 25600**0.5 < near["interval"][1]
+    assert sum(one["predicted"]["weights"].values()) == pytest.approx(1)
+    assert one["derived"]["exponent at N = 100"]["estimate"] == pytest.approx(0.36, abs=0.03)  # 0.5 of 4 of 5.5
+    assert main([*arguments, "--predict", "25600"]) == 0
+    assert "Weights by stacking" in capsys.readouterr().out
+    assert main([*arguments, "--predict", "1e5,-3"]) != 0
+    assert "sizes must be positive" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("law", ["multiplicative", "saturating", "repeated"])
+def test_further_joint_laws_have_a_name(grid, capsys, law):
+    drop = ["--drop", "M=0"] if law == "multiplicative" else []
+    (one,) = run_json(
+        capsys, "fit-joint", grid, "--x1", "P", "--x2", "M", "--y", "error", "--law", law, "--draws", "50", *drop
+    )
+    assert one["law"] == law and one["parameters"]["exponent"]["estimate"] > 0

@@ -10,10 +10,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pandas as pd
@@ -26,6 +24,7 @@ from analysis.data.wandb_rows import Record, fetch, parse, write
 from analysis.errors import InputError
 from synth_scaling.tracking.wandb_service import close_service
 from tests.support.wandb_runs import MAZE, Offline, offline, tracked
+from tests.support.wandb_server import serving
 
 
 @dataclass(frozen=True)
@@ -119,39 +118,13 @@ def server(runs, tmp_path, monkeypatch) -> Iterator[Server]:
     """The stand-in, listening, with W&B's settings pointed at it."""
     served = Server(list(runs))
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.reply(served.file(self.path))
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path != "/graphql":  # W&B's client reports on itself elsewhere
-                return self.reply(b"")
-            asked = json.loads(body)
-            self.reply(json.dumps({"data": served.answer(asked["query"], asked.get("variables") or {})}).encode())
-
-        def reply(self, body: bytes) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        listening.handle_error = lambda *_: None  # a client that is gone before its answer
-        served.url = f"http://127.0.0.1:{listening.server_port}"
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        for name, value in {"BASE_URL": served.url, "API_KEY": "0" * 40, "DIR": str(tmp_path)}.items():
+    with serving(served.answer, served.file) as url:
+        served.url = url
+        for name, value in {"BASE_URL": url, "API_KEY": "0" * 40, "DIR": str(tmp_path)}.items():
             monkeypatch.setenv(f"WANDB_{name}", value)
         close_service()  # its service has read its settings
         yield served
         close_service()
-        listening.shutdown()
-        thread.join()
 
 
 def test_a_row_is_restored_as_it_was_written(runs, tmp_path):

@@ -149,12 +149,12 @@ def test_two_runs_of_a_seed_at_one_point_are_refused(tmp_path, write_run):
 
 def test_tasks_are_not_mixed(tmp_path, write_run):
     write_run(tmp_path, 0.3, run="a")
-    write_run(tmp_path, 0.3, run="b", task="chain", tested=30)
+    write_run(tmp_path, 0.3, run="b", task="collect", tested=30)
     results = load(tmp_path)
-    with pytest.raises(InputError, match=r"several tasks \(chain, maze\)"):
+    with pytest.raises(InputError, match=r"several tasks \(collect, maze\)"):
         size_cells(results)
-    assert size_cells(results.select(task="chain"))["sft", 100].wrong.shape == (1, 30)
-    with pytest.raises(InputError, match="no rows of task 'gsm8k'; there are: chain, maze"):
+    assert size_cells(results.select(task="collect"))["sft", 100].wrong.shape == (1, 30)
+    with pytest.raises(InputError, match="no rows of task 'gsm8k'; there are: collect, maze"):
         results.select(task="gsm8k")
 
 

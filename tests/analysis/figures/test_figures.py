@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Text
 from scipy import stats
 
 from analysis.data.results import Results, load
@@ -14,12 +15,10 @@ from analysis.errors import InputError
 from analysis.figures import FIGURES, draw_all
 from analysis.figures.drawing import Drawing, MissingRunsError
 from analysis.figures.inputs import FigureInputs, figure_inputs
-from analysis.figures.style import METHODS, display_name, look_of, looks
+from analysis.figures.style import WIDTHS, display_name
 from analysis.study.studies import Studies
 from benchmarks.synthetic_study import FILTERS, FIXED, KAPPA, PAIRINGS, WORTH, write_study
-from synth_scaling.methods import METHODS as REGISTRY
 
-BUILT_IN = REGISTRY.built_in
 SEEDS, PROBLEMS, SIZES = 3, 300, (100, 200, 400, 800)
 
 
@@ -32,9 +31,14 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 @pytest.fixture(scope="module")
-def drawn(study: Results) -> dict[str, Drawing]:
+def both_widths(study: Results) -> dict[str, dict[str, Drawing]]:
     shared = figure_inputs(Studies(study))
-    return {name: draw(shared) for name, draw in FIGURES.items()}
+    return {width: {name: draw(replace(shared, width=width)) for name, draw in FIGURES.items()} for width in WIDTHS}
+
+
+@pytest.fixture(scope="module")
+def drawn(both_widths: dict[str, dict[str, Drawing]]) -> dict[str, Drawing]:
+    return both_widths["column"]
 
 
 def figure_rows(results: Results, figure: str) -> pd.DataFrame:
@@ -43,9 +47,9 @@ def figure_rows(results: Results, figure: str) -> pd.DataFrame:
 
 def test_every_figure_is_the_same_bytes_when_drawn_again(study, tmp_path):
     for folder in ("once", "again"):
-        lines = list(draw_all(figure_inputs(Studies(study)), tmp_path / folder))
+        lines = list(draw_all(figure_inputs(Studies(study, 100)), tmp_path / folder))
         assert len(lines) == len(FIGURES) and not any("skipped" in line for line in lines)
-    names = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg", "csv")}
+    names = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg", "pdf", "csv")}
     assert {path.name for path in (tmp_path / "once").iterdir()} == names
     for name in names:
         assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
@@ -61,13 +65,15 @@ def test_figures_by_sampled_error_have_room_for_their_axes(sampled, name):
     drawing = FIGURES[name](sampled)
     _assert_readable(drawing)
     names = [name for axes in drawing.figure.axes for name in (axes.get_xlabel(), axes.get_ylabel())]
+    names += [drawing.figure.get_supxlabel(), drawing.figure.get_supylabel()]
     if name not in ("step_values", "error_against_temperature", "coverage"):
         assert "one sample at T = 1" in " ".join([drawing.caption, *names])
 
 
+@pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", FIGURES)
-def test_no_text_is_cut_off_and_no_two_overlap(drawn, name):
-    _assert_readable(drawn[name])
+def test_no_text_is_cut_off_and_no_two_overlap(both_widths, name, width):
+    _assert_readable(both_widths[width][name])
 
 
 def _assert_readable(drawing: Drawing) -> None:
@@ -75,6 +81,7 @@ def _assert_readable(drawing: Drawing) -> None:
     figure.canvas.draw()
     whole = figure.bbox.padded(0.5)
     texts = [text for legend in figure.legends for text in legend.get_texts()]
+    texts += [text for text in (figure._supxlabel, figure._supylabel) if text is not None]
     for axes in figure.axes:
         ticks = [label for axis in (axes.xaxis, axes.yaxis) for label in axis.get_ticklabels()]
         lower, upper = sorted(axes.get_xlim()), sorted(axes.get_ylim())
@@ -89,37 +96,18 @@ def _assert_readable(drawing: Drawing) -> None:
         assert not box.padded(-0.5).overlaps(other_box.padded(-0.5)), (one.get_text(), other.get_text())
 
 
+@pytest.mark.parametrize(("width", "inches"), [("column", 3.25), ("page", 6.75)])
 @pytest.mark.parametrize("name", FIGURES)
-def test_every_figure_is_one_column_wide_and_names_its_axes(drawn, name):
-    drawing = drawn[name]
-    assert drawing.figure.get_figwidth() == pytest.approx(4.6)
-    assert all(axes.get_xlabel() or axes.get_ylabel() for axes in drawing.figure.axes)
+def test_every_figure_is_as_wide_as_a_column_or_page_in_8_points_and_names_its_axes(both_widths, name, width, inches):
+    drawing = both_widths[width][name]
+    figure = drawing.figure
+    assert figure.get_figwidth() == inches
+    shared = figure.get_supxlabel()
+    assert all(axes.get_xlabel() or axes.get_ylabel() or shared for axes in figure.axes)
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    assert texts and {text.get_fontsize() for text in texts} <= {8.0}
     assert len(drawing.points) and drawing.caption.endswith(".")
     assert drawing.csv().splitlines()[0] == ",".join(drawing.points.columns)
-
-
-SCANS = {
-    "teacher_against_self",
-    "error_against_positives",
-    "positives_and_negatives",
-    "pairing",
-    "ablations",
-    "filtering",
-}
-
-
-def test_figures_without_runs_are_skipped_with_a_line_that_names_their_sweep(tmp_path, write_run):
-    write_run(tmp_path, 0.4, problems=100)
-    write_run(tmp_path, 0.3, problems=200)
-    drawn, *skipped = draw_all(figure_inputs(Studies(load(tmp_path))), tmp_path / "figures")
-    assert drawn.startswith("error_against_n:") and (tmp_path / "figures" / "error_against_n.png").is_file()
-    assert [line.split(":")[0] for line in skipped] == list(FIGURES)[1:]
-    for line in skipped:
-        assert ": skipped, " in line and "\n" not in line
-        name, sweep = line.split(":")[0], line.rsplit(": run ", 1)[1]
-        file = "star_graph" if name == "star_graph" else "maze_ablations" if name in SCANS else "maze_full"
-        assert sweep == f"sweeps/{file}.yaml"
-    assert {path.stem for path in (tmp_path / "figures").iterdir()} == {"error_against_n"}
 
 
 # -- which rows ----------------------------------------------------------------------------------------------------
@@ -132,8 +120,8 @@ def test_the_task_with_most_rows_is_shown_unless_another_is_chosen(study):
     assert star.star_graph is not None and figure_inputs(Studies(study)).star_graph is not None
     alone = figure_inputs(Studies(study.select(task="star_graph")))
     assert set(alone.results.rows["task"]) == {"star_graph"}
-    with pytest.raises(InputError, match="no rows of task 'chain'; there are: maze, star_graph"):
-        figure_inputs(Studies(study), "chain")
+    with pytest.raises(InputError, match="no rows of task 'gsm8k'; there are: maze, star_graph"):
+        figure_inputs(Studies(study), "gsm8k")
 
 
 def test_the_maze_figures_do_not_depend_on_the_star_graph_rows(study, drawn):
@@ -154,46 +142,46 @@ def test_points_are_the_pooled_errors(study, drawn):
     assert (table["method"] == [WORTH[label][0] for label, _ in table.index]).all()
 
 
-def test_the_sizes_run_are_the_ticks(drawn):
-    (axes,) = drawn["error_against_n"].figure.axes
-    assert [text.get_text() for text in axes.get_xticklabels()] == [str(size) for size in SIZES]
-    assert axes.get_xscale() == axes.get_yscale() == "log"
+def test_the_sizes_run_are_the_ticks(both_widths):
+    for axes in both_widths["page"]["error_against_n"].figure.axes:
+        assert list(axes.get_xticks()) == list(SIZES)
+        assert axes.get_xscale() == axes.get_yscale() == "log"
+    shown = {text.get_text() for text in axes.get_xticklabels() if text.get_text()}  # of the last, at the bottom
+    assert shown and shown <= {str(size) for size in SIZES}
 
 
-def test_arrows_show_the_multipliers_of_two_methods(study, drawn):
-    (axes,) = drawn["error_against_n"].figure.axes
-    result = {
-        m.value
-        for m in figure_inputs(Studies(study)).study.multipliers
-        if m.label in ("rft", "step_dpo") and m.bound == "exact"
-    }
-    texts = [text.get_text() for text in axes.texts if text.get_text()]
-    assert len(texts) == 2 and set(texts) <= {f"{value:.1f}x" for value in result}
-    arrows = [text for text in axes.texts if not text.get_text()]
-    for arrow in arrows:
-        assert arrow.xy[1] == arrow.xyann[1] and arrow.xy[0] > arrow.xyann[0]  # level, and to the right
+def named(axes: Axes) -> str:
+    """The display name in a panel's title, without letter, folds and exponent."""
+    name = axes.get_title("left").partition("$  ")[2].split("\n$")[0]
+    return " ".join(name.replace("-\n", "-").split())
 
 
-def test_arrows_end_on_the_line_of_a_baseline_that_has_a_floor(tmp_path, write_run):
-    for size in (100, 200, 400, 800, 1600, 3200):
-        for label, amplitude in (("sft", 40.0), ("rft", 25.0), ("dpo", 60.0)):
-            write_run(tmp_path, 0.15 + amplitude / size**0.9 / 2, tested=4000, problems=size, method=label)
-    drawn_from = figure_inputs(Studies(load(tmp_path)))
-    figure = FIGURES["error_against_n"](drawn_from).figure
-    (legend,), (axes,) = figure.legends, figure.axes
-    assert ["E = " in text.get_text() for text in legend.get_texts()] == [True] * 3
-    (arrow,) = (text for text in axes.texts if not text.get_text())
-    law = drawn_from.study.curves["sft"].baseline_law.law
-    assert 100 * law.predict(arrow.xy[0]) == pytest.approx(arrow.xy[1])
+def test_every_panel_has_a_letter_and_no_two_labels_share_one(drawn):
+    labels = sorted(set(WORTH) - {"sft"})
+    for name in ("error_against_n", "error_against_flops"):
+        titles = [axes.get_title("left") for axes in drawn[name].figure.axes]
+        assert len(titles) == len(labels)
+        assert [title.partition("}$")[0] for title in titles] == [
+            rf"$\mathbf{{{x}" for x in "abcdefghijk"[: len(titles)]
+        ]
+        assert {named(axes) for axes in drawn[name].figure.axes} == {display_name(label) for label in labels}
+    for name in ("step_values", "star_graph", "ablations", "positives_and_negatives"):
+        assert r"$\mathbf{a}$" in drawn[name].figure.axes[0].get_title("left")
 
 
-def test_a_curve_that_cannot_be_fitted_is_still_drawn(tmp_path, write_run):
-    write_run(tmp_path, 0.3, problems=100)
-    write_run(tmp_path, 0.0, problems=100, method="rft")
-    drawing = FIGURES["error_against_n"](figure_inputs(Studies(load(tmp_path))))
-    assert [text.get_text() for text in drawing.figure.legends[0].get_texts()] == ["SFT", "RFT"]
-    (axes,) = drawing.figure.axes
-    assert not axes.texts and not axes.collections[2:]  # no arrows, no bands
+def test_an_arrow_shows_the_multiplier_farthest_from_1_in_its_labels_panel(study, drawn):
+    multipliers = figure_inputs(Studies(study)).study.multipliers
+    n_arrows = 0
+    for axes in drawn["error_against_n"].figure.axes:
+        (label,) = (one for one in WORTH if display_name(one) == named(axes))
+        known = [m.value for m in multipliers if m.label == label and m.bound == "exact" and (m.low > 1 or m.high < 1)]
+        texts = [text.get_text() for text in axes.texts if text.get_text()]
+        assert texts == [f"{max(known, key=lambda value: abs(np.log(value))):.1f}x"] if known else not texts
+        for arrow in (text for text in axes.texts if not text.get_text()):
+            n_arrows += 1
+            assert arrow.xy[1] == arrow.xyann[1]  # level
+            assert (arrow.xy[0] > arrow.xyann[0]) == (float(texts[0][:-1]) >= 1)
+    assert n_arrows >= 2
 
 
 def test_teacher_and_self_generated_start_from_the_same_point(study, drawn):
@@ -205,26 +193,6 @@ def test_teacher_and_self_generated_start_from_the_same_point(study, drawn):
     rows = figure_rows(study, "teacher")
     traces = rows["config"].map(lambda config: config["data"]["traces"])
     assert table.loc[("teacher", 4), "error"] == pytest.approx(rows[traces == 4]["error"].mean())
-
-
-def test_the_scan_includes_the_size_rows_that_fit(simulated):
-    table = FIGURES["error_against_positives"](figure_inputs(Studies(load(simulated)))).points
-    # k = 0 is SFT and k = 4 is RFT of the size sweep, at the scan's two sizes only.
-    assert sorted(set(table["size"])) == [200, 800]
-    assert table.loc[table["size"] == 200, "positives"].tolist() == [0, 1, 2, 4, 8, 16]
-    assert (table["seeds"] == 3).all()
-    used = table.set_index(["size", "positives"])["positives_used"]
-    assert used[800, 16] == pytest.approx(0.8 * 16)
-
-
-def test_the_scan_leaves_out_other_rollouts_and_points_it_ran_itself(tmp_path, write_run):
-    at = {"method": "rft", "problems": 200}
-    ran = write_run(tmp_path, 0.2, figure="positives", positives=4, **at)
-    write_run(tmp_path, 0.6, positives=4, **at)
-    write_run(tmp_path, 0.6, positives=8, rollouts=64, **at)
-    write_run(tmp_path, 0.6, label="rft, other", positives=2, **at)
-    table = FIGURES["error_against_positives"](figure_inputs(Studies(load(tmp_path)))).points
-    assert table["positives"].tolist() == [4] and table["error"].tolist() == [ran["error"]]
 
 
 def test_the_grid_recovers_the_simulated_exchange_rate(drawn):
@@ -239,7 +207,7 @@ def test_the_grid_recovers_the_simulated_exchange_rate(drawn):
     axes = drawn["positives_and_negatives"].figure.axes
     for method, panel in zip(sorted(KAPPA), axes, strict=False):
         kappa = table.loc[table["panel"] == method, "kappa"].iloc[0]
-        assert f"{kappa:.2f} [" in panel.get_title("left")
+        assert f"{kappa:.2f}\n[" in panel.get_title("left")
 
 
 def test_pairings_stand_beside_the_size_rows_at_their_size(study, drawn):
@@ -326,11 +294,11 @@ def test_multipliers_cover_the_simulated_ones_and_mark_bounds(drawn):
     assert held.mean() > 0.8 and len(exact) >= len(SIZES)
     at_the_end = table[(table["label"] == "step_dpo") & (table["size"] == max(SIZES))]
     assert at_the_end["bound"].tolist() == ["at least"]
-    (axes,) = drawn["multipliers"].figure.axes
+    arrows = [text for axes in drawn["multipliers"].figure.axes for text in axes.texts]
     bounds = (table["bound"] != "exact").sum()
     open_ends = (table["high_open"] & (table["bound"] != "at least")).sum()
     open_ends += (table["low_open"] & (table["bound"] != "at most")).sum()
-    assert len(axes.texts) == bounds + open_ends  # one arrow each
+    assert len(arrows) == bounds + open_ends  # one arrow each
 
 
 def test_ablations_take_the_default_setting_from_the_size_rows(study, drawn):
@@ -344,50 +312,17 @@ def test_ablations_take_the_default_setting_from_the_size_rows(study, drawn):
     assert table.loc[table["label"] == "sft", "value"].isna().all() and len(table) == 12
 
 
-# -- looks ---------------------------------------------------------------------------------------------------------
+def test_texts_of_svg_and_pdf_are_text(drawn):
+    drawing = drawn["error_against_n"]
+    assert b">training problems N<" in drawing.image("svg")
+    pdf = drawing.image("pdf")
+    assert pdf.startswith(b"%PDF") and b"/FontFile2" in pdf and b"/Subtype /Type3" not in pdf  # TrueType, not outlines
 
 
-def test_a_label_has_one_look_and_a_variant_keeps_its_methods_colour():
-    pairs = [("step_dpo, no NLL", "step_dpo"), ("new", "new"), ("step_dpo", "step_dpo"), ("sft", "sft")]
-    result = looks(pd.DataFrame(pairs, columns=["label", "method"]))
-    assert list(result) == ["sft", "step_dpo", "step_dpo, no NLL", "new"]
-    assert result["step_dpo"].colour == result["step_dpo, no NLL"].colour == METHODS["step_dpo"][0]
-    assert result["step_dpo"].filled and not result["step_dpo, no NLL"].filled
-
-
-def test_every_method_has_a_colour_a_marker_and_a_title_that_no_other_has():
-    assert METHODS.keys() == BUILT_IN.keys()
-    for column in zip(*METHODS.values(), strict=True):
-        assert len(set(column)) == len(METHODS)
-    titles = {method.title for method in BUILT_IN.values()}
-    assert len(titles) == len(METHODS) and "" not in titles
-    assert {display_name(name) for name in METHODS} == titles
-
-
-def test_the_analysis_needs_neither_the_pipeline_nor_a_display():
-    code = (
-        "import sys, analysis.__main__, analysis.figures, analysis.report.tables, analysis.report.page; "
-        "heavy = {'torch', 'hydra', 'matplotlib', 'transformers', 'jinja2'} & set(sys.modules); "
-        "pipeline = {name for name in sys.modules if name.startswith('synth_scaling.')}; "
-        "sys.exit(', '.join(heavy | pipeline - {'synth_scaling.core', 'synth_scaling.core.terminal'}) or 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-def test_each_unknown_method_has_a_different_look_the_same_in_every_figure():
-    methods = [f"mine_{index}" for index in range(30)]
-    table = pd.DataFrame({"label": methods, "method": methods})
-    styles = looks(table)
-    assert len({(look.colour, look.marker) for look in styles.values()}) == 30
-    assert not {look.colour for look in styles.values()} & {colour for colour, _ in METHODS.values()}
-    assert not {look.marker for look in styles.values()} & {marker for _, marker in METHODS.values()}
-    # Neither the order of rows nor the labels of one figure matter.
-    assert looks(table[::-1]) == styles == {method: look_of(method, methods) for method in methods}
-    assert looks(table[3:5], methods) == {method: styles[method] for method in methods[3:5]}
-    assert looks(pd.DataFrame({"label": ["sft"], "method": ["sft"]}), methods)["sft"] == look_of("sft")
-
-
-def test_labels_are_shown_with_the_names_of_their_methods():
-    assert display_name("step_dpo, no NLL") == "per-step DPO, no NLL" and display_name("sft") == "SFT"
-    assert display_name("mine, twice") == "mine, twice" and display_name("sft2") == "sft2"
+def test_shares_stay_between_0_and_1(study):
+    rows = study.rows
+    at = {0: 0.01, 1: 0.9, 2: 0.99}  # by seed: the interval of Student's t would reach beyond
+    rows = rows.assign(spurious_share=[at[seed] for seed in rows["seed"]])
+    table = FIGURES["step_values"](figure_inputs(Studies(replace(study, rows=rows)))).points
+    assert table[["low", "high"]].min().min() >= 0 and table[["low", "high"]].max().max() <= 1
+    assert (table.loc[table["panel"] == "spurious", "high"] == 1).all()

@@ -11,9 +11,9 @@ from analysis.arrays import Floats
 from analysis.defaults import HUBER_DELTA
 from analysis.fits import solving
 from analysis.fits.joint import fit_joint_values
-from analysis.fits.laws import LAW_NAMES, FloorLaw, LawName
+from analysis.fits.laws import FloorLaw, LawName
 from analysis.fits.optimum import MANY, search
-from analysis.fits.size_laws import size_shape
+from analysis.fits.size_laws import AUTO_LAWS, size_shape
 from analysis.fits.solving import draw_values, solve_values, value_losses
 from analysis.fits.values import fit_values
 
@@ -27,7 +27,7 @@ def table(seed: int = 0) -> tuple[Floats, Floats]:
     return sizes, FloorLaw(0.5, 10.0, 0.5).predict(sizes) * np.exp(0.05 * rng.standard_normal(COUNT))
 
 
-@pytest.mark.parametrize("law", LAW_NAMES)
+@pytest.mark.parametrize("law", AUTO_LAWS)
 @pytest.mark.parametrize("delta", [HUBER_DELTA, math.inf])
 def test_the_optimum_is_that_of_all_starts_over_all_points(law: LawName, delta: float) -> None:
     sizes, values = table()

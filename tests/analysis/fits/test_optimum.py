@@ -14,11 +14,11 @@ from scipy.stats import binom, norm
 from analysis.fits.joint import joint_shape
 from analysis.fits.losses import BinomialLoss, HuberLoss, huber_log_likelihood
 from analysis.fits.optimum import derivatives, minimise, search
-from analysis.fits.size_laws import LAWS, size_shape
+from analysis.fits.size_laws import AUTO_LAWS, size_shape
 
 SIZES = np.array([100.0, 200, 400, 800, 1600, 3200])
 NEGATIVES = np.array([0.0, 50, 400, 100, 1600, 200])
-SHAPES = {law: size_shape(law, SIZES) for law in LAWS} | {
+SHAPES = {law: size_shape(law, SIZES) for law in AUTO_LAWS} | {
     "effective": joint_shape("effective", SIZES, NEGATIVES, floor=True),
     "additive": joint_shape("additive", SIZES, NEGATIVES + 10, floor=True),
 }

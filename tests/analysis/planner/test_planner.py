@@ -13,13 +13,13 @@ from analysis.__main__ import main
 from analysis.data.cells import Cell, SizeKey, size_cells
 from analysis.errors import InputError
 from analysis.fits.power import fit_power_law
-from analysis.planner.costs import CostLaw, Rates, fit_cost
-from analysis.planner.mix import Mix, mix_for_budget, mix_for_target
+from analysis.planner.costs import Rates
 from analysis.planner.next_run import deviation, next_runs
-from analysis.planner.options import Candidate, Plan, Refusal
+from analysis.planner.options import Plan
 from analysis.planner.plan import plan_for_budget, plan_for_target
 from analysis.stats.bootstrap import resample
 from analysis.stats.variance import cell_covariance
+from analysis.study.cost_law import CostLaw, Prices, fit_cost
 from analysis.study.study import Study
 from tests.support.made_rows import Point, point, results_of, write
 
@@ -86,7 +86,8 @@ def test_a_target_is_reached_at_the_closed_form_size(exact):
     result = _by_method(plan)
     for label, (amplitude, exponent, each) in LAWS.items():
         size = (amplitude / 0.15) ** (1 / exponent)
-        assert result[label].problems == pytest.approx(size, rel=0.01)
+        # Beyond the runs, N = 800, the prediction is a mixture of laws that fit as well.
+        assert result[label].problems == pytest.approx(size, rel=0.01 if size <= 800 else 0.03)
         assert result[label].flops == pytest.approx(each * result[label].problems, rel=1e-6)
         assert result[label].flops_low < result[label].flops < result[label].flops_high
         assert result[label].error <= 0.15 == pytest.approx(result[label].error, rel=0.01)
@@ -97,7 +98,7 @@ def test_a_target_is_reached_at_the_closed_form_size(exact):
 
 def test_a_price_on_problems_turns_the_order(exact):
     """With a teacher's solution at 1e10 FLOPs it is (c + 1e10) A^2 that counts."""
-    plan = plan_for_target(Study(exact, n_draws=DRAWS), 0.15, problem=1e10)
+    plan = plan_for_target(Study(exact, n_draws=DRAWS), 0.15, prices=Prices(teacher=1e10))
     order = sorted(LAWS, key=lambda label: (LAWS[label][2] + 1e10) * LAWS[label][0] ** 2)
     assert [option.method for option in plan.options] == order == ["step_dpo", "rft", "sft"]
     best = plan.options[0]
@@ -180,69 +181,6 @@ def test_an_end_of_the_cost_is_open_where_some_draws_never_get_there():
     few = results_of(_points({"sft": (1.0, 0.15, 1e9)}), tested=150)
     (option,) = plan_for_target(Study(few, n_draws=DRAWS), 0.33).options
     assert option.flops_high is None and option.best < 1
-
-
-# --- mixes
-
-
-def _mix(kappa: float, ratio: float, each: float, **changes) -> Mix:
-    law = (0.0, 4.0, 0.5, kappa)
-    fields = {"smallest": 100, "largest": 800, "most_added": 800 * ratio, "misfit": 1.0, "scatter": 0.0} | changes
-    return Mix("step_dpo", "negatives", *law, np.array([law]), ratio, each, **fields)
-
-
-def test_a_mix_reaches_its_target_at_the_closed_form():
-    """(4 / e)^2 = (1 + kappa r) P: at e = 0.1, kappa = 0.5 and r = 6 that is P = 1600 / 4."""
-    result = mix_for_target(_mix(0.5, 6.0, 7e9), 0.1)
-    assert isinstance(result, Candidate)
-    assert (result.option.problems, result.option.negatives, result.option.positives) == (400, 2400, None)
-    assert result.option.flops == pytest.approx(400 * 7e9) and result.option.error == pytest.approx(0.1)
-    bought = mix_for_budget(_mix(0.5, 6.0, 7e9), 400 * 7e9)
-    assert isinstance(bought, Candidate) and bought.option.problems == 400
-    assert bought.option.error == pytest.approx(0.1)
-
-
-def test_a_mix_has_the_same_limits():
-    far = mix_for_target(_mix(0.5, 6.0, 7e9), 0.02)
-    assert isinstance(far, Refusal) and "past 4x its largest run" in far.reason
-    asked = mix_for_target(_mix(0.5, 6.0, 7e9), 0.02, extrapolate=True)
-    assert isinstance(asked, Candidate) and asked.option.extrapolated and asked.option.problems == 10_000
-    # Negatives, too, are not taken past 4x the most there were: 400 problems would need 2,400 of them.
-    short = mix_for_target(_mix(0.5, 6.0, 7e9, most_added=500.0), 0.1)
-    assert isinstance(short, Refusal)
-    poor = mix_for_budget(_mix(0.5, 6.0, 7e9), 1e9)
-    assert isinstance(poor, Refusal) and "more than the budget" in poor.reason
-    floor = mix_for_target(replace(_mix(0.5, 6.0, 7e9), floor=0.2), 0.1)
-    assert isinstance(floor, Refusal) and "floor 0.2" in floor.reason
-
-
-def _grid(kappa: float, of_problem: float, of_negative: float) -> list[Point]:
-    points = [point("sft", n, 4 * n**-0.5, flops_training=1e9 * n, flops_sampling=0.0) for n in SIZES]
-    for n in SIZES:
-        for j in (1, 2, 4, 8):
-            cost = of_problem * n + of_negative * n * j
-            built = point("step_dpo", n, 4 * (n * (1 + kappa * j)) ** -0.5, figure="grid", negatives=j)
-            points.append(built | {"negatives_used": n * j, "flops_training": cost / 2, "flops_sampling": cost / 2})
-    return points
-
-
-@pytest.mark.parametrize(
-    ("of_problem", "of_negative", "ratio"),
-    [
-        (4e9, 1e9, 8),  # (1 + 0.5 r) / (4 + r) rises with r: the most negatives
-        (1e9, 4e9, 1),  # (1 + 0.5 r) / (1 + 4 r) falls: the fewest
-    ],
-)
-def test_the_mix_is_the_end_of_the_measured_range_that_buys_more(of_problem, of_negative, ratio):
-    results = results_of(_grid(0.5, of_problem, of_negative), tested=20_000, shared=1.0)
-    result = _by_method(plan_for_target(Study(results, n_draws=20), 0.1))
-    (name,) = (name for name in result if name.startswith("step_dpo"))
-    option = result[name]
-    assert name == f"step_dpo, {ratio}.0 negatives per problem"
-    assert option.problems == pytest.approx(1600 / (1 + 0.5 * ratio), rel=0.05)
-    assert option.negatives == pytest.approx(ratio * option.problems, abs=1)
-    assert option.flops == pytest.approx(option.problems * (of_problem + of_negative * ratio), rel=1e-3)
-    assert "kappa = 0.5" in option.note or "kappa = 0.4" in option.note
 
 
 # --- the next run
@@ -355,8 +293,24 @@ def test_plan_as_json(folder, capsys):
     flops = _json([str(folder), "--budget-flops", "3.6e11"], capsys)
     sizes = [[option["problems"] for option in plan["options"]] for plan in (hours, money, flops)]
     assert sizes[0] == sizes[1] == sizes[2] and sizes[0][0] == 360
-    dear = _json([str(folder), "--target-error", "0.2", *rates, "--money-per-problem", "0.01"], capsys)
+    dear = _json([str(folder), "--target-error", "0.2", *rates, "--teacher-cost", "0.01"], capsys)
     assert dear["options"][0]["method"] == "step_dpo"
+
+
+def test_the_frontier_and_its_crossings(folder, capsys):
+    """A teacher solution at t FLOPs is the same as one at the money that buys t FLOPs."""
+    rates = ["--flops-per-second", "1e9", "--money-per-gpu-hour", "3.6"]
+    dear = _json([str(folder), "--frontier", *rates, "--teacher-cost", "0.01"], capsys)
+    same = _json([str(folder), "--frontier", *rates, "--teacher-cost", "1e10FLOPs"], capsys)
+    assert dear == same and dear["frontier"][-1]["label"] == "step_dpo"
+    free = _json([str(folder), "--frontier", "--target-error", "0.2"], capsys)
+    assert free["frontier"][0]["label"] == "sft" and free["frontier"][0]["money"] is None
+    # (c N - c_sft N_sft) / (N_sft - N) with N = (A / 0.2)^2
+    prices = {one["name"]: one["price"] for one in free["crossings"]}
+    assert prices == pytest.approx({"rft": (3 * 12.25 - 25) / 12.75 * 1e9, "step_dpo": 2 / 3 * 1e9}, rel=0.3)
+    assert main(["plan", str(folder), "--frontier", "--draws", "100"]) == 0
+    shown = capsys.readouterr().out
+    assert "Best buy for a budget" in shown and "price from, FLOPs" in shown
 
 
 def test_plan_as_a_table(folder, capsys):
@@ -382,7 +336,11 @@ def test_plan_as_a_table(folder, capsys):
         (["--budget-flops", "nan"], "--budget-flops must be positive"),
         (["--budget-gpu-hours", "1"], "--budget-gpu-hours needs --flops-per-second"),
         (["--budget-money", "1", "--flops-per-second", "1e9"], "needs --flops-per-second and --money-per-gpu-hour"),
-        (["--target-error", "0.1", "--money-per-problem", "1"], "--money-per-problem needs"),
+        (["--target-error", "0.1", "--teacher-cost", "1"], "--teacher-cost needs"),
+        (["--frontier", "--teacher-cost", "dear"], "--teacher-cost takes money, as 0.02, or FLOPs"),
+        (["--frontier", "--teacher-cost=-1flops"], "--teacher-cost takes"),
+        (["--frontier", "--sampling-flops-per-second", "1e9"], "needs --flops-per-second"),
+        (["--frontier", "--baseline", "nope"], "nope has no law"),
         (["--multiplier", "step_dpo"], "LABEL@N"),
         (["--multiplier", "step_dpo@300"], "was not run at N = 300"),
         (["--multiplier", "rft@200", "--baseline", "nope"], "no runs with label 'nope'"),

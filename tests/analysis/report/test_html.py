@@ -3,10 +3,12 @@ from __future__ import annotations
 import re
 import shutil
 import struct
-import subprocess
+from base64 import b64decode
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis.__main__ import main
@@ -14,12 +16,14 @@ from analysis.claims import claims
 from analysis.data.results import Results, load
 from analysis.figures import FIGURES
 from analysis.report.page import page, run_table
+from analysis.report.provenance import provenance
+from analysis.report.summary import sentences
 from analysis.report.tables import tables
 from analysis.study.studies import Studies
 from analysis.study.study import examine
 from benchmarks.synthetic_study import write_study
+from tests.support.browser import browse, needs_chromium, result_of
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 SIZE = (1300, 2400)
 
 
@@ -86,7 +90,15 @@ def test_every_figure_is_there_with_its_caption_and_points(text):
     result = Page(text)
     assert [name for name in result.ids if name.startswith("figure-")] == [f"figure-{name}" for name in FIGURES]
     assert all(image["alt"] for image in result.images)
-    assert sum(link.startswith("data:text/csv;base64,") for link in result.links) == len(FIGURES)
+    for kind, begin in (
+        ("image/png", b"\x89PNG"),
+        ("image/svg+xml", b"<?xml"),
+        ("application/pdf", b"%PDF"),
+        ("text/csv", b""),
+    ):
+        files = [link for link in result.links if link.startswith(f"data:{kind};base64,")]
+        assert len(files) == len(FIGURES)
+        assert all(b64decode(link.partition(",")[2]).startswith(begin) for link in files)
     assert {link[1:] for link in result.links if link.startswith("#")} <= set(result.ids)
 
 
@@ -98,7 +110,9 @@ def test_every_table_is_there_with_all_its_rows(text, results):
     for task in ("maze", "star_graph"):
         assert len(result[f"table-claims-{task}"]) == 1 + sum(claim.task == task for claim in ledger)
     built = tables(study)
-    others = {"table-runs", "table-claims-maze", "table-claims-star_graph"}
+    others = {"table-runs", "table-claims-maze", "table-claims-star_graph", "table-frontier", "table-crossings"}
+    prices = [row[0] for row in result["table-crossings"][1:]]
+    assert len(set(prices)) == 3 and len(result["table-frontier"]) > 2  # three errors; a head and some budgets
     assert set(result) == others | {f"table-{place + 1}" for place in range(len(built))}
     for place, table in enumerate(built):
         head, *rows = result[f"table-{place + 1}"]
@@ -153,28 +167,43 @@ def test_the_commands_take_several_folders_and_write_into_the_first(study, tmp_p
     result = Page((maze / "report.html").read_text(encoding="utf-8"))
     assert "figure-star_graph" in result.ids and len(result.tables["table-runs"]) == 1 + 2 + len(rows)
     assert main(["figures", str(maze), str(star), "--task", "star_graph", "--out", str(tmp_path / "figures")]) == 0
-    assert f"star_graph: {tmp_path / 'figures' / 'star_graph'}.png, .svg, .csv" in capsys.readouterr().out
-    assert main(["figures", str(maze), str(star), "--task", "chain"]) == 2
-    assert "no rows of task 'chain'; there are: maze, star_graph" in capsys.readouterr().err
+    assert f"star_graph: {tmp_path / 'figures' / 'star_graph'}.png, .svg, .pdf, .csv" in capsys.readouterr().out
+    assert main(["figures", str(maze), str(star), "--task", "gsm8k"]) == 2
+    assert "no rows of task 'gsm8k'; there are: maze, star_graph" in capsys.readouterr().err
     assert main(["report", str(star), str(star)]) == 2
     assert "is in two of the folders" in capsys.readouterr().err
 
 
-# -- in a browser --------------------------------------------------------------------------------------------------
-
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH (apt-get install chromium)")
-
-
-def browse(folder: Path, text: str, *arguments: str) -> str:
-    """Open a page in headless Chromium; returns what it prints."""
-    file = folder / "page.html"
-    file.write_text(text, encoding="utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile"]
-    done = subprocess.run(
-        [str(CHROMIUM), *options, *arguments, file.as_uri()], capture_output=True, text=True, timeout=300, cwd=folder
+def test_a_run_has_its_versions_commit_and_configuration():
+    rows = pd.DataFrame(
+        [
+            {"run": "a", "commit": "abc", "versions": {"torch": "2"}, "config": {"task": {"name": "maze"}, "seed": 0}},
+            {"run": "b", "commit": None, "versions": None, "config": {"task": {"name": "maze"}, "seed": 1, "x": {}}},
+        ]
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    known = provenance(rows)
+    assert known["keys"] == ["commit", "versions.torch", "seed", "task.name", "x"]
+    assert known["values"] == [["abc", "not recorded"], ["2"], ["0", "1"], ["maze"], ["{}"]]
+    assert known["runs"] == {"a": [0, 0, 0, 0, -1], "b": [1, -1, 1, 0, 0]}
+
+
+def test_the_summary_comes_first_with_the_verdicts(text, results):
+    studies = Studies(results)
+    ledger = [claim for claim in claims(studies) if claim.task == "maze"]
+    holds = sum(claim.verdict == "holds" for claim in ledger)
+    begin, end = text.index('id="summary"'), text.index('id="figures"')
+    shown = unescape(text[begin:end])
+    assert all(sentence in shown for sentence in sentences(studies.of("maze")))
+    assert f"Verdicts on {len(ledger)} claims about maze: holds {holds}" in shown
+    assert all(claim.claim in shown for claim in ledger if claim.verdict == "contradicted")
+
+
+def test_a_study_without_error_against_n_has_a_summary(tmp_path, write_run):
+    write_run(tmp_path, 0.3, figure="pairing", method="dpo")
+    assert "maze: no runs of error against N." in page(Studies(load(tmp_path)))
+
+
+# -- in a browser --------------------------------------------------------------------------------------------------
 
 
 @needs_chromium
@@ -205,3 +234,25 @@ def test_the_page_is_drawn(tmp_path, text):
     browse(tmp_path, text, f"--screenshot={tmp_path / 'page.png'}", size)
     picture = (tmp_path / "page.png").read_bytes()
     assert struct.unpack(">II", picture[16:24]) == SIZE and len(picture) > 100_000  # a blank page has 20 kB
+
+
+@needs_chromium
+def test_runs_are_found_by_choice_and_search_and_opened(tmp_path, text, results):
+    rows = results.rows
+    wanted = rows[(rows["label"] == "rft") & (rows["problems"] == 200)]
+    run = str(wanted["run"].iloc[0])
+    code = """
+      const controls = document.querySelector(".controls:has(+ .scroll #table-runs)");
+      const set = (name, value) => { const field = controls.querySelector(`[name=${name}]`);
+        field.value = value; field.dispatchEvent(new Event("input", { bubbles: true })); };
+      const shown = () => [...document.querySelectorAll("#table-runs tbody tr")].filter(row => !row.hidden).length;
+      set("label", "rft"); set("N", "200");
+      const chosen = [shown(), controls.querySelector("[role=status]").textContent];
+      set("search", "RUN"); const found = shown(); set("search", "no such run"); const none = shown();
+      document.querySelector("#table-runs td[data-run='RUN'] button").click();
+      const cells = [...document.querySelectorAll("#details td")].map(cell => cell.textContent);
+      return [...chosen, found, none, details.open, cells[0], cells.includes("seed")];
+    """.replace("RUN", run)
+    assert result_of(tmp_path, text, code) == [
+        len(wanted), f"{len(wanted)} of {len(rows)} runs", 1, 0, True, "commit", "seed" in rows["config"].iloc[0]
+    ]  # fmt: skip

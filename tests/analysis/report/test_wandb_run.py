@@ -63,7 +63,16 @@ def test_the_run_is_in_the_sweeps_group_under_the_name_of_its_rows(logged, resul
 
 def test_error_is_charted_against_n(logged, study):
     _, result = logged
-    assert result.axes == {f"error/{label}": "problems" for label in LABELS}
+    exact = [one for one in study.multipliers if one.bound == "exact"]
+    curves = {f"error/{label}" for label in LABELS} | {f"multiplier/{one.label}" for one in exact}
+    assert result.axes == dict.fromkeys(curves, "problems") and exact
+    charted = {
+        (key.removeprefix("multiplier/"), point["problems"]): value
+        for point in result.history
+        for key, value in point.items()
+        if key.startswith("multiplier/")
+    }
+    assert charted == {(one.label, one.size): one.value for one in exact}
     points = {
         (key.removeprefix("error/"), point["problems"]): value
         for point in result.history

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from math import comb
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.claims import claims
+from analysis.data.cells import Cell
+from analysis.data.files import Samples
 from analysis.data.results import load
 from analysis.errors import InputError
 from analysis.planner.plan import plan_for_target
@@ -147,3 +152,49 @@ def test_written_samples_read_back(results, tmp_path):
     for run, samples in results.samples.items():
         np.testing.assert_array_equal(again.samples[run].correct, samples.correct)
         assert again.samples[run].each == 4
+
+
+# --- pass@k
+
+
+def test_pass_at_k_is_an_error_measure_of_every_table(results, tmp_path, capsys):
+    """The four samples of a problem are alike here, so that 1 - pass@k is the sampled error for every k."""
+    by_k = {k: Study(results.measured_by(f"pass@{k}"), n_draws=50) for k in (1, 2, 4)}
+    for k, study in by_k.items():
+        assert study.error_name == f"test error of {k} samples (1 - pass@{k}) at T = 1"
+        for (label, size), cell in study.cells.items():
+            assert cell.error == pytest.approx(_sampled(4 if label == "step_dpo" else 1, size), abs=1e-3)
+            assert cell.responses == 4 / k
+    write(results, tmp_path)
+    assert main(["table", str(tmp_path), "--error", "pass@4", "--draws", "50", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(as_json(by_k[4])))
+    only = ["--only", "error_against_n", "--out", str(tmp_path / "figures")]
+    assert main(["figures", str(tmp_path), "--error", "pass@2", *only]) == 0
+    assert "0.632" in (tmp_path / "figures" / "error_against_n.csv").read_text()
+
+
+@given(st.lists(st.integers(0, 4), min_size=8, max_size=40), st.sampled_from([1, 2, 3, 4]))
+def test_cells_of_pass_at_k_count_between_the_problems_and_the_disjoint_sets(counts, k):
+    shares = Samples(np.array(counts), 4).all_incorrect(k)
+    cell = Cell((0,), shares[None, :], 4 / k)
+    assert cell.error == pytest.approx(np.mean([comb(4 - count, k) / comb(4, k) for count in counts]))
+    assert len(counts) - 1e-9 <= cell.independent <= max(len(counts) * 4 / k + 1, len(counts))
+
+
+@pytest.mark.parametrize(
+    ("measure", "message"),
+    [
+        (
+            "pass@8",
+            "pass@8 needs 8 samples per problem, and the rows of {} have 4 at most: run with evaluation.samples=8",
+        ),
+        ("pass@", "argument --error: should be greedy, sampled or pass@K, for instance pass@4, not 'pass@'"),
+        ("pass@0", "not 'pass@0'"),
+        ("best", "should be greedy, sampled or pass@K"),
+    ],
+)
+def test_measures_that_rows_lack_or_nobody_knows_are_one_line(results, tmp_path, capsys, measure, message):
+    write(results, tmp_path)
+    assert main(["table", str(tmp_path), "--error", measure]) == 2
+    output = capsys.readouterr().err
+    assert message.format(tmp_path) in output and output.count("\n") == 1

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.data.files import Samples
 from analysis.figures import draw_all
 from analysis.figures.inputs import figure_inputs
 from analysis.report.tables import as_json, tables, temperature_table
-from analysis.study.sharpness import all_incorrect, coverage_cells, errors_by_temperature
+from analysis.study.sharpness import coverage_cells, errors_by_temperature
 from analysis.study.studies import Studies
 from analysis.study.study import Study
 from synth_scaling.core.metrics import pass_at_k
@@ -55,7 +56,7 @@ def test_all_incorrect_is_one_minus_pass_at_k_of_the_rows(counts, k):
         for place, correct in enumerate(counts)
         for index in range(8)
     ]
-    failing = all_incorrect(np.array(counts), 8, k)
+    failing = Samples(np.array(counts), 8).all_incorrect(k)
     assert failing == pytest.approx([comb(8 - correct, k) / comb(8, k) for correct in counts])
     assert 1 - failing.mean() == pytest.approx(pass_at_k(responses, k))
 

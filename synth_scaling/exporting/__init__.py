@@ -1,0 +1,1 @@
+"""Exports of finished runs: training rows, step values, rollouts and policies, in formats that other programs read."""
