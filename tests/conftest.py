@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 
@@ -35,6 +36,17 @@ from synth_scaling.training.options import TrainerOptions  # noqa: E402
 SHAPE = TinyLlama(width=64, layers=2, heads=2, feedforward=64)  # heads of 32: the smallest that vLLM takes on CPU
 # Every test that samples asks for this engine, so a session starts one.
 ENGINE = EngineOptions(max_num_seqs=256, max_batched_tokens=4096, memory_gib=1)
+
+
+@pytest.fixture(autouse=True)
+def loggers_as_before() -> Iterator[None]:
+    """Hydra, run in this process, has all packages' lines written to a stream that ends with the test."""
+    loggers = [logging.root, logging.getLogger("synth_scaling")]
+    before = [(logger, logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, level, handlers in before:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
