@@ -14,7 +14,7 @@ import numpy as np
 from synth_scaling import credit
 from synth_scaling.config.needed_stages import needed_stages, sample_stages
 from synth_scaling.config.schema import Config
-from synth_scaling.core.agreement import Agreement, check_agreement
+from synth_scaling.core.agreement import Agreement, check_agreement, default_bound
 from synth_scaling.core.records import PrefixValue, Problem, Response, ResponseValues
 from synth_scaling.core.seeds import seed_of
 from synth_scaling.core.stage import StageResult, in_round
@@ -120,7 +120,8 @@ def run(config: Config, store: Store, tracker: NoTracker) -> Outcome:
             sampler, its_name = rounds[-1].policy, in_round("policy", number - 1)
         if "reference_logprobs" in method.uses and its_name in agreements:
             # Ratios of probabilities mean something only if the sampler drew from the policy that the trainer knows.
-            check_agreement(its_name, agreements[its_name], options.name, config.certificate.bound)
+            bound = config.certificate.bound or default_bound((config.engine.dtype, config.trainer.dtype))
+            check_agreement(its_name, agreements[its_name], options.name, bound)
         sampled.append(self_generated(config, stages, sampler, problems, taught, number))
         graded = pooled(sampled) if config.rounds.keep == "all" else sampled[-1]
         rows = build(options, graded, config.seed, number)

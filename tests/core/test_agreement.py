@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from synth_scaling.core.agreement import Agreement, SamplerDisagrees, agreement, check_agreement
+from synth_scaling.core.agreement import Agreement, SamplerDisagrees, agreement, check_agreement, default_bound
 
 
 def test_mean_maximum_and_kl_by_hand() -> None:
@@ -33,3 +33,16 @@ def test_beyond_it_or_without_a_number_the_method_is_refused(mean: float) -> Non
 def test_no_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="nothing was sampled"):
         agreement([], [])
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "bound"),
+    [
+        (("float32", "float32"), 0.01),
+        (("bfloat16", "float32"), 0.1),
+        (("float32", "bfloat16"), 0.1),
+        (("float16",) * 2, 0.1),
+    ],
+)
+def test_rounding_sets_the_default_bound(dtypes: tuple[str, str], bound: float) -> None:
+    assert default_bound(dtypes) == bound

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from synth_scaling.config.load import restored
 from synth_scaling.config.naming import resolved, run_folder, run_hash
 from synth_scaling.config.needed_stages import needed_stages
-from synth_scaling.core.agreement import Agreement, SamplerDisagrees, agreement, check_agreement
+from synth_scaling.core.agreement import Agreement, SamplerDisagrees, agreement, check_agreement, default_bound
 from synth_scaling.experiment.run import run_once
 from synth_scaling.forecast.expected_costs import stages_of
 from synth_scaling.models.codec import Codec
@@ -27,7 +27,8 @@ from synth_scaling.training.options import TrainerOptions
 from synth_scaling.training.reference import Text, reference_log_probs
 from tests.support.small_runs import configuration
 
-BOUND = 0.03  # the default
+FLOAT32 = default_bound({"float32"})
+PLANTED = 0.03  # what every planted mismatch of the small maze is beyond
 Measured = Callable[..., Agreement]
 CERTIFICATES = {"pi_sft_certificate", "policy_certificate"}
 
@@ -54,9 +55,9 @@ def test_sampler_and_trainer_of_the_same_policy_agree(temperature: float, measur
 
 
 def refused(of: Agreement) -> None:
-    assert of.mean > BOUND and of.kl > 0
-    with pytest.raises(SamplerDisagrees, match=r"certificate\.bound=0\.03"):
-        check_agreement("pi_sft", of, "topr", BOUND)
+    assert of.mean > PLANTED and of.kl > 0
+    with pytest.raises(SamplerDisagrees, match=r"certificate\.bound=0\.01"):
+        check_agreement("pi_sft", of, "topr", FLOAT32)
 
 
 @pytest.mark.parametrize("temperature", [0.7, 1.5])
@@ -143,10 +144,10 @@ def test_a_method_with_ratios_is_refused_before_it_samples_and_another_is_not(
         run_once(config)
     assert not (tmp_path / "store" / "responses").exists()
     assert json.loads(run_folder(config).failure_record.read_text())["line"].startswith(
-        "SamplerDisagrees: certificate.bound=0.03: "
+        "SamplerDisagrees: certificate.bound=0.01: "
     )
     row = run_once(configuration(tmp_path, "method=rft", *more))
-    assert row["certificate"]["pi_sft"]["mean"] > BOUND
+    assert row["certificate"]["pi_sft"]["mean"] > default_bound({"bfloat16"})
 
 
 def test_a_stored_configuration_without_the_key_has_no_certificate_and_its_name(folder: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_cost_of_sft_is_its_tokens_times_six_p() -> None:
     assert actual["policy"] == Cost(tokens_trained=tokens, flops_training=6.0 * P * tokens)
     tested = 1319 * 92
     assert actual["evaluation"] == Cost(tokens_sampled=tested, flops_sampling=2.0 * P * (1319 * 60 + tested))
-    assert actual.keys() == {"policy", "evaluation"}
+    assert actual.keys() == {"policy", "policy_certificate", "evaluation"}
     adapter = by_name(single(*LLAMA, "method=sft", "method.epochs=3", "trainer=lora"))
     assert adapter["policy"].flops_training == 4.0 * P * tokens
 
@@ -191,7 +191,7 @@ def test_the_command_prints_the_table_or_one_line(capsys: pytest.CaptureFixture,
     received = ["--config-name", "self_vs_other", "seed=0", "--wrong", "0.5", "--flops-per-second", "1e15"]
     assert main(received) == 0
     out = capsys.readouterr().out
-    assert out.startswith("self_vs_other: 22 runs, 60 stages to compute for 68 requests\n")
+    assert out.startswith("self_vs_other: 22 runs, 90 stages to compute for 102 requests\n")
     assert "GPU hours" in out and "wrong 0.5" in out and "flops_per_second 1e+15" in out
     for wrong in (["seed=-1"], ["method=nope"], ["--measured", str(tmp_path)]):
         assert main(["--config-name", "self_vs_other", *wrong]) == 2
