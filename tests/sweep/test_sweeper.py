@@ -243,13 +243,13 @@ def test_finished_runs_are_counted_and_a_finished_sweep_starts_no_worker(
     Recorder.launched = []
     launch(tmp_path, "grid")
     assert not Recorder.launched
-    # The seeds share the base; where two runs are done, the third has its policy and its evaluation to make.
+    # The seeds share the base; where two runs are done, the third has its policy, certificate and evaluation to make.
     lines = [line.removeprefix(f"{tmp_path}/out: ") for line in capsys.readouterr().out.splitlines()]
     assert [line.split(", about")[0] for line in lines] == [
         "3 runs, 0 done, 0 failed, 3 to run",
-        "7 stages to compute (requested 9 times)",
+        "10 stages to compute (requested 12 times)",
         "3 runs, 2 done, 1 failed, 1 to run",
-        "2 stages to compute (requested 3 times)",
+        "3 stages to compute (requested 4 times)",
         "3 runs, 3 done, 0 failed, 0 to run",
         "nothing is left to compute",
     ]
@@ -270,7 +270,7 @@ def test_a_verbose_dry_run_lists_the_runs_and_needs_no_model(tmp_path: Path, cap
     with pytest.raises(FileNotFoundError):
         launch(tmp_path, "config", *settings, *flags)
     first, second, *rest = capsys.readouterr().out.splitlines()
-    assert first.endswith("2 runs, 0 done, 0 failed, 2 to run") and second.startswith("4 stages to compute")
+    assert first.endswith("2 runs, 0 done, 0 failed, 2 to run") and second.startswith("6 stages to compute")
     assert rest[0].startswith("needed before the launch: model.path=deepseek-ai/deepseek-math-7b-base: ")
     assert [line.split()[:2] + line.split()[3:6] for line in rest[1:]] == [
         ["to", "run", "sft", "N=200", f"seed={seed}"] for seed in (0, 1)
