@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _places(folder: Path, error: str) -> list[str]:
-    """Where rows, figures, the report and policies of the study lie, and what to do next."""
+    """Paths of the rows, figures, report and policies of the study, and the next command."""
     measure = "" if error == "greedy" else f" --error {error}"
     figures, page = folder / "figures", folder / "report.html"
     there = [

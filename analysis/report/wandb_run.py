@@ -43,7 +43,7 @@ def run_id(results: Results) -> str:
 
 @dataclass(frozen=True)
 class Logged:
-    """Where an analysis is: one line for its user, and the W&B entity that has it; None if it is on no server."""
+    """Where an analysis was recorded: one line for its user, and its W&B entity; None if it is on no server."""
 
     line: str
     entity: str | None
