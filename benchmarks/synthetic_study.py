@@ -54,11 +54,18 @@ ROUNDS: dict[str, tuple[str, dict[str, float], tuple[float, ...]]] = {
     "dpo": ("dpo", {}, (0.6, 0.7, 0.8)),
     "step_dpo": ("step_dpo", {}, (4.0, 6.0, 8.0)),
 }
+# figure -> the setting of the task that it varies, and how many times its data SFT would need at each value
+WORLDS: dict[str, tuple[str, dict[float, float]]] = {
+    "choices": ("choices", {1: 8.0, 2: 2.0, 4: 1.5}),
+    "habits": ("habit_strength", {0.25: 2.0, 1: 0.5}),
+    "length": ("wanted", {5: 3.0}),
+}
+WORLD = {"choices": None, "habit_strength": 0.5, "wanted": 10}  # that of all other runs
 STAR_GRAPH = {"step_dpo, pi_sft of 1 epoch": ("step_dpo", 8.0)}
 
 
 def write_study(folder: Path, seeds: int = 5, problems: int = 1000, sizes: tuple[int, ...] = SIZES) -> int:
-    """Write rows.jsonl and correct.parquet of 136 runs a seed, with all six sizes; returns how many."""
+    """Write rows.jsonl and correct.parquet of 154 runs a seed, with all six sizes; returns how many."""
     folder.mkdir(parents=True, exist_ok=True)
     difficulty = np.random.default_rng(0).normal(size=problems)
     names = [f"test/{index:05d}" for index in range(problems)]
@@ -133,6 +140,11 @@ def _runs(sizes: tuple[int, ...]) -> Iterator[tuple[dict[str, Any], float]]:
     for rollouts in (1, 2, 4, 8):
         worth = 1 + 7 * KAPPA["step_dpo"] * rollouts / (rollouts + 2)
         yield scan | {"figure": "rollouts", "method": "step_dpo", "completions": rollouts}, error_rate(worth * FIXED)
+    for figure, (setting, worths_of_sft) in WORLDS.items():
+        for value, world_worth in worths_of_sft.items():
+            for method in ("sft", *KAPPA):
+                rate = error_rate(world_worth * WORTH[method][1] * FIXED)
+                yield scan | {"figure": figure, "method": method, "world": {setting: value}}, rate
     for label, (method, options, worths) in ROUNDS.items():
         *earlier, last = [error_rate(worth * FIXED) for worth in worths]
         more = {"earlier": earlier, "options": options, "rollouts": 48 if "48" in label else 16}
@@ -181,7 +193,7 @@ def _row(fields: dict[str, Any], seed: int, tested: int) -> dict[str, Any]:
             "rollout_policy": {"epochs": given["epochs"]},
             "credit": {"rollouts": completions},
             **({"method": {"name": method, **given["options"]}} if "options" in given else {}),
-            "task": {"name": given["task"]} | ({"degree": 5} if star else {}),
+            "task": {"name": given["task"]} | ({"degree": 5} if star else WORLD | given.get("world", {})),
         },
     }
 

@@ -74,23 +74,39 @@ def _error_measure(text: str) -> str:
     return text
 
 
+def say_what_is_left_out(folder: Path) -> None:
+    """A line on stderr that counts the finished runs which are not in the plan of the folder's sweep."""
+    from analysis.data.files import not_in_plan
+
+    if left_out := not_in_plan(folder):
+        say(
+            f"{left_out} finished runs of earlier launches with other settings are left out: {folder / 'plan.json'} "
+            "does not name them; launch the whole sweep again, or remove that file to read all runs",
+            file=sys.stderr,
+        )
+
+
+def _load(folder: Path) -> Results:
+    """The rows of a folder, after a line about those that its plan leaves out. Raises InputError."""
+    from analysis.data.results import load
+
+    say_what_is_left_out(folder)
+    return load(folder)
+
+
 def load_selected(options: argparse.Namespace) -> Results:
     """The rows of one folder, of the task, the sweep and the error measure that were asked for.
 
     Raises:
         InputError: no such rows.
     """
-    from analysis.data.results import load
-
-    return _measured(load(options.results).select(task=options.task, sweep=options.sweep), options, [options.results])
+    return _measured(_load(options.results).select(task=options.task, sweep=options.sweep), options, [options.results])
 
 
 def load_each(options: argparse.Namespace) -> list[tuple[Path, Results]]:
     """Each folder with its rows of the task and sweep that were asked for. Raises InputError for one without any."""
-    from analysis.data.results import load
-
     folders = [options.results, *options.more]
-    return [(folder, load(folder).select(task=options.task, sweep=options.sweep)) for folder in folders]
+    return [(folder, _load(folder).select(task=options.task, sweep=options.sweep)) for folder in folders]
 
 
 def load_joined(options: argparse.Namespace) -> Results:
@@ -99,10 +115,10 @@ def load_joined(options: argparse.Namespace) -> Results:
     Raises:
         InputError: no such rows, or two folders that hold the same run or other test problems of one task.
     """
-    from analysis.data.results import joined, load
+    from analysis.data.results import joined
 
     folders = [options.results, *options.more]
-    results = joined([load(folder) for folder in folders]).select(sweep=options.sweep)
+    results = joined([_load(folder) for folder in folders]).select(sweep=options.sweep)
     results = _measured(results, options, folders)
     if options.task is not None:
         results.select(task=options.task)  # raises before any work where there are no such rows

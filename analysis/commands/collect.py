@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from analysis.commands.arguments import say_what_is_left_out
 from synth_scaling.core.terminal import say
 
 EXAMPLE = "collect outputs/maze_full outputs/maze_ablations results/mine"
@@ -20,5 +21,7 @@ def run(options: argparse.Namespace) -> None:
     """Write rows.jsonl, correct.parquet and samples.parquet, and print how many rows they hold."""
     from analysis.data.results import collect
 
+    for source in options.sources:
+        say_what_is_left_out(source)
     count = collect(options.sources, options.destination)
     say(f"{count} rows written to {options.destination}")

@@ -102,7 +102,7 @@ def read(results: Path) -> list[Run]:
         siblings = [path.name for path in results.parent.iterdir()] if results.parent.is_dir() else []
         raise InputError(f"{results}: no such folder{did_you_mean(results.name, siblings)}")
     with _no_garbage():
-        runs = _read_live(results / "runs")
+        runs = _read_live(results)
         if not runs and (results / "rows.jsonl").is_file():
             runs = _read_collected(results)
     if not runs:
@@ -211,15 +211,30 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _read_live(folder: Path) -> list[Run]:
-    """The runs of the sweep's last launch; the folder may also hold runs of earlier settings."""
-    plan = folder.parent / "plan.json"
+def not_in_plan(results: Path) -> int:
+    """How many finished runs of a folder its plan.json does not name, so that `read` leaves them out.
+
+    Raises InputError for a plan that cannot be read.
+    """
+    planned = _planned(results)
+    found = {path.parent.name for path in (results / "runs").glob("*/row.json")}
+    return 0 if planned is None else len(found - planned)
+
+
+def _planned(results: Path) -> set[str] | None:
+    """The runs that plan.json names; None without one."""
+    plan = results / "plan.json"
     try:
-        planned = {run["name"] for run in json.loads(plan.read_bytes())["runs"]} if plan.is_file() else None
+        return {run["name"] for run in json.loads(plan.read_bytes())["runs"]} if plan.is_file() else None
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{plan}: no plan of a sweep ({error}); launch the sweep again, or remove it") from error
+
+
+def _read_live(results: Path) -> list[Run]:
+    """The runs that plan.json names; the folder may also hold runs of earlier settings."""
+    planned = _planned(results)
     runs, problems = [], _Problems()
-    for path in sorted(folder.glob("*/row.json")):  # a run without row.json is under way or has failed
+    for path in sorted((results / "runs").glob("*/row.json")):  # a run without row.json is under way or has failed
         if planned is not None and path.parent.name not in planned:
             continue
         row = _row(path.read_bytes(), str(path))

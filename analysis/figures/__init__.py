@@ -26,6 +26,7 @@ from analysis.figures import (
     star_graph,
     step_values,
     teacher_against_self,
+    worlds,
 )
 from analysis.figures.drawing import Drawing, MissingRunsError, save
 from analysis.figures.inputs import FigureInputs
@@ -45,6 +46,7 @@ FIGURES: dict[str, Callable[[FigureInputs], Drawing]] = {
     "predictions": predictions.draw,
     "ablations": ablations.draw,
     "filtering": filtering.draw,
+    "worlds": worlds.draw,
     "error_against_temperature": error_against_temperature.draw,
     "coverage": coverage.draw,
     "price_list": price_list.draw,

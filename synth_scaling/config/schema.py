@@ -167,6 +167,9 @@ FIGURES = (
     "best_of",
     "rollout_policy",
     "rollouts",
+    "choices",  # worlds like `collect`, by their number of correct next steps, their habits and their length
+    "habits",
+    "length",
 )
 
 

@@ -2,14 +2,14 @@
 
 The state of a run is read from its folder only, whatever a launcher reports of its jobs. Launches with different runs
 may share an output: `plans/LAUNCH.json` is the plan that the workers of one launch follow, and `plan.json` has the runs
-of the last launch and of those that ran beside it.
+of the last launch, of those beside it, and finished ones of earlier launches that differ in their seeds and N alone.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -68,8 +68,8 @@ class Plan:
 
 
 @contextmanager
-def announced(plan: Plan, output: Path) -> Iterator[None]:
-    """Write the plan of a launch for its workers, and its runs to plan.json with those of launches beside it.
+def announced(plan: Plan, output: Path, earlier: Sequence[Planned] = ()) -> Iterator[None]:
+    """Write the plan of a launch for its workers, and its runs to plan.json with `earlier` and launches beside it.
 
     A launch whose workers are processes of this machine holds a lease for the length of the block; afterwards, or when
     it has died, its own plan is removed. The plan of others is removed when all its runs are over.
@@ -83,8 +83,8 @@ def announced(plan: Plan, output: Path) -> Iterator[None]:
         with lease(output / "plans.lock", wait=True):
             write_text(file, json.dumps(asdict(plan)))
             runs = {run.name: run for run in plan.runs}
-            for other in _other_plans(output, plan):
-                runs |= {run.name: run for run in other.runs if run.name not in runs}
+            for others in (earlier, *(other.runs for other in _other_plans(output, plan))):
+                runs |= {run.name: run for run in others if run.name not in runs}
             added = [name for name in runs if name not in {run.name for run in plan.runs}]
             done = sum(RunFolder.of(output, name).is_done for name in added)
             replace(plan, runs=tuple(runs.values()), done_before=plan.done_before + done).write(output)

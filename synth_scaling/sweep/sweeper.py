@@ -14,7 +14,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,7 @@ class GridSweeper(Sweeper):
             return
         workers = min(most, len(outlook.missing))
         plan = replace(plan_of(outlook, workers), elsewhere=not self._is_here("joblib", "basic"))
-        with announced(plan, output):
+        with announced(plan, output, of_earlier_launches(output, outlook.configs)):
             signals.check()
             if outlook.missing:
                 self._launch(jobs[0][0], workers, output, plan)
@@ -211,6 +211,26 @@ def plan_of(outlook: Outlook, workers: int) -> Plan:
 def planned(config: Config, seconds: float = 0.0) -> Planned:
     """The entry of a run in the plan of its sweep; `seconds` that one worker is expected to need for it."""
     return Planned(run_hash(config), title(config), resolved(config), seconds)
+
+
+def of_earlier_launches(output: Path, configs: Mapping[str, Config]) -> list[Planned]:
+    """The finished runs in the plan of `output` that differ from one of `configs` in seed and N alone.
+
+    So a study may be launched seed by seed or size by size. Runs with other settings are left out: they may be other
+    versions of the same points.
+    """
+    try:
+        before = [run for run in Plan.read(output).runs if run.name not in configs]
+    except ValueError:
+        return []  # no plan, or none that can be read: the next one replaces it
+
+    def hash_at(config: Config, seed: int, problems: int) -> str:
+        return run_hash(replace(config, seed=seed, data=replace(config.data, problems=problems)))
+
+    points = {(run.config["seed"], run.config["data"]["problems"]) for run in before}
+    settings = {hash_at(config, 0, 1): config for config in configs.values()} if before else {}
+    names = {hash_at(config, *point) for config in settings.values() for point in points}
+    return [run for run in before if run.name in names and RunFolder.of(output, run.name).is_done]
 
 
 def report(output: Path, plan: Plan) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from analysis.claims.credit import OVER_TRAINED, TOO_FEW
 from analysis.figures.ablations import SCANS
+from analysis.figures.worlds import PROPERTIES
 from synth_scaling.config.schema import FIGURES
 from synth_scaling.config.search_path import configs
 
@@ -21,7 +22,7 @@ def read_by_the_analysis() -> set[str]:
     texts = [path.read_text(encoding="utf-8") for path in (ROOT / "analysis").rglob("*.py")]
     selected = [match for text in texts for pattern in SELECTIONS for match in re.findall(pattern, text)]
     names = {name for match in selected for name in re.findall(r"\w+", match)}
-    return names | {scan.figure for scan in SCANS} | {OVER_TRAINED.figure, TOO_FEW.figure}
+    return names | {panel.figure for panel in (*SCANS, *PROPERTIES)} | {OVER_TRAINED.figure, TOO_FEW.figure}
 
 
 def set_by_sweeps() -> set[str]:

@@ -190,7 +190,8 @@ def test_the_command_alone_is_a_grid(tmp_path: Path) -> None:
 
 
 def test_a_grid_needs_no_override_of_the_sweeper(tmp_path: Path) -> None:
-    assert varied(launch(tmp_path, "config", "hydra.mode=MULTIRUN", "seed=0,1")) == [("sft", 200, 0), ("sft", 200, 1)]
+    runs = launch(tmp_path / "first", "config", "hydra.mode=MULTIRUN", "seed=0,1")
+    assert varied(runs) == [("sft", 200, 0), ("sft", 200, 1)]
     (tmp_path / "sweeps").mkdir()
     text = "defaults: [config, _self_]\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '2,3'}}}\n"
     (tmp_path / "sweeps" / "plain.yaml").write_text(text)
@@ -252,6 +253,31 @@ def test_finished_runs_are_counted_and_a_finished_sweep_starts_no_worker(
         "3 stages to compute (requested 4 times)",
         "3 runs, 3 done, 0 failed, 0 to run",
         "nothing is left to compute",
+    ]
+
+
+def test_finished_runs_with_other_seeds_and_sizes_remain_in_the_plan_and_those_with_other_settings_do_not(
+    tmp_path: Path,
+) -> None:
+    """A study may be launched in parts; another version of a point is not mixed with it."""
+    write_sweep(tmp_path, 'params: {seed: range(4), data.problems: "100,200", method: "sft,rft"}')
+    Recorder.fails = lambda config: config["seed"] == 1
+    with pytest.raises(SweepFailed):
+        launch(tmp_path, "grid", "seed=0,1", "data.problems=100")
+    Recorder.fails = lambda config: False
+    expected = [("sft", 100, 2), ("rft", 100, 2), ("sft", 100, 0), ("rft", 100, 0)]
+    assert varied(launch(tmp_path, "grid", "seed=2", "data.problems=100")) == expected
+    expected = [("sft", 200, 2), ("rft", 200, 2), *expected]
+    assert varied(launch(tmp_path, "grid", "seed=2", "data.problems=200")) == expected
+    # Of the method that is not launched again there are no settings to compare with.
+    assert varied(launch(tmp_path, "grid", "seed=2", "data.problems=200", "method=sft")) == [
+        ("sft", 200, 2),
+        ("sft", 100, 2),
+        ("sft", 100, 0),
+    ]
+    assert varied(launch(tmp_path, "grid", "seed=2", "data.problems=200", "trainer.batch_size=4")) == [
+        ("sft", 200, 2),
+        ("rft", 200, 2),
     ]
 
 

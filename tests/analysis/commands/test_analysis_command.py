@@ -57,6 +57,19 @@ def test_a_small_study_still_has_tables(tmp_path, write_run, capsys):
     assert "No multipliers against sft" in shown
 
 
+def test_a_line_counts_the_finished_runs_that_the_plan_leaves_out(tmp_path, write_run, capsys):
+    kept = write_run(tmp_path, 0.3)
+    write_run(tmp_path, 0.4, seed=1)
+    (tmp_path / "plan.json").write_text(json.dumps({"runs": [{"name": kept["run"]}]}))
+    for command in (["table", str(tmp_path)], ["collect", str(tmp_path), str(tmp_path / "collected")]):
+        assert main(command) == 0
+        shown = capsys.readouterr()
+        assert shown.err.startswith(f"1 finished runs of earlier launches with other settings are left out: {tmp_path}")
+    assert "1 rows written" in shown.out
+    assert main(["table", str(tmp_path / "collected")]) == 0
+    assert not capsys.readouterr().err
+
+
 def test_collect_then_figures(simulated, tmp_path, capsys):
     assert main(["collect", str(simulated), str(tmp_path)]) == 0
     assert "99 rows written" in capsys.readouterr().out

@@ -312,6 +312,18 @@ def test_ablations_take_the_default_setting_from_the_size_rows(study, drawn):
     assert table.loc[table["label"] == "sft", "value"].isna().all() and len(table) == 12
 
 
+def test_worlds_are_drawn_beside_the_one_that_they_differ_from(study, drawn):
+    table = drawn["worlds"].points
+    expected = {"choices": [1, 2, 4, 10], "habits": [0.25, 0.5, 1], "length": [5, 10]}
+    for (figure, label), points in table.groupby(["property", "label"]):
+        assert points["value"].tolist() == expected[figure], label
+    assert set(table["label"]) == {"sft", "step_dpo", "step_sft"} and set(table["size"]) == {FIXED}
+    default = figure_rows(study, "size")
+    default = default[(default["label"] == "step_sft") & (default["problems"] == FIXED) & (default["task"] == "maze")]
+    shown = table[(table["label"] == "step_sft") & (table["value"] == 10)]["error"]
+    assert shown.tolist() == pytest.approx([default["error"].mean()] * 2)
+
+
 def test_texts_of_svg_and_pdf_are_text(drawn):
     drawing = drawn["error_against_n"]
     assert b">training problems N<" in drawing.image("svg")

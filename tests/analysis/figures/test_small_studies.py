@@ -19,6 +19,7 @@ SCANS = {
 }
 OF_SWEEP = {
     "price_list": "prices",
+    "worlds": "collect_ablations",
     "star_graph": "star_graph",
     "error_against_rounds": "prices_rounds",
     "error_against_sampling_flops": "prices_rounds",

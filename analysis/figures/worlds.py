@@ -1,0 +1,109 @@
+"""Error of each method in worlds that differ in one property, at one N: what makes a negative worth something.
+
+The properties are those of the task `collect`: the number of correct next steps, how often the base follows its
+habits, and the number of steps of a response.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from analysis.figures.drawing import Drawing, MissingRunsError
+from analysis.figures.inputs import (
+    FigureInputs,
+    fill,
+    interval_table,
+    methods_of,
+    missing,
+    most_common_size,
+    rows_of,
+    setting,
+)
+
+
+SWEEP = "sweeps/collect_ablations.yaml"
+
+
+class Property(NamedTuple):
+    """One panel: the rows' figure, the setting along its axis, and the axis' name."""
+
+    figure: str
+    path: str
+    axis: str
+
+
+PROPERTIES = (
+    Property("choices", "task.choices", "correct next\nsteps, at most"),
+    Property("habits", "task.habit_strength", "share of\nhabits followed"),
+    Property("length", "task.wanted", "steps of\na response"),
+)
+
+
+def draw(inputs: FigureInputs) -> Drawing:
+    """Points: property (the rows' figure), size, label, method, value, seeds, tested, error, low, high.
+
+    "size" rows of the same labels at the same N are the world that the others differ from.
+
+    Raises:
+        MissingRunsError: no rows of any of the figures.
+        InputError: two runs of one seed at one point.
+    """
+    from analysis.figures.panels import letter_panels
+    from analysis.figures.style import (
+        add_legend,
+        display_name,
+        empty_figure,
+        finish_axes,
+        log_percent,
+        looks,
+        name_axes,
+        name_ticks,
+        plot_points,
+    )
+
+    tables = [table for which in PROPERTIES if (table := _points(inputs, which)) is not None]
+    if not tables:
+        raise MissingRunsError(f'no rows with figure "choices", "habits" or "length": run {SWEEP}')
+    table = pd.concat(tables, ignore_index=True)
+    styles = looks(table, inputs.methods)
+    figure = empty_figure(inputs.width)
+    panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
+    for points, axes in zip(tables, panels, strict=True):
+        (shown,) = (which for which in PROPERTIES if which.figure == points["property"].iloc[0])
+        finish_axes(axes, f"N = {points['size'].iloc[0]}")
+        for label, look in styles.items():
+            line = points[points["label"] == label]
+            plot_points(axes, line["value"], line, look, line=look.line)
+        axes.set_xscale("log", base=2)
+        name_ticks(axes, sorted(set(points["value"])))
+        name_axes(axes, shown.axis, inputs.error_axis if axes is panels[0] else "")
+    log_percent(panels[0], table)
+    letter_panels(panels)
+    add_legend(figure, [(look, display_name(label)) for label, look in styles.items()])
+    caption = (
+        f"{inputs.error_title}, in worlds that differ in one property. Where rejected-only or per-step DPO lies below "
+        "per-step SFT, an incorrect step is worth more than its correct continuation."
+    )
+    return Drawing(figure, table, caption)
+
+
+def _points(inputs: FigureInputs, which: Property) -> pd.DataFrame | None:
+    varied = rows_of(inputs.results, which.figure)
+    if varied.empty:
+        return None
+    varied = varied[varied["problems"] == most_common_size(varied)]
+    same = rows_of(inputs.results, "size")
+    same = same[same["problems"].isin(varied["problems"]) & same["label"].isin(varied["label"])]
+    rows = fill(_valued(varied, which), _valued(same, which), ["label", "value"])
+    table = interval_table(inputs.results, rows.dropna(subset="value"), ["problems", "label", "value"])
+    table.insert(0, "property", which.figure)
+    table.insert(3, "method", table["label"].map(methods_of(rows)))
+    return table.rename(columns={"problems": "size"})
+
+
+def _valued(rows: pd.DataFrame, which: Property) -> pd.DataFrame:
+    """The rows with the property's value; without a limit on next steps, all that are wanted may come."""
+    value = setting(rows, which.path)
+    return rows.assign(value=value.fillna(setting(rows, "task.wanted")).astype(float))
