@@ -16,12 +16,10 @@ from analysis.figures.inputs import (
     fill,
     interval_table,
     methods_of,
-    missing,
     most_common_size,
     rows_of,
     setting,
 )
-
 
 SWEEP = "sweeps/collect_ablations.yaml"
 
