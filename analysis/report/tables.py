@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.markup import escape
 from rich.table import Table
@@ -18,21 +18,22 @@ from analysis.study.degenerate import degenerate_notes
 from analysis.study.differences import Difference
 from analysis.study.efficiency import RelativeEfficiency
 from analysis.study.mean_multipliers import Summary
-from analysis.study.sharpness import TemperaturePoint
+from analysis.study.sharpness import NextSteps, TemperaturePoint
 from analysis.study.study import Study
 
+AtTemperature = TypeVar("AtTemperature", TemperaturePoint, NextSteps)
 COLOURS = {"below": "green", "above": "red", "inconclusive": "dim"}
 
 
 def tables(study: Study) -> list[Table]:
-    """Errors, laws, multipliers (where the baseline's law can be inverted), differences, temperatures and coverage.
+    """Errors, laws, multipliers (where the baseline's law can be inverted), differences, and how sharp policies are.
 
     A table without rows is left out: with two sizes, that of sizes two steps apart.
     """
     shown = [error_table(study), law_table(study), size_step_table(study)]
     if study.data_efficiency.multipliers or study.compute_efficiency.multipliers:
         shown += [multiplier_table(study), summary_table(study)]
-    shown += [difference_table(study), temperature_table(study), coverage_table(study)]
+    shown += [difference_table(study), temperature_table(study), next_step_table(study), coverage_table(study)]
     return [table for table in shown if table.row_count]
 
 
@@ -152,26 +153,48 @@ def difference_table(study: Study) -> Table:
 
 def temperature_table(study: Study) -> Table:
     """Test error by label and N (rows) and temperature of sampling (columns)."""
-    known = {(one.label, one.size, one.temperature): one for one in study.temperatures}
-    temperatures = sorted({temperature for *_, temperature in known})
-    table = Table(title="Test error against temperature, in % [95 % interval over seeds]")
-    table.caption = (
+    caption = (
         "T = 0: greedy. A method that lowers error at T = 1 alone has sharpened the policy; one that lowers it at "
         "every temperature has taught it; a single seed has no interval"
     )
+    title = "Test error against temperature, in % [95 % interval over seeds]"
+    return _by_temperature(study, title, caption, study.temperatures, _percent_at)
+
+
+def next_step_table(study: Study) -> Table:
+    """The effective number of correct next steps by label and N (rows) and temperature of sampling (columns)."""
+    caption = (
+        "1 / the share of pairs of correct responses that take the same next step while they agree: 1 if a policy "
+        "always gives the same correct response; fewer than the baseline: a sharper policy"
+    )
+    title = "Effective number of correct next steps [95 % interval over seeds]"
+    return _by_temperature(study, title, caption, study.next_steps, _number_at)
+
+
+def _by_temperature(
+    study: Study, title: str, caption: str, points: Iterable[AtTemperature], text: Callable[[AtTemperature], str]
+) -> Table:
+    known = {(one.label, one.size, one.temperature): one for one in points}
+    temperatures = sorted({temperature for *_, temperature in known})
+    table = Table(title=title, caption=caption)
     table.add_column("label")
     table.add_column("N", justify="right")
     for temperature in temperatures:
         table.add_column(f"T = {temperature:g}", justify="center")
     for label, size in _rows(study, known):
-        points = [known.get((label, size, temperature)) for temperature in temperatures]
-        table.add_row(escape(label), str(size), *("-" if one is None else _at_temperature(one) for one in points))
+        there = [known.get((label, size, temperature)) for temperature in temperatures]
+        table.add_row(escape(label), str(size), *("-" if one is None else text(one) for one in there))
     return table
 
 
-def _at_temperature(point: TemperaturePoint) -> str:
+def _percent_at(point: TemperaturePoint) -> str:
     error = f"{100 * point.error:.1f}"
     return error if point.seeds == 1 else f"{error} {_range(100 * point.low, 100 * point.high, 1)}"
+
+
+def _number_at(point: NextSteps) -> str:
+    number = f"{point.number:.2f}"
+    return number if point.seeds == 1 else f"{number} {_range(point.low, point.high, 2)}"
 
 
 def coverage_table(study: Study) -> Table:
@@ -198,8 +221,8 @@ def coverage_table(study: Study) -> Table:
 def as_json(study: Study) -> dict[str, Any]:
     """The numbers of all tables; errors as fractions, intervals as [low, high].
 
-    "warnings" and "certificate" are there only if there are any; "temperatures" and "coverage" only where rows have
-    sampled errors.
+    "warnings" and "certificate" are there only if there are any; "temperatures", "next_steps" and "coverage" only where
+    rows have samples.
     """
     notes, agreement = degenerate_notes(study.results), agreement_summary(study.results)
     return (
@@ -254,6 +277,8 @@ def _sharpness_as_json(study: Study) -> dict[str, Any]:
     known: dict[str, Any] = {}
     if study.temperatures:
         known["temperatures"] = [asdict(one) for one in study.temperatures]
+    if study.next_steps:
+        known["next_steps"] = [asdict(one) for one in study.next_steps]
     if study.coverage.points:
         ends = {key: study.coverage.drawn.interval(key) for key in study.coverage.points}
         known["coverage"] = [

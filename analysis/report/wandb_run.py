@@ -21,7 +21,7 @@ from analysis.defaults import BASELINE, GREEDY
 from analysis.errors import InputError
 from analysis.figures import draw_all
 from analysis.figures.inputs import FigureInputs
-from analysis.study.sharpness import TemperaturePoint
+from analysis.study.sharpness import NextSteps, TemperaturePoint
 from analysis.study.studies import STAR_GRAPH
 from analysis.study.study import Study
 from synth_scaling.core.terminal import say
@@ -67,7 +67,8 @@ def logged(study: Study, folder: Path, project: str, group: str) -> Logged:
     try:
         _log_points(run, study)
         tables = {"points": point_table(study), "fits": fit_table(study), "multipliers": multiplier_table(study)}
-        tables |= {"temperatures": temperature_table(study), "coverage": coverage_table(study)}
+        tables |= {"temperatures": temperature_table(study), "next_steps": next_step_table(study)}
+        tables["coverage"] = coverage_table(study)
         _log_tables(run, {name: table for name, table in tables.items() if table[1]})
         _log_figures(run, study)
         run.summary.update(summary(study))
@@ -98,6 +99,12 @@ def temperature_table(study: Study) -> tuple[list[str], Lines]:
     """Columns and lines of error by label, N and temperature (0: greedy), with its 95 % interval over seeds."""
     columns = [field.name for field in fields(TemperaturePoint)]
     return columns, [list(asdict(one).values()) for one in study.temperatures]
+
+
+def next_step_table(study: Study) -> tuple[list[str], Lines]:
+    """Columns and lines of the effective number of correct next steps by label, N and temperature."""
+    columns = [field.name for field in fields(NextSteps)]
+    return columns, [list(asdict(one).values()) for one in study.next_steps]
 
 
 def coverage_table(study: Study) -> tuple[list[str], Lines]:

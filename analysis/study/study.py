@@ -22,7 +22,7 @@ from analysis.study.grids import GridStudy
 from analysis.study.multipliers import Multiplier
 from analysis.study.offers import Offers, offers
 from analysis.study.outlook import Outlook, outlook
-from analysis.study.sharpness import TemperaturePoint, coverage_cells, errors_by_temperature
+from analysis.study.sharpness import NextSteps, TemperaturePoint, coverage_cells, errors_by_temperature, next_steps
 
 # Properties that do not depend on the baseline.
 SHARED = (
@@ -35,6 +35,7 @@ SHARED = (
     "grids",
     "positives_grid",
     "temperatures",
+    "next_steps",
     "coverage",
 )
 
@@ -192,6 +193,11 @@ class Study:
     def temperatures(self) -> tuple[TemperaturePoint, ...]:
         """Test error against the temperature of sampling, by label and N; empty where rows have no sampled errors."""
         return errors_by_temperature(self.results)
+
+    @cached_property
+    def next_steps(self) -> tuple[NextSteps, ...]:
+        """Among how many correct next steps policies choose, by label, N and temperature; empty if not measured."""
+        return next_steps(self.results)
 
     @cached_property
     def coverage(self) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import comb, sqrt
 
 from synth_scaling.core.records import Response
@@ -45,6 +45,29 @@ def pass_at_k(responses: Sequence[Response], k: int) -> float:
     if any(n < k for _, n in totals):
         raise ValueError(f"pass@{k} needs {k} responses per problem")
     return sum(1 - comb(n - c, k) / comb(n, k) for c, n in totals) / len(totals)
+
+
+def next_step_agreement(responses: Mapping[str, Sequence[Sequence[str]]]) -> float | None:
+    """How often two correct responses to a problem that agree so far take the same next step.
+
+    A pair is compared at every step that it reaches in agreement, and pairs of all problems count alike. A policy that
+    chooses among k correct next steps with equal probability has 1/k, so 1 / agreement is its effective number of
+    correct next steps (the exponential of a Renyi entropy of order 2). It says how sharp a policy is, and nothing about
+    its error.
+
+    Args:
+        responses: problem -> its correct responses, each as its steps.
+
+    Returns:
+        A share; None without two correct responses to any problem.
+    """
+    agreeing = compared = 0
+    for several in responses.values():
+        reached = Counter(tuple(steps[:n]) for steps in several for n in range(1, len(steps) + 1))
+        continued = Counter(tuple(steps[:n]) for steps in several for n in range(len(steps)))
+        agreeing += sum(comb(count, 2) for count in reached.values())
+        compared += sum(comb(count, 2) for count in continued.values())
+    return agreeing / compared if compared else None
 
 
 def shares(kinds: Sequence[str]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 from synth_scaling import credit
 from synth_scaling.config.naming import resolved, run_hash
 from synth_scaling.config.schema import Config, EvaluationOptions
-from synth_scaling.core.metrics import counts, error_of, pass_at_k, shares, wilson_interval
+from synth_scaling.core.metrics import counts, error_of, next_step_agreement, pass_at_k, shares, wilson_interval
 from synth_scaling.core.records import Response
 from synth_scaling.core.stage import MEASURED, Cost, StageResult, role_of, round_of
 from synth_scaling.experiment.degenerate import unfinished
@@ -22,7 +22,7 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
     """The result row of a run: numbers by name, and dictionaries by the name of a stage.
 
     `error` is greedy; `sampled_error` is that of `samples` samples per problem at `evaluation.temperature`, and
-    `sampled_errors` are those at all temperatures.
+    `sampled_errors` are those at all temperatures, and `next_step_agreement` tells how sharp the policy is at each.
 
     `rounds` has an entry per round; every other field describes the policy of the last one.
 
@@ -84,6 +84,7 @@ def result_row(config: Config, outcome: Outcome) -> dict[str, Any]:
         "sampled_error": error_of(samples) if samples else None,
         "sampled_spurious_share": spurious_share(outcome, samples),
         "sampled_errors": {f"{t:g}": error_of(responses) for t, responses in last.samples.items()},
+        "next_step_agreement": {f"{t:g}": _agreement(outcome, responses) for t, responses in last.samples.items()},
         "certificate": {name: asdict(agreement) for name, agreement in outcome.agreements.items()},
         "pass_at_k": {str(k): pass_at_k(samples, k) for k in ks_of(config.evaluation)},
         "rounds": [round_row(config, outcome, number) for number in range(1, len(outcome.rounds) + 1)],
@@ -155,6 +156,16 @@ def spurious_share(outcome: Outcome, responses: Sequence[Response]) -> float | N
     if not correct or None in spurious:
         return None
     return sum(filter(None, spurious)) / sum(len(task.steps(text)) for _, text in correct)
+
+
+def _agreement(outcome: Outcome, responses: Sequence[Response]) -> float | None:
+    """:func:`next_step_agreement` of the correct ones of these responses to test problems."""
+    task, codec = outcome.stages.task, outcome.stages.codec
+    correct: dict[str, list[list[str]]] = {}
+    for response in responses:
+        if response.reward:
+            correct.setdefault(response.problem, []).append(task.steps(codec.decode(response.tokens)))
+    return next_step_agreement(correct)
 
 
 def credit_summary(outcome: Outcome) -> dict[str, Any] | None:

@@ -3,11 +3,20 @@
 from itertools import combinations
 from math import sqrt
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synth_scaling.core.metrics import correct_counts, counts, error_of, pass_at_k, shares, wilson_interval
+from synth_scaling.core.metrics import (
+    correct_counts,
+    counts,
+    error_of,
+    next_step_agreement,
+    pass_at_k,
+    shares,
+    wilson_interval,
+)
 from synth_scaling.core.records import Response
 
 
@@ -88,3 +97,38 @@ def test_error_and_counts_of_samples_by_hand() -> None:
     assert error_of(rows) == 5 / 8 == 1 - pass_at_k(rows, 1)
     with pytest.raises(ValueError, match="nothing was sampled"):
         error_of([])
+
+
+def test_next_step_agreement_of_a_policy_that_chooses_among_k_steps_is_one_over_k() -> None:
+    rng = np.random.default_rng(0)
+    for k in (1, 2, 5):
+        several = {f"p{i}": rng.integers(k, size=(16, 10)).astype(str).tolist() for i in range(200)}
+        assert next_step_agreement(several) == pytest.approx(1 / k, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("texts", "agreement"),
+    [
+        (["ab", "ac"], 1 / 2),
+        (["abc", "abc"], 1.0),
+        (["a", "ab"], 1.0),  # one has ended: nothing to compare at the second step
+        (["a", "a", "b"], 1 / 3),
+        (["ab"], None),
+        ([], None),
+    ],
+)
+def test_next_step_agreement_of_few_responses(texts: list[str], agreement: float | None) -> None:
+    assert next_step_agreement({"p": [list(text) for text in texts], "alone": [["a"]]}) == agreement
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=4), max_size=6))
+def test_next_step_agreement_counts_every_pair_while_it_agrees(texts: list[str]) -> None:
+    agreeing = compared = 0
+    for one, other in combinations(texts, 2):
+        for a, b in zip(one, other, strict=False):
+            compared += 1
+            agreeing += a == b
+            if a != b:
+                break
+    expected = agreeing / compared if compared else None
+    assert next_step_agreement({"p": [list(text) for text in texts]}) == expected

@@ -218,6 +218,7 @@ def test_samples_are_added_to_a_stored_run_by_one_stage_per_temperature(
     assert row["samples"] == 4 and row["sampled_error"] == pytest.approx(1 - correct.mean() / 4)
     assert row["sampled_errors"].keys() == {"1", "0.01"} and row["sampled_errors"]["1"] == row["sampled_error"]
     assert row["sampled_errors"]["0.01"] == pytest.approx(row["error"], abs=0.1)  # almost greedy
+    assert 0 < row["next_step_agreement"]["1"] <= row["next_step_agreement"]["0.01"] == 1  # almost greedy: all alike
     assert set(row["pass_at_k"]) == {"1", "2", "4"}
     assert row["pass_at_k"]["1"] == pytest.approx(1 - row["sampled_error"])
     assert row["pass_at_k"]["4"] == pytest.approx((correct > 0).mean())

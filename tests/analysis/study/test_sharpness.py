@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from analysis.data.files import Samples
 from analysis.figures import draw_all
 from analysis.figures.inputs import figure_inputs
-from analysis.report.tables import as_json, tables, temperature_table
-from analysis.study.sharpness import coverage_cells, errors_by_temperature
+from analysis.report.tables import as_json, next_step_table, tables, temperature_table
+from analysis.study.sharpness import coverage_cells, errors_by_temperature, next_steps
 from analysis.study.studies import Studies
 from analysis.study.study import Study
 from synth_scaling.core.metrics import pass_at_k
@@ -90,6 +90,23 @@ def test_tables_and_json_have_them_only_where_rows_do(results):
     assert {one["temperature"] for one in printed["temperatures"]} == {0.0, 0.5, 1.0}
     without = Study(results_of([point("sft", size, 0.4) for size in (100, 200)], tested=50), n_draws=20)
     assert not {"coverage", "temperatures"} & set(as_json(without))
+
+
+def test_the_number_of_next_steps_is_a_mean_over_seeds_and_has_a_table():
+    points = [
+        point("sft", 100, 0.5, seeds=[seed], sampled_rate=0.6, next_step_agreement={"1": agreement, "0.5": None})
+        for seed, agreement in enumerate([0.25, 0.5])
+    ]
+    rows = results_of([*points, point("rft", 100, 0.4)], tested=50)
+    (one,) = next_steps(rows)
+    assert (one.label, one.size, one.temperature, one.seeds, one.number) == ("sft", 100, 1.0, 2, 3.0)
+    half = 12.706205 * np.std([4, 2], ddof=1) / 2**0.5  # Student's quantile for one degree of freedom
+    assert (one.low, one.high) == (1.0, pytest.approx(3 + half, rel=1e-6))
+    study = Study(rows, n_draws=20)
+    assert [cell for column in next_step_table(study).columns for cell in column.cells][:2] == ["sft", "100"]
+    assert as_json(study)["next_steps"][0]["number"] == 3.0
+    assert any(str(table.title).startswith("Effective number of correct next steps") for table in tables(study))
+    assert not next_steps(results_of([point("sft", 100, 0.4)], tested=50))
 
 
 def test_the_figures_draw_their_points_and_are_skipped_without_samples(results, tmp_path: Path):
