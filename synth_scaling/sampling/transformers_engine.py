@@ -17,6 +17,7 @@ import torch
 from transformers import AutoModelForCausalLM, LogitsProcessor, LogitsProcessorList, StoppingCriteria
 from transformers.utils import logging as transformers_logging
 
+from synth_scaling.core.progress import Progress
 from synth_scaling.models.pretrained import end_tokens
 from synth_scaling.sampling.draws import gumbel, request_seed, token_seeds
 from synth_scaling.sampling.engine import Completion, Scored
@@ -90,10 +91,12 @@ class TransformersEngine:
         assert self._model is not None, "load a checkpoint first"
         order = sorted(range(len(rows)), key=lambda i: (len(rows[i].prompt), rows[i].limit))
         drawn: dict[int, tuple[list[int], list[float]]] = {}
-        for start in range(0, len(order), self.options.max_num_seqs):
-            signals.check()
-            batch = order[start : start + self.options.max_num_seqs]
-            drawn.update(zip(batch, self._generated([rows[i] for i in batch], temperature), strict=True))
+        with Progress(total=len(rows), desc="completions") as progress:
+            for start in range(0, len(order), self.options.max_num_seqs):
+                signals.check()
+                batch = order[start : start + self.options.max_num_seqs]
+                drawn.update(zip(batch, self._generated([rows[i] for i in batch], temperature), strict=True))
+                progress.update(len(batch))
         return [drawn[i] for i in range(len(rows))]
 
     def _generated(self, rows: list[_Row], temperature: float) -> list[tuple[list[int], list[float]]]:

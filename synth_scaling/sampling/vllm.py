@@ -13,13 +13,13 @@ import glob
 import json
 import logging
 import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from synth_scaling.core.progress import Progress
 from synth_scaling.models.pretrained import end_tokens, tensor_names
 from synth_scaling.sampling.draws import request_seed
 from synth_scaling.sampling.engine import Completion, Scored
@@ -147,7 +147,7 @@ class VLLMEngine:
         outputs = self._llm.generate(
             [{"prompt_token_ids": list(prompt)} for prompt in prompts],
             params,
-            use_tqdm=sys.stderr.isatty(),
+            use_tqdm=Progress,
         )
         # vLLM reports cached tokens for one of a prompt's n requests.
         self._prompt_tokens += sum(len(prompt) for prompt in prompts)

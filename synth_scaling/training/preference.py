@@ -7,10 +7,8 @@ error must not end.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from peft import PeftModel
 from trl import DPOConfig, DPOTrainer
 
 from synth_scaling.core.flops import matmul_parameters, training_flops
+from synth_scaling.core.progress import Progress
 from synth_scaling.core.records import PreferenceRow
 from synth_scaling.core.stage import Cost
 from synth_scaling.models.tokenizer import load_tokenizer
@@ -27,8 +26,6 @@ from synth_scaling.training.lora import adapter
 from synth_scaling.training.sharded import ShardedTrainer
 from synth_scaling.training.shared_prompts import share_prompts
 from synth_scaling.training.trainer import Curve, CurveRecorder, Training, arguments, load_model, run
-
-log = logging.getLogger("synth_scaling")
 
 
 def train_preference(
@@ -110,8 +107,7 @@ def _shared(pairs: Dataset, dpo_config: DPOConfig, folder: Path) -> Dataset:
 class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
     """TRL's DPOTrainer for rows of token ids."""
 
-    referred = 0  # pairs whose reference log-probabilities are computed
-    spoke = 0.0  # the time of the last line about them
+    progress: Progress | None = None  # of the pass for reference log-probabilities
 
     def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
         return dataset
@@ -132,11 +128,10 @@ class TokenDPOTrainer(ShardedTrainer, DPOTrainer):
         """TRL's, a batch of the pass over the pairs before training; on a terminal TRL shows a bar."""
         log_probs = super().compute_ref_log_probs(model, inputs)
         if not sys.stderr.isatty() and self.accelerator.is_main_process:
-            self.referred += len(log_probs[0]) * self.accelerator.num_processes
-            if time.monotonic() - self.spoke > 20:
-                self.spoke = time.monotonic()
+            if self.progress is None:
                 pairs: Any = self.train_dataset
-                log.info("  reference log-probabilities: %d of %d pairs", self.referred, len(pairs))
+                self.progress = Progress(total=len(pairs), desc="pairs with reference log-probabilities")
+            self.progress.update(len(log_probs[0]) * self.accelerator.num_processes)
         return log_probs
 
 

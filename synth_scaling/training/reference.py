@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from synth_scaling.core.flops import matmul_parameters, training_flops
+from synth_scaling.core.progress import Progress
 from synth_scaling.core.records import NLLRow, ResponseLogProbs
 from synth_scaling.core.stage import Cost
 from synth_scaling.models.tokenizer import load_tokenizer
@@ -38,7 +39,7 @@ def reference_log_probs(
     size = options.batch_size // options.gradient_accumulation
     order = sorted(range(len(examples)), key=lambda i: len(examples[i]["input_ids"]))
     log_probs: dict[int, tuple[float, ...]] = {}
-    for begin in range(0, len(order), size):
+    for begin in Progress(range(0, len(order), size), desc="batches of log-probabilities"):
         if by := signals.requested():
             raise signals.Interrupted(by)
         places = order[begin : begin + size]

@@ -19,6 +19,7 @@ import transformers
 from peft import get_peft_model
 from transformers import AutoModelForCausalLM, PreTrainedModel, Trainer, TrainerCallback, TrainingArguments
 
+from synth_scaling.core.progress import EVERY
 from synth_scaling.models.tokenizer import load_tokenizer
 from synth_scaling.system.failures import reason
 from synth_scaling.training.checkpoints import Checkpoints, UnreadableCheckpoint
@@ -165,7 +166,7 @@ class CurveRecorder(TrainerCallback):
                 f"above trainer.max_loss={self.most:g}"
             )
         self.curve(point)
-        if time.monotonic() - self.spoke > 20 and not sys.stderr.isatty():  # a terminal has a progress bar
+        if time.monotonic() - self.spoke > EVERY and not sys.stderr.isatty():  # a terminal has a progress bar
             self.spoke = time.monotonic()
             log.info("  step %d of %d, loss %.3f", state.global_step, state.max_steps, point["loss"])
 

@@ -306,8 +306,13 @@ def test_pairs_whose_loss_is_not_finite_end_the_training(
 
 
 def test_the_reference_pass_reports_its_progress(
-    step_pairs: list[PreferenceRow], training: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    step_pairs: list[PreferenceRow],
+    training: Trained,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("synth_scaling.core.progress.EVERY", 0.0)
     caplog.set_level(logging.INFO, logger="synth_scaling")
     logger = logging.getLogger("synth_scaling")
     logger.addHandler(caplog.handler)
@@ -315,7 +320,7 @@ def test_the_reference_pass_reports_its_progress(
         train_preference(step_pairs, training(epochs=0.1), tmp_path, beta=BETA, nll=0.0)
     finally:
         logger.removeHandler(caplog.handler)
-    assert f"reference log-probabilities: 16 of {len(step_pairs)} pairs" in caplog.text
+    assert f"pairs with reference log-probabilities: 16 of {len(step_pairs)}" in caplog.text
 
 
 def test_no_pairs_are_refused(training: Trained, tmp_path: Path) -> None:
