@@ -41,7 +41,7 @@ def check(config: Config) -> None:
     check_names(config)
     method = METHODS[config.method.name]
     check_data(config.data)
-    check_credit(config.credit, config.method.name, method.uses)
+    check_credit(config.credit, config.method.name, method.uses, config.task.name, config.task.knows_first_errors)
     check_rollout_policy(config.rollout_policy)
     check_method(method, config.method)
     check_data_for(config.method.name, config.data)

@@ -3,6 +3,7 @@
 from synth_scaling.credit.adaptive import Adaptive
 from synth_scaling.credit.bisection import Bisection
 from synth_scaling.credit.evidence import Draw, Search, asked_prefixes, completed, from_rollouts, learned
+from synth_scaling.credit.exact import Exact
 from synth_scaling.credit.exhaustive import Exhaustive
 from synth_scaling.credit.values import (
     PitRule,
@@ -21,6 +22,7 @@ __all__ = [
     "Adaptive",
     "Bisection",
     "Draw",
+    "Exact",
     "Exhaustive",
     "PitRule",
     "Prefix",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from synth_scaling.core.hashing import ADDED
@@ -9,6 +10,7 @@ from synth_scaling.core.validation import ConfigError, above_zero, at_least, bet
 from synth_scaling.credit.adaptive import Adaptive
 from synth_scaling.credit.bisection import Bisection
 from synth_scaling.credit.evidence import Search
+from synth_scaling.credit.exact import Exact
 from synth_scaling.credit.exhaustive import Exhaustive
 
 
@@ -62,16 +64,29 @@ class ForwardOptions(CreditOptions):
     name: str = "forward"
 
 
+@dataclass
+class ExactOptions(CreditOptions):
+    """conf/credit/exact.yaml: the first errors that the task knows, and `rollouts` completions of the prefixes before.
+
+    It shows what better estimates of first errors would be worth.
+    """
+
+    name: str = "exact"
+
+
 CREDIT: dict[str, type[CreditOptions]] = {
     "exhaustive": CreditOptions,
     "bisect": BisectOptions,
     "adaptive": AdaptiveOptions,
     "forward": ForwardOptions,
+    "exact": ExactOptions,
 }
 
 
-def search_of(options: CreditOptions) -> Search:
-    """The search for the first errors of incorrect responses."""
+def search_of(options: CreditOptions, true_errors: Callable[[], Iterable[int | None]] = tuple) -> Search:
+    """The search for the first errors of incorrect responses; `true_errors` are those that the task knows."""
+    if isinstance(options, ExactOptions):
+        return Exact(options.rollouts, tuple(true_errors()))
     if isinstance(options, AdaptiveOptions):
         o = options
         return Adaptive(o.rollouts, o.epsilon, o.confidence, o.batch, o.order, o.reuse, o.right)  # type: ignore[arg-type]
@@ -82,8 +97,11 @@ def search_of(options: CreditOptions) -> Search:
     return Exhaustive(options.rollouts, options.stop_at_zero)
 
 
-def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> None:
-    """Refuse invalid options, and searches without the values that `method` uses (`uses`). Raises ConfigError."""
+def check_credit(options: CreditOptions, method: str, uses: frozenset[str], task: str, knows_errors: bool) -> None:
+    """Refuse invalid options, and a search without what `method` uses (`uses`), or that `task` knows nothing for.
+
+    Raises ConfigError.
+    """
     above_zero("credit.temperature", options.temperature)
     at_least("credit.rollouts", options.rollouts, 1)
     at_least("credit.positive_rollouts", options.positive_rollouts, 1)
@@ -96,6 +114,9 @@ def check_credit(options: CreditOptions, method: str, uses: frozenset[str]) -> N
     if isinstance(options, AdaptiveOptions | ForwardOptions):
         at_least("credit.right", options.right, 1)
         at_least("credit.batch", options.batch, 1)
+    if options.name == "exact" and not knows_errors:
+        allowed = ", ".join(name for name in CREDIT if name != "exact")
+        raise ConfigError(f"credit=exact: allowed are {allowed}, task={task} does not know where a response goes wrong")
     if options.name == "exhaustive":
         return
     if "positive_values" in uses:  # correct responses have no first error: their weights need the value of every step

@@ -217,8 +217,13 @@ def self_generated(
     # Negatives: incorrect responses, with values around their first error.
     negatives = selection.negatives(rollouts, data.negatives, data.max_negatives)
     negative_values: list[ResponseValues] = []
+
+    def true_errors() -> list[int | None]:
+        texts = ((problem_of[r.problem], stages.codec.decode(r.tokens)) for r in negatives)
+        return [stages.task.true_pit(problem, text) for problem, text in texts]
+
     if "negative_values" in needed_stages(config):
-        negative_values = step_values("negative_values", negatives, search_of(options))
+        negative_values = step_values("negative_values", negatives, search_of(options, true_errors))
 
     # Positives: correct responses, optionally also prefixes with correct completions, with the values of all steps.
     completions = credit.completed(prefix_values.values(), data.rollouts) if options.as_positives else []

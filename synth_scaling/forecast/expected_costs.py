@@ -270,7 +270,10 @@ class _Run:
             "adaptive": assumed.adaptive,
             "forward": assumed.forward,
         }
-        prefixes = self._prefixes(self.negatives) * share * searched[credit.name]
+        if credit.name == "exact":
+            prefixes = self.negatives * assumed.prefixes  # the one before the first error
+        else:
+            prefixes = self._prefixes(self.negatives) * share * searched[credit.name]
         search = {"search": asdict(search_of(credit)), "name": credit.name}
         name, inputs = in_round("negative_values", number), self._negative_inputs(number)
         return self._step_values(name, inputs, search, credit.rollouts, prefixes, share)

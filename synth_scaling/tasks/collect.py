@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import comb
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ MAX_REPEATS = 10_000  # draws in a row without a new set of items, before a spli
 
 @dataclass
 class CollectOptions(TaskOptions):
+    knows_first_errors: ClassVar[bool] = True
+
     items: int = 20  # item names
     wanted: int = 10  # items per problem
     classes: int = 4  # habits differ between classes; correctness does not depend on the class

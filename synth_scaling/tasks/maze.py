@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from synth_scaling.tasks.task import Board, Split, TaskOptions, Walk
 
 @dataclass
 class MazeOptions(TaskOptions):
+    knows_first_errors: ClassVar[bool] = True
+
     side: int = 10  # [nodes] of each side of the grid
     edge_share: float = 0.75  # share of the full grid's edges; a random spanning tree is always there
     min_distance: int = 3  # [moves] between start and goal at least

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 
@@ -30,6 +31,8 @@ EDGE = re.compile(rf"({NODE}),({NODE})")
 
 @dataclass
 class StarGraphOptions(TaskOptions):
+    knows_first_errors: ClassVar[bool] = True
+
     # Public shapes: (2,2,50), (2,3,10), (2,3,50), (2,5,50), (3,3,50), (5,3,50). Ours has the shortest prompt, 28
     # tokens, among those where most guesses are incorrect and a hop is left to copy: 0.2 M parameters on a
     # CPU take a real first edge in two walks of three after 100,000 corpus documents with the loss on the prompt too.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,8 @@ Split = Literal["train", "validation", "test"]
 @dataclass
 class TaskOptions:
     """Base class of the options of conf/task/*.yaml."""
+
+    knows_first_errors: ClassVar[bool] = False  # whether `Task.true_pit` finds those of finished responses
 
     name: str = ""  # the task's key in TASKS
     world_seed: int = 0  # draws the held-out problems

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -66,6 +66,8 @@ ANSWER = re.compile(r"#### ([0-9]{1,6})")
 
 @dataclass
 class WordStoriesOptions(TaskOptions):
+    knows_first_errors: ClassVar[bool] = True
+
     orders: str = "teacher"  # of operations: "teacher": as in the story; "any": every correct order
     events: int = 2  # after the start
     n_test: int = 500  # [problems] held out for testing, each with a set of numbers that occurs nowhere else

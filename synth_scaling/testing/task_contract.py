@@ -31,7 +31,7 @@ def check_task(options: TaskOptions, problems: int = 50) -> None:
     assert task.name == options.name, f"name={task.name}: differs from the options' name {options.name}"
     train, held_out = _check_problems(task, again, problems)
     solutions = _check_teacher(task, again, [*train, *held_out[:problems]])
-    _check_responses(task, solutions)
+    _check_responses(task, solutions, options.knows_first_errors)
     if isinstance(task, EmbeddedTask):
         _check_embedded(task, solutions, held_out)
 
@@ -82,7 +82,7 @@ def _check_teacher(task: Task, again: Task, problems: list[Problem]) -> list[tup
     return pairs
 
 
-def _check_responses(task: Task, solutions: list[tuple[Problem, str]]) -> None:
+def _check_responses(task: Task, solutions: list[tuple[Problem, str]], knows_first_errors: bool) -> None:
     for problem, solution in solutions:
         half = solution[: len(solution) // 2]
         for text in (solution, half, half + half, *GARBAGE):
@@ -99,6 +99,8 @@ def _check_responses(task: Task, solutions: list[tuple[Problem, str]]) -> None:
                     assert isinstance(kind, str) and re.fullmatch(r"\w+", kind), f"error_kind({text!r}): {kind!r}"
                 first = task.true_pit(problem, text)
                 assert first is None or 1 <= first <= len(steps), f"true_pit({text!r}): {first} of {len(steps)} steps"
+                if knows_first_errors:
+                    assert first is not None, f"true_pit({text!r}): None, though the options set knows_first_errors"
 
 
 def _check_embedded(task: EmbeddedTask, solutions: list[tuple[Problem, str]], held_out: list[Problem]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from synth_scaling.config.naming import run_hash
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.credit import Adaptive, Bisection, Exhaustive
+from synth_scaling.credit import Adaptive, Bisection, Exact, Exhaustive
 from synth_scaling.credit.options import CREDIT, search_of
 from tests.support.composing import changed, config, leaves
 
@@ -48,9 +48,22 @@ def test_each_choice_is_a_search_with_its_options() -> None:
     assert larger == Adaptive(32, 0.0, 0.95, 8, "forward", False, 4)
     overrides = ["credit=adaptive", "credit.epsilon=0.2", "credit.batch=3", "credit.order=forward"]
     assert search_of(config(*overrides).credit) == Adaptive(32, 0.2, 0.95, 3, "forward", True, 4)
+    exact = search_of(config("credit=exact", "credit.rollouts=4").credit, lambda: iter([3, None]))
+    assert exact == Exact(4, (3, None))
 
 
-@pytest.mark.parametrize("credit", ["bisect", "adaptive", "forward"])
+def test_only_tasks_that_know_first_errors_take_exact_ones() -> None:
+    for task in ("maze", "star_graph", "collect model=tiny_collect", "word_stories model=smollm2_135m"):
+        assert config("credit=exact", "method=step_dpo", *f"task={task}".split()).credit.name == "exact"
+    words = (
+        "^credit=exact: allowed are exhaustive, bisect, adaptive, forward, "
+        "task=word_sums does not know where a response goes wrong$"
+    )
+    with pytest.raises(ConfigError, match=words):
+        config("credit=exact", "method=step_dpo", "task=word_sums", "model=smollm2_135m")
+
+
+@pytest.mark.parametrize("credit", ["bisect", "adaptive", "forward", "exact"])
 @pytest.mark.parametrize("method", ["advantage_weighted", "rft_filtered"])
 def test_methods_that_need_every_value_refuse_searches_for_pits(credit: str, method: str) -> None:
     words = f"^credit={credit}: allowed is exhaustive, method={method} needs the value of every step$"
@@ -58,7 +71,7 @@ def test_methods_that_need_every_value_refuse_searches_for_pits(credit: str, met
         config(f"credit={credit}", f"method={method}")
 
 
-@pytest.mark.parametrize("credit", ["bisect", "adaptive", "forward"])
+@pytest.mark.parametrize("credit", ["bisect", "adaptive", "forward", "exact"])
 @pytest.mark.parametrize("method", ["step_dpo", "step_sft", "rft", "sft"])
 def test_methods_that_need_pits_or_nothing_take_them(credit: str, method: str) -> None:
     assert config(f"credit={credit}", f"method={method}").credit.name == credit

@@ -29,7 +29,7 @@ def rows(folder: Path, engine: Engine) -> dict[str, Row]:
     return {name: run_once(configuration(folder, *common, f"credit={name}")) for name in CHOICES}
 
 
-CHOICES = ("exhaustive", "bisect", "adaptive", "forward")
+CHOICES = ("exhaustive", "bisect", "adaptive", "forward", "exact")
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -40,12 +40,15 @@ def test_pits_are_found_and_paired(name: str, rows: dict[str, Row], folder: Path
     at = {offset: (mean, count) for offset, mean, count in row["credit"]["negative_profile"]}
     assert at[0] == (0.0, used) and at[-1][0] > 0
     facts = row["facts"]["negative_values"]
-    assert facts["prefixes"] > 0 and facts["rounds"] > 1
+    assert facts["prefixes"] > 0 and (facts["rounds"] > 1) == (name != "exact")
     assert facts["prefix_cache_hits"] == 0.0  # 18 tokens at most: less than a block of the cache
     place = folder / "store" / "step_values" / row["hashes"]["negative_values"]
     stored = read_table(place / "values.parquet", PrefixValue)
     assert all((value.value > 0) == bool(value.correct) for value in stored)
-    if name == "exhaustive":
+    if name == "exact":
+        assert {value.rollouts for value in stored} == {12}
+        assert row["credit"]["pits"] == row["credit"]["true_pits"] and at[-1][0] > 0.5  # mostly 1, else V(x)
+    elif name == "exhaustive":
         assert {value.rollouts for value in stored} == {12} and len(stored) == facts["prefixes"]
     else:
         assert len({value.rollouts for value in stored}) > 1

@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 from synth_scaling import credit
 from synth_scaling.core.records import PrefixValue, Response
-from synth_scaling.credit import Adaptive, Bisection, Draw, Exhaustive, Prefix, Search
+from synth_scaling.credit import Adaptive, Bisection, Draw, Exact, Exhaustive, Prefix, Search
 from synth_scaling.credit.adaptive import incorrect_needed
 from synth_scaling.credit.bisection import middle
 from synth_scaling.credit.evidence import correct_of
@@ -43,6 +43,21 @@ def test_the_pit_found_is_where_the_second_life_goes(search: Search) -> None:
         assert credit.first_error(row.values, "lowest") == credit.first_error(row.values, "first_zero") == second
         if second > 1:  # what step_dpo takes its chosen side from
             assert known[NAME, response.tokens[: 2 * (second - 1)]].correct
+
+
+def test_exact_first_errors_are_those_given_and_only_the_prefixes_before_them_are_completed() -> None:
+    negatives = [response for response in sampled(60, seed=6) if not response.reward]
+    ends = ends_of(negatives)
+    errors = [None if i % 5 == 0 else 1 + i % len(stops) for i, stops in enumerate(ends)]
+    search = Exact(8, tuple(errors))
+    known = searched(search, negatives, 7).values
+    before = {(r.problem, r.tokens[: e[i - 2]]) for r, e, i in zip(negatives, ends, errors, strict=True) if i and i > 1}
+    assert set(known) == before and {value.rollouts for value in known.values()} == {8}
+    initial = credit.initial_values(negatives)
+    for row, stops, error in zip(search.values(negatives, ends, initial, known), ends, errors, strict=True):
+        for rule in ("lowest", "first_zero"):
+            assert credit.first_error(row.values, rule) == (error or len(stops))
+        assert set(row.values[1:]) <= {0.0, 1.0} and len(row.values) == len(stops) + 1
 
 
 # -- with values that are all 0 or 1 -----------------------------------------------------------------------------------
