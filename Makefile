@@ -27,7 +27,7 @@ TORCH_FLAG := --torch-backend cpu
 endif
 endif
 
-.PHONY: help setup demo figures table report claims test test-slow test-chaos test-attack test-cluster smoke-llm gpu-check lint types mini study study-full benchmarks wheel docs clean
+.PHONY: help setup demo figures table report claims test test-slow test-chaos test-attack test-cluster smoke-llm gpu-check lint types mini study study-full study-smollm2 benchmarks wheel docs clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -100,9 +100,11 @@ test-cluster: $(STAMP) .venv/.installed-cluster  ## a small sweep on a real one-
 	$(TORCH) $(UV) pip install --quiet --python $(PY) $(TORCH_FLAG) -r pyproject.toml --extra slurm --extra ray -c constraints-$(ACCEL).txt
 	touch $@
 
-smoke-llm: $(STAMP)  ## SmolLM2-135M end to end: sft, rft, step_dpo with LoRA on sums in words (13 minutes)
-	$(PY) -m synth_scaling --config-name smollm2_smoke
-	$(PY) -m analysis table outputs/smollm2_smoke
+# The study of SmolLM2 with one seed, one N, half of the samples and an eighth of the test problems.
+SMOKE := seed=0 data.problems=50 data.rollouts=4 data.negatives=4 credit.rollouts=4 evaluation.problems=64 evaluation.samples=2
+smoke-llm: $(STAMP)  ## a cut of study-smollm2: every method of it once with SmolLM2-135M, N = 50 (10 minutes)
+	$(PY) -m synth_scaling --config-name smollm2 sweep=smollm2_smoke $(SMOKE)
+	$(PY) -m analysis table outputs/smollm2_smoke --error sampled
 
 gpu-check: $(STAMP)  ## does this GPU train and sample as it should, and how fast? ten minutes (ACCEL=gpu, MODEL=folder)
 	$(PY) -m synth_scaling.gpu_check $(if $(MODEL),--model $(MODEL))
@@ -126,6 +128,11 @@ study-full: $(STAMP)  ## results/maze_full again: five seeds, every method, and 
 	$(PY) -m synth_scaling --config-name maze_full
 	$(PY) -m synth_scaling --config-name maze_ablations
 	$(PY) -m analysis collect outputs/maze_full outputs/maze_ablations results/maze_full
+
+study-smollm2: $(STAMP)  ## a real language model's scaling law, over a night or two: six methods, N = 50 to 1,600, three seeds
+	$(PY) -m synth_scaling --config-name smollm2
+	$(PY) -m analysis figures outputs/smollm2 --error sampled --width page
+	$(PY) -m analysis table outputs/smollm2 --error sampled
 
 benchmarks: $(STAMP)  ## speed against bare loops and raw engines, side by side
 	$(PY) -m benchmarks.training
