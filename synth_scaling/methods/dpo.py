@@ -5,11 +5,12 @@ The two methods pair differently: at random (standard DPO), or the nearest or fa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
 
+from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.records import PreferenceRow, Response
 from synth_scaling.core.validation import one_of
 from synth_scaling.methods.method import ExpectedData, Graded, Method, PairLossOptions, by_problem, check_pair_loss
@@ -25,6 +26,8 @@ class DPOOptions(PairLossOptions):
     learning_rate: float = 1e-4
     # of correct and incorrect responses of a problem: "random", "nearest" or "farthest" in edit distance
     pairing: str = "random"
+    # whether the end token of an incorrect response is made less probable with the rest of it
+    rejected_end: bool = field(default=True, metadata=ADDED)
 
 
 @dataclass
@@ -40,7 +43,8 @@ def dpo(graded: Graded, options: DPOOptions, rng: np.random.Generator) -> list[P
     for rejected in graded.negatives:
         chosen = pick(chosen_by_problem[rejected.problem], rejected, options.pairing, rng)
         prompt = graded.prompts[rejected.problem]
-        rows.append(PreferenceRow(prompt, chosen.tokens, chosen.finished, rejected.tokens, rejected.finished))
+        rejected_ends = rejected.finished and options.rejected_end
+        rows.append(PreferenceRow(prompt, chosen.tokens, chosen.finished, rejected.tokens, rejected_ends))
     return rows
 
 

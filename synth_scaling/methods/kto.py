@@ -8,10 +8,11 @@ mismatched prompts and responses of the batch, at least 0. The reference is the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.records import UnpairedRow
 from synth_scaling.methods.method import ExpectedData, Graded, Method, UnpairedOptions
 
@@ -24,6 +25,8 @@ class KTOOptions(UnpairedOptions):
     learning_rate: float = 3e-5
     beta: float = 0.5
     demonstrations: bool = True  # D_syn's solutions are desirable responses, too
+    # whether the end token of an incorrect response is made less probable with the rest of it
+    rejected_end: bool = field(default=True, metadata=ADDED)
 
 
 def kto(graded: Graded, options: KTOOptions, rng: np.random.Generator) -> list[UnpairedRow]:
@@ -31,7 +34,15 @@ def kto(graded: Graded, options: KTOOptions, rng: np.random.Generator) -> list[U
     taught = list(graded.demonstrations) if options.demonstrations else []
     known = {(y.problem, y.tokens) for y in taught}
     responses = [*taught, *(y for y in graded.positives if (y.problem, y.tokens) not in known), *graded.negatives]
-    rows = [UnpairedRow(graded.prompts[y.problem], y.tokens, y.finished, bool(y.reward)) for y in responses]
+    rows = [
+        UnpairedRow(
+            graded.prompts[y.problem],
+            y.tokens,
+            y.finished and (bool(y.reward) or options.rejected_end),
+            bool(y.reward),
+        )
+        for y in responses
+    ]
     return [rows[i] for i in rng.permutation(len(rows))]
 
 

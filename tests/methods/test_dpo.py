@@ -13,7 +13,7 @@ RIGHT = [Response("p", i, tokens, True, 1) for i, tokens in enumerate([(1, 2, 3)
 WRONG = [Response("p", 9, (1, 2, 3, 4), True, 0)]
 
 
-def build(graded: Graded, seed: int = 0, **options: str) -> list[PreferenceRow]:
+def build(graded: Graded, seed: int = 0, **options: str | bool) -> list[PreferenceRow]:
     return dpo(graded, DPOOptions(**options), np.random.default_rng(seed))  # type: ignore[arg-type]
 
 
@@ -64,3 +64,8 @@ def test_one_pair_a_negative_in_their_order() -> None:
     wrong = [Response("p", i, (5, i), True, 0) for i in range(6)]
     assert [row.rejected for row in build(Graded(PROMPTS, TAUGHT, RIGHT, wrong))] == [row.tokens for row in wrong]
     assert build(Graded(PROMPTS, TAUGHT, RIGHT)) == []
+
+
+def test_the_end_token_of_an_incorrect_response_may_be_left_out() -> None:
+    (row,) = build(Graded(PROMPTS, TAUGHT, RIGHT, WRONG), rejected_end=False)
+    assert row.chosen_ends and not row.rejected_ends and row.rejected == WRONG[0].tokens

@@ -37,6 +37,11 @@ def test_without_d_syn_a_sample_that_repeats_it_takes_part() -> None:
     assert set(build(0, demonstrations=False)) == ROWS
 
 
+def test_the_end_token_of_an_incorrect_response_may_be_left_out() -> None:
+    rows = set(build(0, rejected_end=False))
+    assert rows == {UnpairedRow(r.prompt, r.completion, r.ends and r.desirable, r.desirable) for r in ROWS} != ROWS
+
+
 @pytest.mark.parametrize("key", ["beta", "desirable", "undesirable"])
 def test_weights_are_above_zero(key: str) -> None:
     with pytest.raises(ConfigError, match=f"method.{key}=0.0: allowed are values above 0"):
