@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from wandb.apis.public.runs import Run
@@ -141,6 +142,22 @@ def test_a_row_is_restored_as_it_was_written(runs, tmp_path):
     samples = results.samples[runs[1].row["run"]]
     assert list(results.samples) == [runs[1].row["run"]] and samples.each == 4
     assert list(samples.correct) == list(4 * measured)
+
+
+def test_the_answers_after_each_round_are_restored(runs, tmp_path_factory, tmp_path):
+    """They are lists in the table, as in correct.parquet."""
+    before, folder = runs[1].answers, tmp_path_factory.mktemp("rounds")
+    answers = before.assign(
+        rounds_correct=[[int(not correct), int(correct)] for correct in before["correct"]],
+        rounds_samples_correct=[[4 - n, n] for n in before["samples_correct"]],
+    )
+    wrong = runs[1].row["wrong"]
+    rounds = [{"round": 1, "wrong": len(answers) - wrong}, {"round": 2, "wrong": wrong}]
+    run = Tracked(tracked(runs[1].row | {"rounds": rounds}, answers, folder), answers, offline(folder))
+    assert write([run.record], tmp_path) == 1
+    restored, ordered = load(tmp_path).rounds[run.row["run"]], answers.sort_values("problem")
+    assert restored.correct.tolist() == np.stack(ordered["rounds_correct"]).T.tolist()
+    assert restored.samples_correct.tolist() == np.stack(ordered["rounds_samples_correct"]).T.tolist()
 
 
 def test_a_run_of_two_sweeps_is_pulled_one_sweep_at_a_time(runs, tmp_path):
