@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from synth_scaling.config.load import as_options
 from synth_scaling.config.schema import Config, register_schemas
 from synth_scaling.config.search_path import configs
-from synth_scaling.sweep.grid import expand, grids_of
+from synth_scaling.sweep.grid import expand, grids_of, in_each_run
 from synth_scaling.sweep.sweeper import register_sweeper, workers_of
 
 
@@ -45,7 +45,8 @@ def sweep_of(name: str, overrides: Sequence[str] = (), folder: Path | None = Non
     """
     loader = loader_of(folder)
     parser = OverridesParser.create(config_loader=loader)
-    parsed = list(zip(overrides, parser.parse_overrides(list(overrides)), strict=True))
+    overrides = in_each_run(overrides)
+    parsed = list(zip(overrides, parser.parse_overrides(overrides), strict=True))
     whole = loader.load_configuration(
         name, [word for word, override in parsed if not override.is_sweep_override()], run_mode=RunMode.MULTIRUN
     )

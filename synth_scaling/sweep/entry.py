@@ -31,6 +31,7 @@ from synth_scaling.core.terminal import say
 from synth_scaling.core.validation import ConfigError
 from synth_scaling.experiment.text_checks import check_texts
 from synth_scaling.sweep.compose import loader_of
+from synth_scaling.sweep.grid import in_each_run
 from synth_scaling.sweep.launchers import register_launchers
 from synth_scaling.sweep.outlook import Outlook
 from synth_scaling.sweep.sweeper import GridSweeperConf, SweepFailed, named, register_sweeper
@@ -68,8 +69,9 @@ def launch(words: Sequence[str]) -> None:
         if folder is not None and folder.is_dir():
             check_config_dir(folder)
         register_sweep_files(folder)
-        if _is_a_launch(arguments) and _has_grid(arguments, folder):
-            sys.argv.append("hydra.mode=MULTIRUN")
+        if _is_a_launch(arguments) and _is_a_sweep(arguments, folder):
+            options = sys.argv[: len(sys.argv) - len(arguments.overrides)]
+            sys.argv = [*options, *in_each_run(arguments.overrides), "hydra.mode=MULTIRUN"]
         try:
             hydra.main(version_base="1.3", config_path=str(configs("conf")), config_name="config")(job)()
         except Exception:
@@ -189,19 +191,21 @@ def _parsed() -> argparse.Namespace:
 
 def _is_a_launch(arguments: argparse.Namespace) -> bool:
     """Whether the words ask for runs rather than for information on the configuration."""
-    return not (arguments.multirun or arguments.cfg or arguments.info or arguments.hydra_help)
+    return not (arguments.cfg or arguments.info or arguments.hydra_help)
 
 
-def _has_grid(arguments: argparse.Namespace, folder: Path | None) -> bool:
-    """Whether the configuration is a sweep that does not set hydra.mode itself."""
-    if arguments.config_name is None and not any("hydra.sweeper." in word for word in arguments.overrides):
+def _is_a_sweep(arguments: argparse.Namespace, folder: Path | None) -> bool:
+    """Whether the words or the configuration ask for several runs, by -m, hydra.mode or a grid."""
+    if arguments.multirun:
+        return True
+    if arguments.config_name is None and not any("hydra." in word for word in arguments.overrides):
         return False
     try:
         name = arguments.config_name or "config"
         config = loader_of(folder).load_configuration(
-            name, arguments.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False
+            name, in_each_run(arguments.overrides), RunMode.MULTIRUN, validate_sweep_overrides=False
         )
     except Exception:  # Hydra will refuse it, with a better message
         return False
-    sweeper = config.hydra.sweeper
-    return config.hydra.mode is None and bool(sweeper.get("params") or sweeper.get("also"))
+    sweeper, mode = config.hydra.sweeper, config.hydra.mode
+    return mode is RunMode.MULTIRUN or (mode is None and bool(sweeper.get("params") or sweeper.get("also")))

@@ -17,7 +17,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
@@ -84,6 +84,29 @@ def expand(
         raise ConfigError("hydra.sweeper.params={}: allowed is a grid of at least one run")
     composed = Composed(loader, config)
     return [(job, read(composed.run(job))) for job in jobs]
+
+
+def in_each_run(words: Sequence[str]) -> list[str]:
+    """The words of a sweep's command, with the values of a group's keys as sweeps over one value.
+
+    Hydra sets values that are swept over in the runs, and all others in the configuration of the sweep itself, whose
+    groups are not those of the runs: `method=dpo,step_dpo method.nll=1` would be refused, since the default method has
+    no such key. Words that Hydra cannot parse are left to it, and null, which it cannot sweep over.
+    """
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(words))
+    except HydraException:
+        return list(words)
+    return [_as_sweep(word, override) for word, override in zip(words, parsed, strict=True)]
+
+
+def _as_sweep(word: str, override: Override) -> str:
+    key = override.key_or_group
+    if "." not in key or key.startswith("hydra.") or override.is_sweep_override() or override.is_delete():
+        return word
+    if override.value() is None:
+        return word
+    return f"{word.partition('=')[0]}=choice({override.get_value_element_as_str()})"
 
 
 def product(overrides: list[Override]) -> list[list[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -18,8 +19,8 @@ from synth_scaling.config.load import as_options, typed
 from synth_scaling.config.schema import Config
 from synth_scaling.config.search_path import configs
 from synth_scaling.core.validation import ConfigError
-from synth_scaling.sweep.compose import loader_of
-from synth_scaling.sweep.grid import expand, grids_of
+from synth_scaling.sweep.compose import loader_of, sweep_of
+from synth_scaling.sweep.grid import expand, grids_of, in_each_run
 
 Read = Callable[[DictConfig], Config]
 SWEEPS = sorted(path.stem for path in configs("sweeps").glob("*.yaml"))
@@ -141,3 +142,42 @@ def test_a_sweep_of_its_own_files_has_their_groups(loader: ConfigLoaderImpl, tmp
 def test_no_run_is_refused(loader: ConfigLoaderImpl, plain: DictConfig) -> None:
     with pytest.raises(ConfigError, match=r"^hydra\.sweeper\.params={}: allowed is a grid of at least one run$"):
         expand([], [], loader, plain)
+
+
+# -- values of the command for groups that are swept over --------------------------------------------------------------
+
+
+def test_a_value_for_a_key_that_only_the_chosen_methods_have_reaches_them() -> None:
+    """Without `in_each_run` Hydra refuses it: the default method has no such key."""
+    runs, _ = sweep_of("config", ["method=dpo,step_dpo", "method.nll=1", "seed=0,1"])
+    assert [(run.method.name, run.method.nll, run.seed) for run in runs] == [  # type: ignore[attr-defined]
+        (name, 1.0, seed) for name in ("dpo", "step_dpo") for seed in (0, 1)
+    ]
+    with pytest.raises((OmegaConfBaseException, HydraException)) as error:
+        sweep_of("config", ["method=sft,dpo", "method.nll=1"])
+    assert one_line(error.value).startswith("method.nll: no such key; allowed are epochs")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("method.nll=1", "method.nll=choice(1)"),
+        ("method.nll=1,2", "method.nll=1,2"),
+        ("trainer.lora.target_modules=[q_proj, v_proj]", "trainer.lora.target_modules=choice([q_proj,v_proj])"),
+        ("data.path='a b,c'", "data.path=choice('a b,c')"),
+        ("data.max_negatives=null", "data.max_negatives=null"),
+        ("+method.new=a", "+method.new=choice(a)"),
+        ("~method.nll", "~method.nll"),
+        ("method=dpo", "method=dpo"),
+        ("hydra.launcher.n_jobs=2", "hydra.launcher.n_jobs=2"),
+        ("seed=1", "seed=1"),
+        ("method.nll=[", "method.nll=["),  # Hydra says what is wrong with it
+    ],
+)
+def test_values_of_groups_are_set_in_each_run_and_others_in_the_sweep(word: str, expected: str) -> None:
+    assert in_each_run([word]) == [expected]
+    if "choice" in expected:
+        parser = OverridesParser.create()
+        (once,), (swept,) = parser.parse_overrides([word]), parser.parse_overrides([expected])
+        (value,) = swept.sweep_iterator()
+        assert value == once.value()
