@@ -113,7 +113,7 @@ COMMANDS = {
     "label=a=b": "label=a=b: allowed is key=value, in Hydra's syntax",
     "seed=1,2": "seed=1,2: several values need -m (a sweep)",
     "--bogus": "unrecognized arguments: --bogus; allowed are --cfg, ",
-    "--config-name nothing": "--config-name=nothing: allowed are config, collect_ablations, collect_copying, collect_full, ",
+    "--config-name nothing": "--config-name=nothing: allowed are config, collect_ablations, collect_copying, ",
     "--config-dir /nowhere --config-name x": "Additional config directory '/nowhere' not found",
 }
 
