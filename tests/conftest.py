@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import shutil
+import signal
 
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -23,6 +24,9 @@ from hypothesis import settings
 settings.register_profile("fixed", derandomize=True, deadline=None)  # HYPOTHESIS_PROFILE=default looks further
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 torch.set_num_threads(1)
+# A shell that starts the tests in the background makes them ignore Ctrl-C, and so would all processes that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from synth_scaling.models.codec import Codec  # noqa: E402 (threads are set before torch works)
 from synth_scaling.models.smollm2 import convert  # noqa: E402
