@@ -25,7 +25,8 @@ class Progress(tqdm):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.drawn, self.spoke = sys.stderr.isatty(), time.monotonic()
         often = {} if self.drawn else {"mininterval": 0, "miniters": 1}  # `display` is asked at each update
-        super().__init__(*arguments, **often, **options)
+        # Never disabled, as by TQDM_DISABLE: vLLM divides by the time that the bar has run, which is then 0.
+        super().__init__(*arguments, **often, **options | {"disable": False})
 
     def display(self, msg: str | None = None, pos: int | None = None) -> bool:
         """Draw the bar, or log a line if the last one is 20 s old."""

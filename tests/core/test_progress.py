@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -45,3 +48,11 @@ def test_a_terminal_has_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     work(5.0, 10, monkeypatch)
     assert "pairs: 100%" in capsys.readouterr().err
+
+
+def test_a_bar_that_the_environment_disables_still_has_its_time() -> None:
+    """vLLM divides by it. tqdm reads the variable when it is imported."""
+    code = "from synth_scaling.core.progress import Progress; print(Progress(total=1).format_dict['elapsed'] > 0)"
+    environment = os.environ | {"TQDM_DISABLE": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")
