@@ -102,7 +102,7 @@ test-cluster: $(STAMP) .venv/.installed-cluster  ## a small sweep on a real one-
 
 # The study of SmolLM2 with one seed, one N, half of the samples and an eighth of the test problems.
 SMOKE := seed=0 data.problems=50 data.rollouts=4 data.negatives=4 credit.rollouts=4 evaluation.problems=64 evaluation.samples=2
-smoke-llm: $(STAMP)  ## a cut of study-smollm2: every method of it once with SmolLM2-135M, N = 50 (10 to 20 minutes)
+smoke-llm: $(STAMP)  ## a cut of study-smollm2: every method of it once with SmolLM2-135M, N = 50 (forecast: 15 minutes)
 	$(PY) -m synth_scaling --config-name smollm2 sweep=smollm2_smoke $(SMOKE)
 	$(PY) -m analysis table outputs/smollm2_smoke --error sampled
 
@@ -129,7 +129,7 @@ study-full: $(STAMP)  ## results/maze_full again: five seeds, every method, and 
 	$(PY) -m synth_scaling --config-name maze_ablations
 	$(PY) -m analysis collect outputs/maze_full outputs/maze_ablations results/maze_full
 
-study-smollm2: $(STAMP)  ## a real language model's scaling law, over a night or two: six methods, N = 50 to 1,600, three seeds
+study-smollm2: $(STAMP)  ## a real language model's scaling law, seven methods, N = 50 to 1,600, three seeds (forecast: 20 hours)
 	$(PY) -m synth_scaling --config-name smollm2
 	$(PY) -m analysis figures outputs/smollm2 --error sampled --width page
 	$(PY) -m analysis table outputs/smollm2 --error sampled

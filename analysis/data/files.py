@@ -217,8 +217,8 @@ def not_in_plan(results: Path) -> int:
     Raises InputError for a plan that cannot be read.
     """
     planned = _planned(results)
-    found = {path.parent.name for path in (results / "runs").glob("*/row.json")}
-    return 0 if planned is None else len(found - planned)
+    finished = {path.parent.name for path in (results / "runs").glob("*/row.json")}
+    return 0 if planned is None else len(finished - planned)
 
 
 def _planned(results: Path) -> set[str] | None:

@@ -81,8 +81,8 @@ def draw(inputs: FigureInputs) -> Drawing:
     letter_panels(panels)
     add_legend(figure, [(look, display_name(label)) for label, look in styles.items()])
     caption = (
-        f"{inputs.error_title}, in worlds that differ in one property. Where rejected-only or per-step DPO lies below "
-        "per-step SFT, an incorrect step is worth more than its correct continuation."
+        f"{inputs.error_title}, in worlds that differ in one property. Where rejected steps alone lie below per-step "
+        "SFT, an incorrect step is worth more than its correct continuation; where per-step DPO does, it adds to it."
     )
     return Drawing(figure, table, caption)
 

@@ -81,7 +81,7 @@ def _by_temperature(
     rows = results.rows[results.rows["figure"] == "size"]
     if field not in rows:
         return []
-    found: dict[tuple[str, int, float], list[float]] = {}
+    values: dict[tuple[str, int, float], list[float]] = {}
     for row in rows.to_dict("records"):
         measured = row[field]
         if not isinstance(measured, dict) or not measured:
@@ -90,8 +90,8 @@ def _by_temperature(
         if greedy:
             at = {0.0: row["wrong"] / row["tested"]} | {float(name): value for name, value in measured.items()}
         for temperature, value in at.items():
-            found.setdefault((str(row["label"]), int(row["problems"]), temperature), []).append(float(value))
-    return sorted(found.items())
+            values.setdefault((str(row["label"]), int(row["problems"]), temperature), []).append(float(value))
+    return sorted(values.items())
 
 
 def coverage_cells(results: Results) -> Mapping[CoverageKey, Cell]:
