@@ -109,10 +109,11 @@ def overview() -> str:
     groups = {
         group: {name: verb.summary for name, verb in VERBS.items() if verb.group == group} for group in (RUNS, DATA)
     }
+    width = max(map(len, (*VERBS, *ANALYSIS, *sweep_names()))) + 2
     for group, summaries in {**groups, RESULTS: ANALYSIS}.items():
-        lines += ["", f"{group}:", *(f"  {name:16}{summary}" for name, summary in summaries.items())]
+        lines += ["", f"{group}:", *(f"  {name:{width}}{summary}" for name, summary in summaries.items())]
     lines += ["", "Sweeps that come with the package (synth-scaling run --config-name NAME):"]
-    lines += [f"  {name:16}{question(configs('sweeps') / f'{name}.yaml')}" for name in sweep_names()]
+    lines += [f"  {name:{width}}{question(configs('sweeps') / f'{name}.yaml')}" for name in sweep_names()]
     lines += [
         "",
         "synth-scaling run --config-name mini --dry-run says what a sweep would compute, and how long it takes.",

@@ -87,9 +87,10 @@ def du(store: Path) -> int:
     for kind, path in (*complete, *unfinished, *moved):
         sizes[kind] += size(path)
         counts[kind] += 1
+    width = max(map(len, ("in all", *sizes)))
     for kind, total in sizes.most_common():
-        say(f"{kind:12} {counts[kind]:6} {total / 1e6:10.2f} MB")
-    say(f"{'in all':12} {counts.total():6} {sizes.total() / 1e6:10.2f} MB")
+        say(f"{kind:{width}} {counts[kind]:6} {total / 1e6:10.2f} MB")
+    say(f"{'in all':{width}} {counts.total():6} {sizes.total() / 1e6:10.2f} MB")
     return 0
 
 
