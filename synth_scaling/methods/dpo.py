@@ -13,7 +13,15 @@ from rapidfuzz.distance import Levenshtein
 from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.records import PreferenceRow, Response
 from synth_scaling.core.validation import one_of
-from synth_scaling.methods.method import ExpectedData, Graded, Method, PairLossOptions, by_problem, check_pair_loss
+from synth_scaling.methods.method import (
+    ExpectedData,
+    Graded,
+    Method,
+    PairLossOptions,
+    by_problem,
+    check_pair_loss,
+    ends_kept,
+)
 
 PAIRINGS = ("random", "nearest", "farthest")
 
@@ -40,11 +48,10 @@ def dpo(graded: Graded, options: DPOOptions, rng: np.random.Generator) -> list[P
     """One pair per negative. For a problem without a sampled positive, the demonstration is the chosen side."""
     chosen_by_problem = by_problem(graded.demonstrations) | by_problem(graded.positives)
     rows = []
-    for rejected in graded.negatives:
+    for rejected in ends_kept(graded, options.rejected_end).negatives:
         chosen = pick(chosen_by_problem[rejected.problem], rejected, options.pairing, rng)
         prompt = graded.prompts[rejected.problem]
-        rejected_ends = rejected.finished and options.rejected_end
-        rows.append(PreferenceRow(prompt, chosen.tokens, chosen.finished, rejected.tokens, rejected_ends))
+        rows.append(PreferenceRow(prompt, chosen.tokens, chosen.finished, rejected.tokens, rejected.finished))
     return rows
 
 

@@ -14,14 +14,15 @@ pair of a problem's responses is one; the NLL term is ours.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.records import Response, ResponseValues, StepPairRow
 from synth_scaling.core.step_pair_loss import StepPairLoss
 from synth_scaling.core.validation import above_zero, at_least
-from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, per_token
+from synth_scaling.methods.method import ExpectedData, Graded, Method, MethodOptions, ends_kept, per_token
 
 
 @dataclass
@@ -34,10 +35,13 @@ class FullStepDPOOptions(MethodOptions):
     gamma: float = 0.5  # of the softmax over step values; 0: every token weighs the same
     rate: float = 1.0  # a token weighs less the farther its log-ratio has moved the right way; 0: it does not
     nll: float = 0.0  # weight of an NLL term on the chosen side, a mean over tokens
+    # whether the end token of an incorrect response is made less probable with the rest of it
+    rejected_end: bool = field(default=True, metadata=ADDED)
 
 
 def full_step_dpo(graded: Graded, options: FullStepDPOOptions, rng: np.random.Generator) -> list[StepPairRow]:
     """One pair per negative of a problem with a positive, which is drawn at random."""
+    graded = ends_kept(graded, options.rejected_end)
     positives: dict[str, list[int]] = {}
     for i, response in enumerate(graded.positives):
         positives.setdefault(response.problem, []).append(i)

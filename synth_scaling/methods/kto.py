@@ -14,7 +14,7 @@ import numpy as np
 
 from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.records import UnpairedRow
-from synth_scaling.methods.method import ExpectedData, Graded, Method, UnpairedOptions
+from synth_scaling.methods.method import ExpectedData, Graded, Method, UnpairedOptions, ends_kept
 
 
 @dataclass
@@ -33,16 +33,9 @@ def kto(graded: Graded, options: KTOOptions, rng: np.random.Generator) -> list[U
     """One row per demonstration, positive and negative, in random order, which the training keeps in every epoch."""
     taught = list(graded.demonstrations) if options.demonstrations else []
     known = {(y.problem, y.tokens) for y in taught}
-    responses = [*taught, *(y for y in graded.positives if (y.problem, y.tokens) not in known), *graded.negatives]
-    rows = [
-        UnpairedRow(
-            graded.prompts[y.problem],
-            y.tokens,
-            y.finished and (bool(y.reward) or options.rejected_end),
-            bool(y.reward),
-        )
-        for y in responses
-    ]
+    negatives = ends_kept(graded, options.rejected_end).negatives
+    responses = [*taught, *(y for y in graded.positives if (y.problem, y.tokens) not in known), *negatives]
+    rows = [UnpairedRow(graded.prompts[y.problem], y.tokens, y.finished, bool(y.reward)) for y in responses]
     return [rows[i] for i in rng.permutation(len(rows))]
 
 

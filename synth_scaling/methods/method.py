@@ -7,7 +7,7 @@ function, its options (conf/method/*.yaml), the rules on them, and the number of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -189,6 +189,22 @@ def check_method(method: Method, options: MethodOptions) -> None:
         for key in ("beta", "desirable", "undesirable"):
             above_zero(f"method.{key}", getattr(options, key))
     method.check(options)
+
+
+def ends_kept(graded: Graded, rejected_end: bool) -> Graded:
+    """`graded`; unless `rejected_end`, every negative without its end token, as if sampling had been cut there.
+
+    A loss that lowers whole incorrect responses lowers their end token with them: where it outweighs the end tokens of
+    correct responses, the policy does not stop. An empty response keeps it: nothing else would be left.
+    """
+    if rejected_end:
+        return graded
+    logprobs = zip(graded.negatives, graded.negative_logprobs, strict=False)  # none, or one tuple per negative
+    return replace(
+        graded,
+        negatives=[replace(y, finished=y.finished and not y.tokens) for y in graded.negatives],
+        negative_logprobs=[reference[: len(y.tokens) or 1] for y, reference in logprobs],
+    )
 
 
 def nll_row(graded: Graded, response: Response, weights: Sequence[float] | None = None) -> NLLRow:

@@ -9,15 +9,16 @@ here. There rollouts are renewed; here they are the distinct ones of pi_sft, and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
 
+from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.policy_loss import PolicyLoss
 from synth_scaling.core.records import PolicyRow
 from synth_scaling.core.validation import above_zero, at_least, one_of
-from synth_scaling.methods.method import ExpectedData, Graded, Method
+from synth_scaling.methods.method import ExpectedData, Graded, Method, ends_kept
 from synth_scaling.methods.policy import (
     PolicyOptions,
     check_demonstrations,
@@ -37,10 +38,13 @@ class NFTOptions(PolicyOptions):
     negative: float = 1.0  # weight of the incorrect responses beside the correct ones; 0: positives only
     weight: str = "difficulty"  # of a problem with pass rate r: "one", "difficulty" 1 - r, "odds" sqrt((1 - r) / r)
     floor: float = 1.0  # smallest value of (1 - r ratio) / (1 - r) in the logarithm
+    # whether the end token of an incorrect response is made less probable with the rest of it
+    rejected_end: bool = field(default=True, metadata=ADDED)
 
 
 def nft(graded: Graded, options: NFTOptions, rng: np.random.Generator) -> list[PolicyRow]:
     """D_syn, and the responses to problems with correct and incorrect rollouts."""
+    graded = ends_kept(graded, options.rejected_end)
     rows = demonstration_rows(graded, options)
     kept = untaught(graded, options)
     sampled = [(graded.positives[i], graded.positive_logprobs[i], 1.0) for i in kept]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.records import PolicyRow, Response
 from synth_scaling.core.validation import ConfigError, at_least
-from synth_scaling.methods.method import ExpectedData, Graded, MethodOptions
+from synth_scaling.methods.method import ExpectedData, Graded, MethodOptions, ends_kept
 
 
 @dataclass
@@ -26,6 +27,8 @@ class SignedOptions(PolicyOptions):
 
     positive: float = 1.0  # coefficient of the correct responses' tokens; 0: they are left out
     negative: float = 1.0  # the incorrect ones' tokens have the coefficient -negative; 0: they are left out
+    # whether the end token of an incorrect response is made less probable with the rest of it
+    rejected_end: bool = field(default=True, metadata=ADDED)
 
 
 def policy_row(
@@ -71,6 +74,7 @@ def references(
 
 def signed_rows(graded: Graded, options: SignedOptions) -> list[PolicyRow]:
     """D_syn, then positives with `positive`, then negatives with `-negative`; parts with coefficient 0 are left out."""
+    graded = ends_kept(graded, options.rejected_end)
     rows = demonstration_rows(graded, options)
     if options.positive:
         logprobs = references(graded.positives, graded.positive_logprobs)
