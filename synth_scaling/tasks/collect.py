@@ -4,23 +4,28 @@ A world in which an incorrect step is informative in itself: there are many corr
 checked in the prompt, for the incorrect ones. A problem is a class and `wanted` distinct items out of `items`; a
 response lists items, a step is one item. It is correct iff it lists exactly the wanted items, each once. The first
 error of a response, its first item that is not or no longer wanted, is known exactly.
+
+With `rule=table` the habits of the corpus are errors, too, and lead to wanted items alone: nothing in the prompt tells
+these errors, so that each pair of a class and an item has to be learned by itself.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import comb
 from typing import ClassVar
 
 import numpy as np
 
+from synth_scaling.core.hashing import ADDED
 from synth_scaling.core.records import Problem
-from synth_scaling.core.validation import ConfigError, at_least, between, share
+from synth_scaling.core.validation import ConfigError, at_least, between, one_of, share
 from synth_scaling.tasks.task import Split, TaskOptions
 
 CLASSES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+RULES = ("prompt", "table")
 MAX_REPEATS = 10_000  # draws in a row without a new set of items, before a split counts as exhausted
 
 
@@ -37,6 +42,8 @@ class CollectOptions(TaskOptions):
     habit_share: float = 0.5  # of (class, last item), those with a habit in the corpus: one fixed next item
     habit_strength: float = 0.5  # how often the habit is followed, whether its item is wanted or not
     random_share: float = 0.02  # of the other steps, those to a random item
+    # which steps are errors: "prompt", items that are not or no longer wanted; "table", these and the habits
+    rule: str = field(default="prompt", metadata=ADDED)
     world_seed: int = 0  # draws the habits and the held-out problems
     name: str = "collect"
 
@@ -95,8 +102,9 @@ class Collect:
         return int(rng.integers(o.classes)), rng.permutation(o.items)[: o.wanted].tolist()
 
     def _problem(self, name: str, group: int, items: list[int]) -> Problem:
-        """The difficulty is the number of wanted items after which the class' habit leads to one that is not wanted."""
-        traps = sum(int(self._habit[group, item]) not in (-1, *items) for item in items)
+        """The difficulty is the number of wanted items after which the class' habit is an error."""
+        table = self.options.rule == "table"
+        traps = sum(habit >= 0 and (habit in items) == table for habit in self._habit[group, items].tolist())
         answer = " ".join(self._names[item].strip() for item in sorted(items))
         return Problem(name, self._prompt(group, items), answer, traps)
 
@@ -107,11 +115,22 @@ class Collect:
         """The items of a problem in prompt order."""
         return [self._item[f" {name}"] for name in problem.prompt.split()[1:-1]]
 
+    def _forbidden(self, problem: Problem) -> list[int]:
+        """By item, the one that must not come next although it is wanted; -1 where there is none."""
+        if self.options.rule == "prompt":
+            return [-1] * self.options.items
+        forbidden: list[int] = self._habit[CLASSES.index(problem.prompt.split()[0])].tolist()
+        return forbidden
+
     def teacher(self, problem: Problem, rng: np.random.Generator) -> str:
-        """The wanted items in a random order that `choices` allows."""
-        left, listed = self._wanted(problem), []
+        """The wanted items in a random order that `choices` and `rule` allow."""
+        forbidden = self._forbidden(problem)
+        left, listed = self._wanted(problem), list[int]()
         while left:
-            allowed = left[: self.options.choices]
+            allowed = [x for x in left[: self.options.choices] if not listed or x != forbidden[listed[-1]]]
+            if not allowed:  # the last item is the habit of the one before it: from the start
+                left, listed = self._wanted(problem), []
+                continue
             listed.append(allowed[rng.integers(len(allowed))])
             left.remove(listed[-1])
         return "".join(self._names[item] for item in listed)
@@ -138,8 +157,8 @@ class Collect:
     def error_kind(self, problem: Problem, response: str, finished: bool) -> str:
         """Kind of the first error.
 
-        malformed (no item), unwanted, repeated, out_of_turn (wanted, but not among the next `choices`), incomplete
-        (stopped short), unfinished (cut at the length limit before an error).
+        malformed (no item), unwanted, repeated, out_of_turn (wanted, but not among the next `choices`), forbidden (a
+        habit, with rule=table), incomplete (stopped short), unfinished (cut at the length limit before an error).
         """
         error = self._first_error(problem, response)
         if error is None or (error[1] == "incomplete" and not finished):
@@ -148,7 +167,7 @@ class Collect:
 
     def _first_error(self, problem: Problem, response: str) -> tuple[int, str] | None:
         """Step (from 1) and kind of the first error; None for a correct response."""
-        left = self._wanted(problem)
+        left, forbidden, last = self._wanted(problem), self._forbidden(problem), -1
         wanted, steps = set(left), self.steps(response) if response else []
         for i, step in enumerate(steps, start=1):
             item = self._item.get(step)
@@ -156,15 +175,19 @@ class Collect:
                 return i, "malformed"
             if item not in left[: self.options.choices]:
                 return i, "out_of_turn" if item in left else "repeated" if item in wanted else "unwanted"
+            if last >= 0 and item == forbidden[last]:
+                return i, "forbidden"
             left.remove(item)
+            last = item
         return (max(1, len(steps)), "incomplete") if left else None
 
     # -- the pretraining corpus ----------------------------------------------------------------------------------
 
     def corpus(self, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
-        """Careless lists of `wanted` items: after some items the class' habit comes next, wanted or not.
+        """Careless lists of `wanted` items: after some items the class' habit comes next.
 
-        No document has the set of items of a held-out problem.
+        Its item is wanted or not; with rule=table it is wanted, and the habit an error for all that. No document has
+        the set of items of a held-out problem.
         """
         o, names, habit = self.options, self._names, self._habit.tolist()
         while True:
@@ -174,7 +197,7 @@ class Collect:
             left, listed, usual = list(items), [], -1
             for follow, stray, pick in rng.random((o.wanted, 3)).tolist():
                 allowed = left[: o.choices]
-                if usual >= 0 and follow < o.habit_strength:
+                if usual >= 0 and follow < o.habit_strength and (o.rule == "prompt" or usual in left):
                     item = usual
                 elif stray < o.random_share:
                     item = int(pick * o.items)
@@ -200,6 +223,11 @@ def _check(o: CollectOptions) -> None:
     between("task.classes", o.classes, 1, len(CLASSES), f"1 to {len(CLASSES)}")
     if o.choices is not None:
         between("task.choices", o.choices, 1, o.wanted, f"null, or 1 to wanted={o.wanted}")
+    one_of("task.rule", o.rule, RULES)
+    if o.rule == "table":  # so that every problem has a correct order: at most one successor of each item is forbidden
+        if o.choices is not None:
+            raise ConfigError(f"task.choices={o.choices}: allowed is null with task.rule=table")
+        at_least("task.wanted", o.wanted, 3)
     for key in ("n_test", "n_validation"):
         at_least(f"task.{key}", getattr(o, key), 0)
     for key in ("habit_share", "habit_strength", "random_share"):

@@ -18,6 +18,7 @@ from synth_scaling.tasks.task import EmbeddedTask
 COLLECT = Collect(CollectOptions())
 FIVE = Problem("p", " A 3 1 5 :", "1 3 5", 0)
 SMALL = Collect(CollectOptions(items=5, wanted=3, classes=1, n_test=2, n_validation=2))
+TABLE = Collect(CollectOptions(rule="table"))
 IN_ORDER = Collect(CollectOptions(items=5, wanted=3, classes=1, choices=1, n_test=2, n_validation=2))
 IN_PAIRS = Collect(CollectOptions(items=5, wanted=3, classes=1, choices=2, n_test=2, n_validation=2))
 
@@ -103,6 +104,9 @@ def test_difficulty_counts_the_habits_that_lead_astray() -> None:
         (CollectOptions(classes=27), "task.classes=27: allowed are 1 to 26"),
         (CollectOptions(choices=11), "task.choices=11: allowed are null, or 1 to wanted=10"),
         (CollectOptions(choices=0), "task.choices=0"),
+        (CollectOptions(rule="list"), "task.rule=list: allowed are prompt, table"),
+        (CollectOptions(rule="table", choices=2), "task.choices=2: allowed is null with task.rule=table"),
+        (CollectOptions(rule="table", wanted=2), "task.wanted=2: allowed are values of at least 3"),
         (CollectOptions(habit_share=1.5), "task.habit_share=1.5: allowed are shares"),
         (CollectOptions(n_test=-1), "task.n_test=-1"),
         (CollectOptions(items=5, wanted=3), "n_validation=2000: allowed are fewer than the 10 sets"),
@@ -203,6 +207,53 @@ def test_choices_limit_the_next_items() -> None:
     assert [order for order in orders if IN_PAIRS.grade(FIVE, order)] == [" 3 1 5", " 3 5 1", " 1 3 5", " 1 5 3"]
     rng = np.random.default_rng(0)
     assert {IN_PAIRS.teacher(FIVE, rng) for _ in range(100)} == {" 3 1 5", " 3 5 1", " 1 3 5", " 1 5 3"}
+
+
+# -- habits that are errors by themselves --------------------------------------------------------------------------
+
+
+def habits(task: Collect) -> dict[tuple[str, str], str]:
+    """By class and item the item that may not follow, from grading alone."""
+    found = {}
+    for group, (item, after) in itertools.product("ABCD", itertools.permutations(range(1, 21), 2)):
+        others = [i for i in range(1, 21) if i not in (item, after)][:8]
+        problem = Problem("", f" {group} {' '.join(map(str, [item, after, *others]))} :", "", 0)
+        if task.error_kind(problem, f" {item} {after}", finished=True) == "forbidden":
+            assert task.true_pit(problem, f" {item} {after}") == 2
+            assert found.setdefault((group, str(item)), str(after)) == str(after)
+    return found
+
+
+def test_with_a_table_the_habits_are_errors_and_only_they() -> None:
+    forbidden = habits(TABLE)
+    assert 0.3 < len(forbidden) / 80 < 0.7 and not habits(COLLECT)
+    rng = np.random.default_rng(0)
+    for problem in TABLE.problems("train", 300, 0):
+        group, items = problem.prompt.split()[0], items_of(problem)
+        order = [str(item) for item in rng.permutation(items)]
+        met = [i + 2 for i, (a, b) in enumerate(itertools.pairwise(order)) if forbidden.get((group, a)) == b]
+        assert TABLE.true_pit(problem, "".join(f" {item}" for item in order)) == (met[0] if met else None)
+        assert problem.difficulty == sum(forbidden.get((group, item)) in items for item in items)
+        assert TABLE.grade(problem, TABLE.teacher(problem, rng))
+
+
+def test_the_corpus_follows_habits_of_the_table_to_wanted_items_alone() -> None:
+    options = CollectOptions(rule="table", habit_strength=1.0, random_share=0.0)
+    task, errors = Collect(options), set()
+    for prompt, response in itertools.islice(task.corpus(np.random.default_rng(0)), 300):
+        problem = Problem("", prompt, "", 0)
+        assert sorted(response.split()) == sorted(items_of(problem))
+        errors.add(task.error_kind(problem, response, finished=True) if task.true_pit(problem, response) else "")
+    assert errors == {"", "forbidden"}
+
+
+@pytest.mark.parametrize("wanted", [3, 4])
+def test_every_problem_has_a_correct_order_whatever_the_table(wanted: int) -> None:
+    items = range(wanted)
+    for table in itertools.product([-1, *items], repeat=wanted):
+        assert any(
+            all(table[a] != b for a, b in itertools.pairwise(order)) for order in itertools.permutations(items)
+        ), table
 
 
 @settings(max_examples=300)
