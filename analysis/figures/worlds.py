@@ -1,7 +1,7 @@
 """Error of each method in worlds that differ in one property, at one N: what makes a negative worth something.
 
 The properties are those of the task `collect`: the number of correct next steps, how often the base follows its
-habits, and the number of steps of a response.
+habits, the number of steps of a response, and, where errors share no rule, how many there are to learn.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ PROPERTIES = (
     Property("choices", "task.choices", "correct next\nsteps, at most"),
     Property("habits", "task.habit_strength", "share of\nhabits followed"),
     Property("length", "task.wanted", "steps of\na response"),
+    Property("apart", "task.classes", "classes, with\nerrors of their own"),
 )
 
 
@@ -63,7 +64,8 @@ def draw(inputs: FigureInputs) -> Drawing:
 
     tables = [table for which in PROPERTIES if (table := _points(inputs, which)) is not None]
     if not tables:
-        raise MissingRunsError(f'no rows with figure "choices", "habits" or "length": run {SWEEP}')
+        names = " or ".join(f'"{which.figure}"' for which in PROPERTIES)
+        raise MissingRunsError(f"no rows with figure {names}: run {SWEEP}")
     table = pd.concat(tables, ignore_index=True)
     styles = looks(table, inputs.methods)
     figure = empty_figure(inputs.width)
@@ -94,6 +96,8 @@ def _points(inputs: FigureInputs, which: Property) -> pd.DataFrame | None:
     varied = varied[varied["problems"] == most_common_size(varied)]
     same = rows_of(inputs.results, "size")
     same = same[same["problems"].isin(varied["problems"]) & same["label"].isin(varied["label"])]
+    rules = setting(varied, "task.rule", "prompt")
+    same = same[setting(same, "task.rule", "prompt").isin(rules)]  # one property differs, not two
     rows = fill(_valued(varied, which), _valued(same, which), ["label", "value"])
     table = interval_table(inputs.results, rows.dropna(subset="value"), ["problems", "label", "value"])
     table.insert(0, "property", which.figure)

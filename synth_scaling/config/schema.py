@@ -167,9 +167,12 @@ FIGURES = (
     "best_of",
     "rollout_policy",
     "rollouts",
-    "choices",  # worlds like `collect`, by their number of correct next steps, their habits and their length
+    # worlds like `collect`: the number of correct next steps, the habits of the base, the length of a response, and
+    # errors that share no rule
+    "choices",
     "habits",
     "length",
+    "apart",
 )
 
 

@@ -52,7 +52,7 @@ COMMANDS = {
     "model=gpt": "model=gpt: allowed are ",
     "tracking=mlflow": "tracking=mlflow: allowed are none, wandb",
     "figure=pairings": "figure=pairings: allowed are size, rounds, positives, teacher, grid, pairing, filter, best_of, "
-    "rollout_policy, rollouts, choices, habits, length; did you mean pairing?",
+    "rollout_policy, rollouts, choices, habits, length, apart; did you mean pairing?",
     "hydra/launcher=nowhere": "hydra/launcher=nowhere: allowed are basic, joblib",
     "hydra.mode=FAST": "hydra.mode: Invalid value 'FAST', expected one of [RUN, MULTIRUN]",
     # amounts and sizes
