@@ -59,8 +59,9 @@ WORLDS: dict[str, tuple[str, dict[float, float]]] = {
     "choices": ("choices", {1: 8.0, 2: 2.0, 4: 1.5}),
     "habits": ("habit_strength", {0.25: 2.0, 1: 0.5}),
     "length": ("wanted", {5: 3.0}),
+    "apart": ("classes", {1: 2.0, 8: 0.5}),
 }
-WORLD = {"choices": None, "habit_strength": 0.5, "wanted": 10}  # that of all other runs
+WORLD = {"choices": None, "habit_strength": 0.5, "wanted": 10, "classes": 4}  # that of all other runs
 STAR_GRAPH = {"step_dpo, pi_sft of 1 epoch": ("step_dpo", 8.0)}
 
 
@@ -142,9 +143,10 @@ def _runs(sizes: tuple[int, ...]) -> Iterator[tuple[dict[str, Any], float]]:
         yield scan | {"figure": "rollouts", "method": "step_dpo", "completions": rollouts}, error_rate(worth * FIXED)
     for figure, (setting, worths_of_sft) in WORLDS.items():
         for value, world_worth in worths_of_sft.items():
+            world = {setting: value} | ({"rule": "table"} if figure == "apart" else {})
             for method in ("sft", *KAPPA):
                 rate = error_rate(world_worth * WORTH[method][1] * FIXED)
-                yield scan | {"figure": figure, "method": method, "world": {setting: value}}, rate
+                yield scan | {"figure": figure, "method": method, "world": world}, rate
     for label, (method, options, worths) in ROUNDS.items():
         *earlier, last = [error_rate(worth * FIXED) for worth in worths]
         more = {"earlier": earlier, "options": options, "rollouts": 48 if "48" in label else 16}

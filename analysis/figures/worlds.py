@@ -6,6 +6,7 @@ habits, the number of steps of a response, and, where errors share no rule, how 
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
 import pandas as pd
@@ -51,6 +52,7 @@ def draw(inputs: FigureInputs) -> Drawing:
     """
     from analysis.figures.panels import letter_panels
     from analysis.figures.style import (
+        HEIGHT,
         add_legend,
         display_name,
         empty_figure,
@@ -68,8 +70,13 @@ def draw(inputs: FigureInputs) -> Drawing:
         raise MissingRunsError(f"no rows with figure {names}: run {SWEEP}")
     table = pd.concat(tables, ignore_index=True)
     styles = looks(table, inputs.methods)
-    figure = empty_figure(inputs.width)
-    panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
+    columns = len(tables) if inputs.width == "page" else min(len(tables), 2)
+    rows = ceil(len(tables) / columns)
+    figure = empty_figure(inputs.width, rows * HEIGHT)
+    grid = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    panels = grid[: len(tables)]
+    for empty in grid[len(tables) :]:
+        empty.set_visible(False)
     for points, axes in zip(tables, panels, strict=True):
         (shown,) = (which for which in PROPERTIES if which.figure == points["property"].iloc[0])
         finish_axes(axes, f"N = {points['size'].iloc[0]}")
@@ -78,7 +85,7 @@ def draw(inputs: FigureInputs) -> Drawing:
             plot_points(axes, line["value"], line, look, line=look.line)
         axes.set_xscale("log", base=2)
         name_ticks(axes, sorted(set(points["value"])))
-        name_axes(axes, shown.axis, inputs.error_axis if axes is panels[0] else "")
+        name_axes(axes, shown.axis, inputs.error_axis if axes in panels[::columns] else "")
     log_percent(panels[0], table)
     letter_panels(panels)
     add_legend(figure, [(look, display_name(label)) for label, look in styles.items()])

@@ -314,7 +314,7 @@ def test_ablations_take_the_default_setting_from_the_size_rows(study, drawn):
 
 def test_worlds_are_drawn_beside_the_one_that_they_differ_from(study, drawn):
     table = drawn["worlds"].points
-    expected = {"choices": [1, 2, 4, 10], "habits": [0.25, 0.5, 1], "length": [5, 10]}
+    expected = {"choices": [1, 2, 4, 10], "habits": [0.25, 0.5, 1], "length": [5, 10], "apart": [1, 8]}
     for (figure, label), points in table.groupby(["property", "label"]):
         assert points["value"].tolist() == expected[figure], label
     assert set(table["label"]) == {"sft", "step_dpo", "step_sft"} and set(table["size"]) == {FIXED}
