@@ -48,6 +48,7 @@ from synth_scaling.system.jsonl import content_digest
 from synth_scaling.system.usage import Made, measured
 from synth_scaling.tasks import Task
 from synth_scaling.tracking.tracker import NoTracker
+from synth_scaling.training.options import used_options
 
 log = logging.getLogger("synth_scaling")
 
@@ -97,7 +98,7 @@ class Stages:
             "start": start.hash,
             "rows": digest(rows),
             "method": key_of(method),
-            "trainer": key_of(c.trainer),
+            "trainer": key_of(used_options(c.trainer, isinstance(method, PreferenceOptions))),
             "seed": c.seed,
             **training_key(c),
         }
@@ -144,7 +145,7 @@ class Stages:
         """
         c = self.config
         texts = [(prompts[response.problem], response.tokens, response.finished) for response in responses]
-        key = {"policy": policy.hash, "texts": digest(texts), "trainer": key_of(c.trainer), **training_key(c)}
+        key = {"policy": policy.hash, "texts": digest(texts), "trainer": self._passes_key(), **training_key(c)}
 
         def compute(folder: Path) -> Made:
             from synth_scaling.training.reference import reference_log_probs  # imports torch
@@ -157,6 +158,10 @@ class Stages:
 
         result = self._stage(name, "reference_logprobs", key, compute)
         return [row.log_probs for row in read_table(result.path / "logprobs.parquet", ResponseLogProbs)]
+
+    def _passes_key(self) -> dict[str, Any]:
+        """What a trainer's forward pass over responses depends on."""
+        return key_of(used_options(self.config.trainer, pairs=False))
 
     def certificate(self, name: str, policy: StageResult, problems: Sequence[Problem], temperature: float) -> Agreement:
         """How far sampler and trainer agree on samples of `policy` at `temperature`, on as many of the problems.
@@ -173,7 +178,7 @@ class Stages:
             **self._prompts_key(asked),
             "temperature": temperature,
             "seed": seed,
-            "trainer": key_of(c.trainer),
+            "trainer": self._passes_key(),
             **training_key(c),
             **sampling_key(c),
         }

@@ -8,7 +8,7 @@ that only the runs show are assumptions (:class:`Assumed`). The stages of a run 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from synth_scaling.config.needed_stages import needed_stages, rollout_stages, sample_stages
@@ -23,6 +23,7 @@ from synth_scaling.forecast.text_lengths import Lengths, lengths_of
 from synth_scaling.methods import METHODS, ExpectedData, MethodOptions, PreferenceOptions
 from synth_scaling.methods.sft import SFTOptions
 from synth_scaling.models.options import PretrainedOptions, TinyOptions
+from synth_scaling.training.options import used_options
 
 
 @dataclass(frozen=True)
@@ -215,7 +216,7 @@ class _Run:
             "policy",
             start=start,
             method=key_of(options),
-            trainer=key_of(trainer),
+            trainer=key_of(used_options(trainer, isinstance(options, PreferenceOptions))),
             seed=config.seed,
             task=key_of(config.task),
             path=data.path if isinstance(data, JSONLDataOptions) else None,
@@ -255,7 +256,7 @@ class _Run:
             split=self.config.evaluation.split if name.startswith("policy") else None,
             n=n,
             temperature=temperature,
-            trainer=key_of(self.config.trainer),
+            trainer=key_of(used_options(self.config.trainer, pairs=False)),
             **self._sampling(),
         )
         return Stage(name, key, Cost(tokens_sampled=tokens, flops_sampling=sampled, flops_training=trained))
@@ -304,7 +305,7 @@ class _Run:
             "positives": self._positive_inputs(number) if "positives" in self.uses else None,
             "negatives": self._negative_inputs(number) if "negatives" in self.uses else None,
         }
-        key = _key("reference_logprobs", of=inputs, trainer=key_of(self.config.trainer))
+        key = _key("reference_logprobs", of=inputs, trainer=key_of(used_options(self.config.trainer, pairs=False)))
         return Stage(
             in_round("reference_logprobs", number), key, Cost(flops_training=training_flops(self.parameters, 0, tokens))
         )
@@ -333,7 +334,11 @@ class _Run:
             step=self.response / lengths.steps,
             before_error=self.response * max(0.0, assumed.until_pit - 1 / lengths.steps),
         )
-        return METHODS[options.name].expected_tokens(options, data)
+        expected = METHODS[options.name].expected_tokens
+        if not (self.config.trainer.shared_prompts and isinstance(options, PreferenceOptions)):
+            return expected(options, data)
+        prompts = expected(options, data) - expected(options, replace(data, prompt=0.0))
+        return expected(options, data) - prompts / 2  # and less where a prompt holds the steps before the first error
 
 
 def _key(kind: str, **inputs: Any) -> str:

@@ -65,6 +65,11 @@ def pretraining_options(trainer: TrainerOptions) -> TrainerOptions:
     )
 
 
+def used_options(trainer: TrainerOptions, pairs: bool) -> TrainerOptions:
+    """The options that a training on pairs, or on anything else, depends on: others are at their default."""
+    return trainer if pairs else replace(trainer, shared_prompts=False)
+
+
 def check_trainer(trainer: TrainerOptions) -> None:
     """Refuse options that are invalid, alone or together. Raises ConfigError."""
     size, parts, processes = trainer.batch_size, trainer.gradient_accumulation, trainer.num_processes

@@ -123,6 +123,17 @@ def test_a_cheaper_search_is_a_separate_stage_at_its_share_of_the_tokens() -> No
     assert len([stage for stage in computed_once([whole, half]) if stage.name == "negative_values"]) == 2
 
 
+def test_prompts_that_are_read_once_change_the_training_on_pairs_alone() -> None:
+    one, two = (single("method=step_dpo", f"trainer.shared_prompts={shared}") for shared in (False, True))
+    stages = zip(stages_of(one), stages_of(two), strict=True)
+    changed = {a.name: (a.cost.tokens_trained, b.cost.tokens_trained) for a, b in stages if a.key != b.key}
+    trained, shared = changed.pop("policy")
+    assert 0.5 * trained < shared < trained
+    # What is sampled from the policy is another stage, at the same cost.
+    assert "pi_sft" not in changed and "pi_sft_certificate" not in changed
+    assert all(a == b for a, b in changed.values()) and {"evaluation"} <= set(changed)
+
+
 def test_methods_of_one_n_and_seed_share_the_stages_before_them() -> None:
     runs = runs_of("config", ["hydra/sweeper=grid", "method=sft,rft,dpo,step_dpo,step_sft,advantage_weighted"])
     once = computed_once(runs)

@@ -21,7 +21,7 @@ from synth_scaling.training import speed
 from synth_scaling.training.batches import IGNORED, Pack, PadRight
 from synth_scaling.training.launch import Preference, train
 from synth_scaling.training.nll import example, weighted_nll
-from synth_scaling.training.options import LoRAOptions, TrainerOptions
+from synth_scaling.training.options import LoRAOptions, TrainerOptions, used_options
 from synth_scaling.training.shared_prompts import join
 from synth_scaling.training.speed import compile_layers, predicting_positions
 from synth_scaling.training.trainer import Training
@@ -42,6 +42,12 @@ def test_defaults_leave_the_hash_of_a_training_as_it_was_and_each_option_changes
     others = [{"attention": "eager"}, {"compile": True}, {"trained_logits": True}, {"shared_prompts": True}]
     assert not {name for o in others for name in o} & plain.keys()
     assert all(key_of(TrainerOptions(**o)) == plain | o for o in others)  # type: ignore[arg-type]
+
+
+def test_options_of_pairs_are_in_the_hash_of_trainings_on_pairs_alone() -> None:
+    shared = TrainerOptions(attention="eager", shared_prompts=True)
+    assert used_options(shared, pairs=False) == TrainerOptions(attention="eager")
+    assert used_options(shared, pairs=True) == shared
 
 
 # -- logits of trained tokens ----------------------------------------------------------------------------------------
