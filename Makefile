@@ -129,7 +129,7 @@ study-full: $(STAMP)  ## results/maze_full again: five seeds, every method, and 
 	$(PY) -m synth_scaling --config-name maze_ablations
 	$(PY) -m analysis collect outputs/maze_full outputs/maze_ablations results/maze_full
 
-study-smollm2: $(STAMP)  ## a real language model's scaling law, seven methods, N = 50 to 1,600, three seeds (forecast: 20 hours)
+study-smollm2: $(STAMP)  ## a real language model's scaling law, seven methods, N = 50 to 1,600, three seeds (forecast: 18 hours)
 	$(PY) -m synth_scaling --config-name smollm2
 	$(PY) -m analysis figures outputs/smollm2 --error sampled --width page
 	$(PY) -m analysis table outputs/smollm2 --error sampled
