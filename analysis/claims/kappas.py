@@ -25,9 +25,11 @@ CONTROLS = {
     "dpo_edit_distance": "rft",
     "full_step_dpo": "rft",
     "step_dpo": "step_sft",
+    "step_dpo, no NLL": "step_sft",
     "advantage_weighted": "rft",
     "step_reinforce": "rft",
     "reinforce": "reinforce, positives only",
+    "reinforce, negative = 0.1": "reinforce, positives only",
     "topr": "topr, positives only",
     "nft": "rft",
     "kto": "rft",
@@ -36,6 +38,9 @@ CONTROLS = {
     "reinforce, negatives only": BASELINE,
     "topr, negatives only": BASELINE,
 }
+# Losses on whole incorrect responses, which may leave out their end token (method.rejected_end).
+WHOLE = ("dpo", "dpo_edit_distance", "full_step_dpo", "reinforce", "topr", "nft", "kto")
+CONTROLS |= {f"{label}, no end": CONTROLS[label] for label in WHOLE}
 SWEEP = "sweeps/prices.yaml"
 
 
