@@ -110,7 +110,10 @@ def _arrow(inputs: FigureInputs, label: str) -> Multiplier | None:
 
 
 def _plot_arrow(axes: Axes, inputs: FigureInputs, multiplier: Multiplier, look: Look) -> None:
-    """From the label's point to the baseline's law at the same error; the text lies beyond, where no line runs."""
+    """From the label's point to the baseline's law at the same error; the text lies beyond, where no line runs.
+
+    At the left edge there is no room beyond: there it lies to the right of the point.
+    """
     from analysis.figures.style import FONT, LINE
 
     height = 100 * inputs.study.draws.error[multiplier.label, multiplier.size]
@@ -125,13 +128,14 @@ def _plot_arrow(axes: Axes, inputs: FigureInputs, multiplier: Multiplier, look: 
         "mutation_scale": 6,
     }
     axes.annotate("", (end, height), (start, height), arrowprops=style, zorder=4)
+    at_the_edge = not right and end < 2 * min(inputs.study.shared_sizes(BASELINE))
     axes.annotate(
         f"{multiplier.value:.1f}x",
-        (end, height),
-        (4 if right else -4, 3 if right else -3),
+        (multiplier.size if at_the_edge else end, height),
+        (6, 0) if at_the_edge else (4, 3) if right else (-4, -3),
         textcoords="offset points",
-        ha="left" if right else "right",
-        va="bottom" if right else "top",
+        ha="left" if right or at_the_edge else "right",
+        va="center" if at_the_edge else "bottom" if right else "top",
         fontsize=FONT,
         zorder=5,
     )
