@@ -273,10 +273,15 @@ def log_ticks(axes: Axes, low: float, high: float, axis: Axis = "y", suffix: str
 
 
 def log_percent(axes: Axes, points: pd.DataFrame, sparse: bool = False) -> None:
-    """A logarithmic vertical axis in % that holds the errors of a table and their intervals (as fractions)."""
+    """A logarithmic vertical axis in % that holds the errors of a table and their intervals (as fractions).
+
+    It ends at a quarter of the lowest error: an interval that goes on, as that of two runs of which one failed, is cut.
+    """
     seen = percents(points)
     room = 2 if (seen == 0).any() else 1  # of a cell without errors only the upper end of its interval is visible
-    log_ticks(axes, seen[seen > 0].min() / room / 1.15, min(seen.max() * 1.15, 105), sparse=sparse)
+    errors = seen[seen[:, 0] > 0, 0]
+    lowest = max(seen[seen > 0].min(), errors.min() / 4 if errors.size else 0)
+    log_ticks(axes, lowest / room / 1.15, min(seen.max() * 1.15, 105), sparse=sparse)
 
 
 def name_axes(axes: Axes, x: str, y: str) -> None:
