@@ -279,8 +279,8 @@ def log_percent(axes: Axes, points: pd.DataFrame, sparse: bool = False) -> None:
     """
     seen = percents(points)
     room = 2 if (seen == 0).any() else 1  # of a cell without errors only the upper end of its interval is visible
-    errors = seen[seen[:, 0] > 0, 0]
-    lowest = max(seen[seen > 0].min(), errors.min() / 4 if errors.size else 0)
+    shown = np.where(seen[:, 0] > 0, seen[:, 0] / 4, seen[:, 2])
+    lowest = max(seen[seen > 0].min(), shown.min())
     log_ticks(axes, lowest / room / 1.15, min(seen.max() * 1.15, 105), sparse=sparse)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.figures.style import METHODS, display_name, look_of, looks
+from analysis.figures.style import METHODS, display_name, empty_figure, log_percent, look_of, looks
 from synth_scaling.methods import METHODS as REGISTRY
 
 BUILT_IN = REGISTRY.built_in
@@ -76,3 +76,17 @@ def test_methods_whose_colours_look_alike_differ_in_line_and_marker(view):
 def test_labels_are_shown_with_the_names_of_their_methods():
     assert display_name("step_dpo, no NLL") == "per-step DPO, no NLL" and display_name("sft") == "SFT"
     assert display_name("mine, twice") == "mine, twice" and display_name("sft2") == "sft2"
+
+
+@pytest.mark.parametrize(
+    ("cells", "lowest"),
+    [
+        ([(0.1, 0.08, 0.12), (0.04, 0.03, 0.05)], 3 / 1.15),  # an interval that fits is shown
+        ([(0.1, 0.08, 0.12), (0.04, 0.00001, 0.9)], 1 / 1.15),  # one that goes on is cut
+        ([(0.1, 0.08, 0.12), (0.0, 0.0, 0.004)], 0.4 / 2 / 1.15),  # without errors the upper end is seen
+    ],
+)
+def test_the_axis_of_errors_ends_at_a_quarter_of_the_lowest_error(cells: list, lowest: float) -> None:
+    axes = empty_figure("column").subplots()
+    log_percent(axes, pd.DataFrame(cells, columns=["error", "low", "high"]))
+    assert axes.get_ylim()[0] == pytest.approx(lowest)
