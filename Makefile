@@ -102,7 +102,7 @@ test-cluster: $(STAMP) .venv/.installed-cluster  ## a small sweep on a real one-
 
 # The study of SmolLM2 with one seed, one N, half of the samples and an eighth of the test problems.
 SMOKE := seed=0 data.problems=50 data.rollouts=4 data.negatives=4 credit.rollouts=4 evaluation.problems=64 evaluation.samples=2
-smoke-llm: $(STAMP)  ## a cut of study-smollm2: every method of it once with SmolLM2-135M, N = 50 (forecast: 15 minutes)
+smoke-llm: $(STAMP)  ## a cut of study-smollm2: every method of it once with SmolLM2-135M, N = 50 (12 minutes)
 	$(PY) -m synth_scaling --config-name smollm2 sweep=smollm2_smoke $(SMOKE)
 	$(PY) -m analysis table outputs/smollm2_smoke --error sampled
 
