@@ -145,7 +145,7 @@ class Stages:
         """
         c = self.config
         texts = [(prompts[response.problem], response.tokens, response.finished) for response in responses]
-        key = {"policy": policy.hash, "texts": digest(texts), "trainer": self._passes_key(), **training_key(c)}
+        key = {"policy": policy.hash, "texts": digest(texts), "trainer": self._log_probs_key(), **training_key(c)}
 
         def compute(folder: Path) -> Made:
             from synth_scaling.training.reference import reference_log_probs  # imports torch
@@ -159,8 +159,8 @@ class Stages:
         result = self._stage(name, "reference_logprobs", key, compute)
         return [row.log_probs for row in read_table(result.path / "logprobs.parquet", ResponseLogProbs)]
 
-    def _passes_key(self) -> dict[str, Any]:
-        """What a trainer's forward pass over responses depends on."""
+    def _log_probs_key(self) -> dict[str, Any]:
+        """The options of the trainer that its log-probabilities of given responses depend on."""
         return key_of(used_options(self.config.trainer, pairs=False))
 
     def certificate(self, name: str, policy: StageResult, problems: Sequence[Problem], temperature: float) -> Agreement:
@@ -178,7 +178,7 @@ class Stages:
             **self._prompts_key(asked),
             "temperature": temperature,
             "seed": seed,
-            "trainer": self._passes_key(),
+            "trainer": self._log_probs_key(),
             **training_key(c),
             **sampling_key(c),
         }

@@ -214,14 +214,14 @@ def test_choices_limit_the_next_items() -> None:
 
 def habits(task: Collect) -> dict[tuple[str, str], str]:
     """By class and item the item that may not follow, from grading alone."""
-    found = {}
+    forbidden = {}
     for group, (item, after) in itertools.product("ABCD", itertools.permutations(range(1, 21), 2)):
         others = [i for i in range(1, 21) if i not in (item, after)][:8]
         problem = Problem("", f" {group} {' '.join(map(str, [item, after, *others]))} :", "", 0)
         if task.error_kind(problem, f" {item} {after}", finished=True) == "forbidden":
             assert task.true_pit(problem, f" {item} {after}") == 2
-            assert found.setdefault((group, str(item)), str(after)) == str(after)
-    return found
+            assert forbidden.setdefault((group, str(item)), str(after)) == str(after)
+    return forbidden
 
 
 def test_with_a_table_the_habits_are_errors_and_only_they() -> None:
